@@ -1,0 +1,172 @@
+"""What a study's sections must agree on, beyond the type of each."""
+
+import difflib
+
+from ..errors import ConfigError
+from ..hamiltonian.expression import linear_coefficients
+from .fits import FitSection
+
+
+def cross_check(study):
+    """Raise :class:`ConfigError` where two sections of a study contradict each other."""
+    _check_couplings(study)
+    _check_grid(study)
+    _check_sites(study)
+    _check_paths(study)
+    _check_measurements(study)
+    for name, fit in study.fits.items():
+        _check_fit(study, name, fit)
+
+
+def known(name, names, *, what, where):
+    """Raise unless ``name`` is one of ``names``; the error names the nearest."""
+    if name not in names:
+        near = difflib.get_close_matches(str(name), [str(n) for n in names], 1)
+        raise ConfigError(
+            f"unknown {what} {name!r}",
+            where=where,
+            expected=f"one of {', '.join(sorted(str(n) for n in names))}" if names else "none is declared",
+            got=name,
+            fix=f"did you mean {near[0]!r}?" if near else f"declare the {what} or correct the name",
+        )
+
+
+def term_expressions(term):
+    """Return the expressions of a Hamiltonian term as a flat list of text."""
+    value = term.value
+    rows = value if isinstance(value, tuple) else (value,)
+    flat = [x for row in rows for x in (row if isinstance(row, tuple) else (row,))]
+    return [x for x in flat if isinstance(x, str)]
+
+
+def _check_couplings(study):
+    used = set()
+    for index, term in enumerate(study.hamiltonian):
+        for text in term_expressions(term):
+            try:
+                coefficients = linear_coefficients(text, tuple(study.couplings))
+            except ConfigError as error:
+                raise error.located(f"hamiltonian.{index}.value") from None
+            used |= {name for name, factor in coefficients.items() if factor != 0}
+    unused = sorted(set(study.couplings) - used)
+    if unused:
+        raise ConfigError(
+            f"a coupling without a bond: {', '.join(unused)}",
+            where=f"couplings.{unused[0]}",
+            expected="each coupling in at least one term of the hamiltonian",
+            fix="add a term, or remove the coupling",
+        )
+
+
+def _check_names_of_couplings(study, names, *, where, complete=True):
+    free = [name for name, coupling in study.couplings.items() if coupling.value is None]
+    missing = sorted(set(free) - set(names)) if complete else []
+    unknown = sorted(set(names) - set(free))
+    if missing or unknown:
+        raise ConfigError(
+            "the couplings do not match",
+            where=where,
+            expected=f"every free coupling once: {', '.join(free)}",
+            got=f"missing {missing}, unknown or fixed {unknown}",
+            fix="name each free coupling once",
+        )
+
+
+def _check_range(pair, *, where):
+    if not pair[0] < pair[1]:
+        raise ConfigError("an empty range", where=where, expected="[lower, upper] with lower < upper", got=list(pair))
+
+
+def _check_grid(study):
+    grid = study.grid
+    if grid.kind in ("random", "sobol"):
+        _check_names_of_couplings(study, grid.box, where="grid.box")
+        for name, pair in grid.box.items():
+            _check_range(pair, where=f"grid.box.{name}")
+    elif grid.kind == "lattice":
+        _check_names_of_couplings(study, grid.axes, where="grid.axes")
+    elif grid.kind == "map":
+        _check_names_of_couplings(study, grid.couplings, where="grid.couplings")
+    else:
+        for index, point in enumerate(grid.points):
+            _check_names_of_couplings(study, point, where=f"grid.points.{index}")
+
+
+def _check_sites(study):
+    labels = [site.label for site in study.crystal.sites]
+    for index, term in enumerate(study.hamiltonian):
+        where = f"hamiltonian.{index}"
+        if term.kind == "anisotropy":
+            known(term.site, labels, what="site", where=f"{where}.site")
+        elif hasattr(term.bond, "from_site"):
+            known(term.bond.from_site, labels, what="site", where=f"{where}.bond.from")
+            known(term.bond.to_site, labels, what="site", where=f"{where}.bond.to")
+    for index, moment in enumerate(study.structure.moments):
+        known(moment.site, labels, what="site", where=f"structure.moments.{index}.site")
+
+
+def _check_paths(study):
+    for name, path in study.paths.items():
+        if path.like is not None:
+            known(path.like, study.paths, what="path", where=f"paths.{name}.like")
+            if study.paths[path.like].like is not None:
+                raise ConfigError(
+                    "a path may be like one with vertices of its own only", where=f"paths.{name}.like", got=path.like
+                )
+    for name in study.simulate.paths:
+        known(name, study.paths, what="path", where="simulate.paths")
+
+
+def _check_measurements(study):
+    for name, measurement in study.measurements.items():
+        where = f"measurements.{name}"
+        known(measurement.path, study.paths, what="path", where=f"{where}.path")
+        if measurement.simulated is not None:
+            _check_names_of_couplings(study, measurement.simulated.couplings, where=f"{where}.simulated.couplings")
+
+
+def _check_fit(study, name, fit):
+    where = f"fits.{name}"
+    for measurement in fit.measurements:
+        known(measurement, study.measurements, what="measurement", where=f"{where}.measurements")
+    if all(study.measurements[m].optional for m in fit.measurements):
+        raise ConfigError("a fit needs a measurement that is not optional", where=f"{where}.measurements")
+    _check_names_of_couplings(study, fit.box, where=f"{where}.box")
+    for coupling, pair in fit.box.items():
+        _check_range(pair, where=f"{where}.box.{coupling}")
+    if fit.forward.kind == "siren":
+        known(fit.forward.model, study.learn, what="model", where=f"{where}.forward.model")
+    if fit.strategy.kind == "adam" and fit.forward.kind != "siren":
+        raise ConfigError(
+            "the strategy adam needs a forward that is differentiated by pixel",
+            where=f"{where}.strategy.kind",
+            expected="forward: {kind: siren, ...}",
+            got=f"forward.kind {fit.forward.kind}",
+            fix="use the strategy multistart, or a siren",
+        )
+    if fit.background is not None and fit.background.window <= fit.background.order:
+        raise ConfigError(
+            "a Savitzky-Golay window must be longer than its order",
+            where=f"{where}.background.window",
+            expected=f"an odd number above {fit.background.order}",
+            got=fit.background.window,
+        )
+    for index, variant in enumerate(fit.variants):
+        changed_fit(fit, variant.change, where=f"{where}.variants.{index}.change")
+
+
+def changed_fit(fit, change, *, where="variant"):
+    """Return the fit with some keys changed, validated as a fit of its own."""
+    data = _merged(fit.model_dump(mode="json", by_alias=True), change)
+    try:
+        return FitSection.model_validate(data)
+    except ValueError as error:
+        raise ConfigError(
+            "a variant changes what a fit does not have", where=where, got=str(error).splitlines()[1:4]
+        ) from None
+
+
+def _merged(base, change):
+    if not isinstance(base, dict) or not isinstance(change, dict):
+        return change
+    return {**base, **{key: _merged(base.get(key), value) for key, value in change.items()}}

@@ -1,0 +1,157 @@
+"""Read a study file: YAML, strictly, into typed sections, with one readable error."""
+
+import difflib
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from ..errors import ConfigError, UnitError
+from . import fits, schema
+from .crosscheck import cross_check
+from .schema import Study
+
+MAX_BYTES = 1_000_000
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Safe YAML without duplicate keys and without aliases (a few nested ones can fill any memory)."""
+
+    def compose_node(self, parent, index):
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.constructor.ConstructorError(
+                None, None, "aliases (*name) are not allowed in a study", self.peek_event().start_mark
+            )
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node, deep=False):
+        seen = set()
+        for key_node, _ in node.value:
+            if key_node.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key_node.value!r} stands twice", key_node.start_mark
+                )
+            seen.add(key_node.value)
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(path):
+    """Return the mapping in a YAML file, read without executing anything."""
+    path = Path(path)
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ConfigError("the study file is too large", where=str(path), expected=f"at most {MAX_BYTES} bytes")
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506 (a SafeLoader)
+    except FileNotFoundError:
+        raise ConfigError("there is no such study file", where=str(path), fix="check the path") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError("the study file cannot be read", where=str(path), got=str(error)) from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{path}: line {mark.line + 1}, column {mark.column + 1}" if mark else str(path)
+        raise ConfigError(
+            "the study file is not valid YAML",
+            where=place,
+            got=getattr(error, "problem", None) or str(error),
+            fix="correct that line",
+        ) from None
+    except RecursionError:
+        raise ConfigError("the study file is nested too deeply", where=str(path)) from None
+    if not isinstance(data, dict):
+        raise ConfigError(
+            "a study file is a mapping of sections",
+            where=str(path),
+            expected="study: ..., crystal: ...",
+            got=type(data).__name__,
+        )
+    return data
+
+
+def load_study(path):
+    """Return the validated study of a YAML file.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    Study
+
+    Raises
+    ------
+    ConfigError
+        With the file and the key, what was expected, what was found, and the fix.
+    """
+    return study_from_data(read_yaml(path), source=str(path))
+
+
+def study_from_data(data, *, source="study"):
+    """Return the validated study of a mapping; ``source`` names it in errors."""
+    try:
+        study = Study.model_validate(data)
+    except ValidationError as error:
+        raise _config_error(error, source) from None
+    try:
+        cross_check(study)
+    except ConfigError as error:
+        raise error.located(source) from None
+    return study
+
+
+def _config_error(error, source):
+    """Return the first of pydantic's errors as one of ours."""
+    found = error.errors(include_url=False)
+    # An unknown key is the cause of what is then missing: tell it first.
+    first = min(found, key=lambda e: e["type"] != "extra_forbidden")
+    keys = _keys(first["loc"])
+    where = f"{source}: {'.'.join(keys)}"
+    more = f" ({len(found) - 1} more errors)" if len(found) > 1 else ""
+    if first["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(keys[-1], _sibling_keys(keys), 1)
+        fix = f"did you mean {near[0]!r}?" if near else "remove it"
+        return ConfigError(f"unknown key {keys[-1]!r}{more}", where=where, got=keys[-1], fix=fix)
+    if first["type"] == "quantity":
+        context = first["ctx"]
+        return UnitError(
+            context["what"] + more, where=where, expected=context["expected"], got=context["got"], fix=context["fix"]
+        )
+    if first["type"] == "missing":
+        return ConfigError(
+            f"a key is missing: {keys[-1]!r}{more}", where=where, expected=f"{keys[-1]}: ...", fix="add it"
+        )
+    return ConfigError(
+        "a value is not as the study's schema wants it" + more,
+        where=where,
+        expected=first["msg"],
+        got=repr(first.get("input"))[:200],
+        fix="correct the value",
+    )
+
+
+_DISCRIMINATED = {"grid", "forward", "objective", "strategy"}
+
+
+def _keys(loc):
+    """Return the file's own keys from pydantic's location, which names the members of unions too."""
+    classes = {model.__name__ for model in _models()} | {"float", "int", "str"}
+    keys = []
+    for k, part in enumerate(loc):
+        behind_kind = k > 0 and (loc[k - 1] in _DISCRIMINATED or (k > 1 and loc[k - 2] == "hamiltonian"))
+        is_class = isinstance(part, str) and (part in classes or "[" in part)
+        if not (behind_kind and isinstance(part, str)) and not is_class:
+            keys.append(str(part))
+    return keys
+
+
+def _sibling_keys(keys):
+    """Return the keys that the schema knows, for the nearest to an unknown one."""
+    if len(keys) < 2:
+        return sorted(Study.model_fields)
+    return sorted({field.alias or name for model in _models() for name, field in model.model_fields.items()})
+
+
+def _models():
+    """Return the classes of the schema."""
+    values = (value for module in (schema, fits) for value in vars(module).values())
+    return [value for value in values if isinstance(value, type) and issubclass(value, BaseModel)]

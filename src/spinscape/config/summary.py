@@ -1,0 +1,97 @@
+"""What ``spinscape check`` prints."""
+
+import numpy as np
+
+from . import build
+
+MAX_BONDS = 48
+
+
+def summary(study):
+    """Return a readable summary of a study: crystal, expanded bonds, grid, data and fits."""
+    model, structure = build.build_model(study)
+    points = build.grid_points(study)
+    blocks = [
+        [f"{study.study}: {study.title}" if study.title else study.study],
+        _crystal_rows(study, model),
+        _bond_rows(model),
+        _structure_rows(model, structure),
+        _grid_rows(study, points),
+        _data_rows(study),
+    ]
+    return "\n\n".join("\n".join(rows) for rows in blocks if rows)
+
+
+def _crystal_rows(study, model):
+    crystal = model.crystal
+    lattice = study.crystal.lattice
+    group = study.crystal.space_group or "given by its sites"
+    rows = [
+        f"crystal   {group}, a b c = {lattice.a:g} {lattice.b:g} {lattice.c:g} Å, "
+        f"alpha beta gamma = {lattice.alpha:g} {lattice.beta:g} {lattice.gamma:g} deg"
+    ]
+    for k in range(crystal.n_site):
+        x, y, z = crystal.positions[k]
+        rows.append(
+            f"  site {k}  {crystal.labels[k]} ({crystal.ions[k]}), S = {crystal.spins[k]:g}, at {x:.4f} {y:.4f} {z:.4f}"
+        )
+    return rows
+
+
+def _bond_rows(model):
+    bonds, crystal = model.bonds, model.crystal
+    rows = [f"bonds     {bonds.n_bond} in the chemical cell, each counted once"]
+    for k in range(min(bonds.n_bond, MAX_BONDS)):
+        i, j, offset = bonds.site_i[k], bonds.site_j[k], bonds.offset[k]
+        length = np.linalg.norm((crystal.positions[j] + offset - crystal.positions[i]) @ crystal.vectors)
+        name = model.parameter_names[bonds.parameter[k]]
+        ends = f"{i} -> {j} + ({offset[0]:d} {offset[1]:d} {offset[2]:d})"
+        rows.append(f"  {name:8s} {ends}  {length:7.4f} Å  {matrix_text(bonds.matrix[k])}")
+    if bonds.n_bond > MAX_BONDS:
+        rows.append(f"  and {bonds.n_bond - MAX_BONDS} more")
+    for k in range(model.onsite.n_onsite):
+        name = model.parameter_names[model.onsite.parameter[k]]
+        rows.append(f"  {name:8s} on site {model.onsite.site[k]}  {matrix_text(model.onsite.matrix[k])}")
+    return rows
+
+
+def matrix_text(matrix):
+    """Return a 3×3 matrix on one line; a multiple of the identity as its factor.
+
+    >>> matrix_text(np.eye(3))
+    '1 (Heisenberg)'
+    """
+    if np.allclose(matrix, matrix[0, 0] * np.eye(3)):
+        return f"{matrix[0, 0]:g} (Heisenberg)"
+    return "[" + "; ".join(" ".join(f"{x + 0.0:g}" for x in row.round(6)) for row in matrix) + "]"
+
+
+def _structure_rows(model, structure):
+    cell = "; ".join(" ".join(str(x) for x in row) for row in structure.magnetic_cell)
+    return [f"structure {structure.n_sublattice} spins in the magnetic cell [{cell}]"]
+
+
+def _grid_rows(study, points):
+    n_batch = -(-len(points) // study.simulate.batch_size)
+    rows = [
+        f"grid      {len(points)} points ({study.grid.kind}), {n_batch} batches of at most {study.simulate.batch_size}"
+    ]
+    for k, name in enumerate(build.parameter_names(study)):
+        low, high = points[:, k].min(), points[:, k].max()
+        text = f"{low:g} meV (fixed)" if study.couplings[name].value is not None else f"{low:g} .. {high:g} meV"
+        rows.append(f"  {name:8s} {text}  {study.couplings[name].description}")
+    axis = build.energy_axis(study.simulate.energy)
+    shapes = [f"{name} ({len(build.path(study, name).points)} Q)" for name in study.simulate.paths]
+    rows.append(f"simulate  {study.simulate.kind} on {', '.join(shapes)} × {len(axis.centres)} energies")
+    return rows
+
+
+def _data_rows(study):
+    rows = [
+        f"measured  {name}: {m.signal.file}{' (optional)' if m.optional else ''}"
+        for name, m in study.measurements.items()
+    ]
+    for name, fit in study.fits.items():
+        parts = " × ".join((fit.forward.kind, fit.objective.kind, fit.strategy.kind))
+        rows.append(f"fit       {name}: {parts} on {', '.join(fit.measurements)}")
+    return rows

@@ -1,0 +1,132 @@
+"""Every mistake in a study ends with one error: what, where (file and key), expected or got, and the fix."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from spinscape.cli import main
+from spinscape.config.load import load_study, study_from_data
+from spinscape.errors import ConfigError
+
+STUDY = Path(__file__).parents[2] / "config" / "studies" / "la2nio4.yaml"
+GOOD = yaml.safe_load(STUDY.read_text())
+
+
+def edited(changes):
+    """Return the good study with some places changed; the value DELETE removes a key."""
+    data = copy.deepcopy(GOOD)
+    for place, value in changes.items():
+        *parents, last = place.split("/")
+        node = data
+        for key in parents:
+            node = node[int(key) if isinstance(node, list) else key]
+        if value is DELETE:
+            del node[last]
+        else:
+            node[int(last) if isinstance(node, list) else last] = value
+    return data
+
+
+DELETE = object()
+COPPER = {**GOOD["crystal"]["sites"][0], "label": "Cu"}
+THIRD = {"kind": "heisenberg", "value": "J3", "bond": {"from": "Ni", "to": "Ni", "offset": [2, 0, 0]}}
+DM = {"kind": "dm", "value": [0, 0, "J"], "bond": {"from": "Ni", "to": "Ni", "offset": [1, 0, 0]}}
+
+# changes, text that the error must hold: its place first, then what it says
+BAD = {
+    "unknown section": ({"grids": {}}, "grids", "did you mean 'grid'"),
+    "unknown key": ({"simulate/energy_facto": 1.0}, "simulate.energy_facto", "did you mean 'energy_factor'"),
+    "unknown key deep inside": ({"fits/direct/strategy/n_sobl": 3}, "fits.direct.strategy.n_sobl", "n_sobol"),
+    "missing section": ({"crystal": DELETE}, "crystal", "missing"),
+    "missing unit": ({"crystal/lattice/a": 3.89}, "crystal.lattice.a", "without a unit"),
+    "missing unit in a range": ({"grid/box/J": [20, "75 meV"]}, "grid.box.J.0", "without a unit"),
+    "unit of another dimension": ({"crystal/lattice/a": "3.89 meV"}, "crystal.lattice.a", "not a unit of length"),
+    "negative length": ({"crystal/lattice/a": "-3.89 Å"}, "crystal.lattice", "no lattice"),
+    "impossible angles": ({"crystal/lattice/alpha": "170 deg"}, "crystal.lattice", "no lattice"),
+    "lattice against the space group": ({"crystal/lattice/b": "4.2 Å"}, "crystal", "P4/mmm"),
+    "no such space group": ({"crystal/space_group": "P4/nonsense"}, "crystal.space_group", "P4/nonsense"),
+    "two sites in one place": ({"crystal/sites": [*GOOD["crystal"]["sites"], COPPER]}, "crystal.sites", ""),
+    "spin of zero": ({"crystal/sites/0/spin": 0}, "crystal.sites.0.spin", "greater than 0"),
+    "coupling without bond": ({"couplings/J3": {}}, "couplings.J3", "without a bond"),
+    "bond without coupling": ({"hamiltonian": [*GOOD["hamiltonian"], THIRD]}, "hamiltonian.2.value", "J3"),
+    "grid names an unknown coupling": ({"grid/box/J9": ["0 meV", "1 meV"]}, "grid.box", "J9"),
+    "grid forgets a coupling": ({"grid/box/Jp": DELETE}, "grid.box", "Jp"),
+    "empty range": ({"grid/box/J": ["75 meV", "20 meV"]}, "grid.box.J", "empty range"),
+    "forbidden exchange element": ({"hamiltonian": [*GOOD["hamiltonian"], DM]}, "hamiltonian", "allowed"),
+    "bond to an unknown site": ({"hamiltonian/0/bond/to": "Nj"}, "hamiltonian.0.bond.to", "did you mean 'Ni'"),
+    "bond from a site to itself": ({"hamiltonian/0/bond/offset": [0, 0, 0]}, "hamiltonian.0", "itself"),
+    "unknown kind of term": ({"hamiltonian/0/kind": "heisenburg"}, "hamiltonian.0", "heisenberg"),
+    "product of couplings": ({"hamiltonian/0/value": "J*Jp"}, "hamiltonian.0.value", "linear"),
+    "code in an expression": ({"hamiltonian/0/value": "__import__('os')"}, "hamiltonian.0.value", ""),
+    "expression without end": ({"hamiltonian/0/value": "(" * 150}, "hamiltonian.0.value", ""),
+    "too few moments": ({"structure/moments": GOOD["structure"]["moments"][:1]}, "structure.moments", "2 moments"),
+    "magnetic cell without volume": ({"structure/magnetic_cell": [[1, 1, 0], [1, 1, 0], [0, 0, 1]]}, "structure", ""),
+    "moment without direction": ({"structure/moments/0/direction": [0, 0, 0]}, "structure.moments", "direction"),
+    "moment on an unknown site": ({"structure/moments/0/site": "Co"}, "structure.moments.0.site", "unknown site"),
+    "path without enough counts": ({"paths/path1/points": [37, 53]}, "paths.path1.points", "5 numbers"),
+    "path like an unknown one": ({"paths/path2/like": "path9"}, "paths.path2.like", "did you mean"),
+    "simulation on an unknown path": ({"simulate/paths": ["path1", "pth2"]}, "simulate.paths", "did you mean 'path2'"),
+    "energy steps that do not fit": ({"simulate/energy/step": "3 meV"}, "energy", "whole number of steps"),
+    "no points": ({"grid/n_point": 0}, "grid.n_point", "greater than or equal"),
+    "download without a sum": ({"measurements/path1/signal/sha256": DELETE}, "measurements.path1.signal", "sha256"),
+    "fit of an unknown measurement": ({"fits/direct/measurements": ["path7"]}, "fits.direct.measurements", "path7"),
+    "fit through an unknown model": ({"fits/siren/forward/model": "sirene"}, "fits.siren.forward.model", "'siren'"),
+    "fit box forgets a coupling": ({"fits/direct/box/Jp": DELETE}, "fits.direct.box", "Jp"),
+    "adam without a network": ({"fits/direct/strategy": {"kind": "adam"}}, "fits.direct.strategy.kind", "siren"),
+    "window shorter than its order": ({"fits/correlation/background/order": 60}, "fits.correlation.background", "longer"),
+    "variant of what is not there": ({"fits/direct/variants/0/change": {"forwrd": 1}}, "fits.direct.variants.0", "not have"),
+    "study name that is a path": ({"study": "../../etc"}, "study", "pattern"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_study_is_refused_with_place_and_reason(name, tmp_path, capsys):
+    changes, place, text = BAD[name]
+    file = tmp_path / "bad.yaml"
+    file.write_text(yaml.safe_dump(edited(changes), allow_unicode=True))
+    assert main(["check", str(file)]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("error: ") and told.count("error: ") == 1
+    assert f"where: {file}: {place}" in told, told
+    assert text in told, told
+    assert "expected:" in told or "got:" in told or "fix:" in told
+
+
+RAW = {
+    "duplicate key": ("study: a\nstudy: b\n", "stands twice"),
+    "alias bomb": ("a: &a [1, 1]\nb: *a\n", "aliases"),
+    "python object": ("study: !!python/object/apply:os.system ['true']\n", "not valid YAML"),
+    "broken YAML": ("study: [1, 2\n", "not valid YAML"),
+    "a list": ("- study\n", "mapping of sections"),
+    "empty": ("", "mapping of sections"),
+}
+
+
+@pytest.mark.parametrize("name", RAW)
+def test_bad_yaml_is_refused(name, tmp_path):
+    text, told = RAW[name]
+    file = tmp_path / "bad.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=told) as caught:
+        load_study(file)
+    assert str(file) in str(caught.value)
+
+
+def test_an_absent_and_a_huge_study_are_refused(tmp_path):
+    with pytest.raises(ConfigError, match="no such study"):
+        load_study(tmp_path / "none.yaml")
+    (tmp_path / "huge.yaml").write_text("#" * 2_000_000)
+    with pytest.raises(ConfigError, match="too large"):
+        load_study(tmp_path / "huge.yaml")
+
+
+def test_a_binary_file_is_refused(tmp_path):
+    (tmp_path / "bad.yaml").write_bytes(bytes(range(256)))
+    with pytest.raises(ConfigError):
+        load_study(tmp_path / "bad.yaml")
+
+
+def test_the_good_study_is_good():
+    assert study_from_data(GOOD) == load_study(STUDY)

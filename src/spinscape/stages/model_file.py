@@ -1,0 +1,40 @@
+"""The file that the stage ``model`` writes and every later stage reads."""
+
+import json
+from pathlib import Path
+
+from ..errors import SpinscapeError, StoreError
+from ..hamiltonian.model import MagneticStructure, Model
+
+CONTRACT = "model/1"
+
+
+def read_model(path):
+    """Return the model and the magnetic structure of a model file.
+
+    Returns
+    -------
+    Model, MagneticStructure
+    """
+    try:
+        document = json.loads(Path(path).read_text())
+        contract = document.pop("contract", None)
+        structure = document.pop("structure", None)
+    except (OSError, ValueError, AttributeError) as error:
+        raise StoreError(
+            "the model file cannot be read", where=str(path), got=str(error), fix="run the stage model again"
+        ) from None
+    if contract != CONTRACT:
+        raise StoreError(
+            "not a model file of this version", where=str(path), expected=CONTRACT, got=contract, fix="make it again"
+        )
+    try:
+        return Model.from_dict(document), MagneticStructure.from_dict(structure)
+    except (KeyError, TypeError, ValueError, SpinscapeError) as error:
+        raise StoreError(
+            "the model file lacks what its contract demands",
+            where=str(path),
+            expected=CONTRACT,
+            got=f"{type(error).__name__}: {error}",
+            fix="run the stage model again",
+        ) from error

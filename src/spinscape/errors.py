@@ -76,6 +76,10 @@ class FetchError(DataError):
     """A data file could not be had, or is not the declared one."""
 
 
+class AbsentError(FetchError):
+    """A data file could not be had at all: neither at hand nor at its address."""
+
+
 class StoreError(SpinscapeError):
     """A stored file is unreadable, truncated, or breaks its contract."""
 

@@ -13,7 +13,7 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from ..errors import FetchError
+from ..errors import AbsentError, FetchError
 
 BLOCK = 1 << 16
 SIZE_LIMIT = 1 << 30
@@ -176,7 +176,7 @@ def _absent(file, folder, url, sha256):
         reason = "its address has no sha256, so it is not downloaded"
     else:
         reason = "no folder to download to is given"
-    return FetchError(
+    return AbsentError(
         "a data file is absent",
         where=f"file: {file}",
         expected="the file below the data folder, or an address with its sha256",
@@ -263,7 +263,7 @@ def _copy(answer, out, url, deadline, size_limit):
 
 
 def _unreachable(url, reason):
-    return FetchError(
+    return AbsentError(
         "a data file cannot be downloaded",
         where=url,
         got=str(reason) or type(reason).__name__,

@@ -1,0 +1,95 @@
+"""Stage ``measurement``: from data files, or from a simulation where there are none, to a Measurement file."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from ..config.schema import CsvMeasurement
+from ..errors import AbsentError
+from ..experiment.csv_reader import read_csv_spectrum
+from ..experiment.fetch import locate
+from ..experiment.file import write_measurement
+from ..experiment.simulated import Background, MissingBlock, simulated_measurement
+from ..hamiltonian.conditions import Conditions
+from ..lattice.qspace import EnergyAxis, QPath
+from ..simulate.spinwave import SpectrumModel, SpinwaveSettings
+from .model_file import read_model
+
+
+def run(section, name, model, seed, data_folder, output, *, cache_folder=None):
+    """Read, or simulate, one measurement and write it.
+
+    Parameters
+    ----------
+    section : dict
+        ``build.measurement_section``.
+    name : str
+    model : str or Path
+        Model file, read only where the measurement is simulated.
+    seed : int
+    data_folder : str, Path or None
+        The only folder that local files are read from.
+    output : str or Path
+        HDF5 file of ``experiment.file``.
+    cache_folder : str, Path or None
+        Where downloads are kept.
+    """
+    declared = CsvMeasurement.model_validate(section["measurement"])
+    try:
+        measurement = _measured(declared, section, name, data_folder, cache_folder)
+    except AbsentError as error:
+        if declared.simulated is None:
+            raise
+        print(f"{name}: the measured data cannot be had; a SIMULATED measurement stands in.\n{error}", file=sys.stderr)
+        measurement = _simulated(declared.simulated, section, name, model, seed)
+    Path(output).parent.mkdir(parents=True, exist_ok=True)
+    write_measurement(output, measurement)
+
+
+def _measured(declared, section, name, data_folder, cache_folder):
+    folder = None if data_folder is None else Path(data_folder)
+    files = {"signal": declared.signal, "momentum": declared.momentum, "energy": declared.energy}
+    located = {
+        key: locate(file.file, data_folder=folder, url=file.url, sha256=file.sha256, cache_folder=cache_folder)
+        for key, file in files.items()
+    }
+    missing = declared.missing if isinstance(declared.missing, str) else declared.missing.model_dump()
+    return read_csv_spectrum(
+        located["signal"].path,
+        momentum=located["momentum"].path,
+        energy=located["energy"].path,
+        path=QPath.from_dict(section["path"]),
+        layout=declared.layout,
+        missing=missing,
+        energy_unit=declared.energy.unit,
+        name=name,
+        conditions=Conditions.from_dict(section["conditions"]),
+        provenance={
+            "files": {key: {"file": files[key].file, "sha256": found.sha256} for key, found in located.items()},
+            "source": located["signal"].source,
+        },
+    )
+
+
+def _simulated(declared, section, name, model_path, seed):
+    path, energy = QPath.from_dict(section["path"]), EnergyAxis.from_dict(section["energy"])
+    conditions = Conditions.from_dict(section["conditions"])
+    model, structure = read_model(model_path)
+    settings = SpinwaveSettings.from_dict(section["spinwave"])
+    theta = np.array(section["theta"])
+    spectrum = SpectrumModel(model, structure, path, energy, settings, conditions).predict(theta)
+    block = declared.missing_block
+    return simulated_measurement(
+        spectrum,
+        path=path,
+        energy=energy,
+        counts=declared.counts,
+        seed=seed,
+        name=name,
+        background=Background(level=declared.background.level, decay=declared.background.decay),
+        missing_block=None if block is None else MissingBlock(block.momentum, block.energy),
+        key=(theta,),
+        conditions=conditions,
+        provenance={"couplings": dict(zip(model.parameter_names, theta.tolist(), strict=True))},
+    )

@@ -3,16 +3,16 @@ rule collect:
         batches,
     output:
         "<results>/{study}/collect/index.json",
-    params:
-        code=code("collect", "spinscape.stages.collect"),
     log:
         "<results>/{study}/logs/collect.log",
     benchmark:
         "<results>/{study}/benchmarks/collect.tsv"
+    conda:
+        "../../envs/environment.yaml"
     resources:
         mem_mb=scaled(2000),
         runtime=30,
-    conda:
-        "../../envs/environment.yaml"
+    params:
+        code=code("collect", "spinscape.stages.collect"),
     script:
         "../scripts/collect.py"

@@ -10,22 +10,30 @@ from spinscape.config.build import grid_points, model_section, plan_header
 from spinscape.config.load import load_study
 from spinscape.errors import SpinscapeError
 from spinscape.fingerprint import code_fingerprint
-from spinscape.stages.plan import read_plan, write_plan
+from spinscape.stages.plan import read_plan_index, write_plan
 
 # The programs that stand beside this Python come first (mpiexec, python), whether or not its environment is active.
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+os.environ["PATH"] = os.pathsep.join(
+    [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
+)
 
 DATA = config.get("data", os.environ.get("SPINSCAPE_DATA"))
 RESULTS = Path(config["pathvars"]["results"])
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 # What a stage before the fits cannot depend on, though the schema of a study imports it.
-NOT_OF_STAGES = ("spinscape.config.fits", "spinscape.config.crosscheck", "spinscape.config.load")
+BEFORE_FITS = (
+    "spinscape.config.fits",
+    "spinscape.config.crosscheck",
+    "spinscape.config.load",
+)
 
 
 def read_studies(files):
     """Return the studies by name, or stop with the one error of the first bad file."""
     try:
-        found = [load_study(path) for path in ([files] if isinstance(files, str) else files)]
+        found = [
+            load_study(path) for path in ([files] if isinstance(files, str) else files)
+        ]
     except SpinscapeError as error:
         raise WorkflowError(str(error)) from None
     names = [study.study for study in found]
@@ -38,8 +46,10 @@ def plan_batches(study):
     """Return the names of a study's batches; the process that the user started writes their plans where they changed."""
     folder = RESULTS / study.study / "plan"
     if workflow.is_main_process:
-        return write_plan(folder, plan_header(study), grid_points(study), study.simulate.batch_size)
-    return read_plan(folder)
+        return write_plan(
+            folder, plan_header(study), grid_points(study), study.simulate.batch_size
+        )
+    return list(read_plan_index(folder / "index.json"))
 
 
 STUDIES = read_studies(config["studies"])
@@ -59,14 +69,18 @@ def of_study(function):
 
 def sections(*names):
     """Return a function of wildcards: these sections of the study, as plain data."""
-    return of_study(lambda study, wildcards: {name: study.section(name) for name in names})
+    return of_study(
+        lambda study, wildcards: {name: study.section(name) for name in names}
+    )
 
 
 @cache
 def code(script, *modules, files=()):
     """Return the fingerprint of a rule's script and of all code of the package that it can execute."""
-    binding = code_fingerprint(f"{SCRIPTS.name}.{script}", folder=SCRIPTS) if script else ""
-    without = () if script in ("fit", "report") else NOT_OF_STAGES
+    binding = (
+        code_fingerprint(f"{SCRIPTS.name}.{script}", folder=SCRIPTS) if script else ""
+    )
+    without = () if script in ("fit", "report") else BEFORE_FITS
     return binding + code_fingerprint(*modules, files=files, without=without)
 
 
@@ -76,9 +90,14 @@ def simulation_code(wildcards):
     return code(None, "spinscape.stages.model", "spinscape.stages.simulate", simulator)
 
 
-def work_folder(wildcards):
-    """Return the undeclared folder for points under way: values of other code are never taken up again."""
-    return str(RESULTS / wildcards.study / "work" / simulation_code(wildcards) / wildcards.batch)
+def ranks(wildcards):
+    """Return the number of MPI ranks of a batch; Slurm's executor refuses an MPI job of one."""
+    return max(2, STUDIES[wildcards.study].simulate.ranks)
+
+
+def work_folder(stage):
+    """Return a function of wildcards: the folder for a stage's work under way, which is not an output of any rule."""
+    return lambda wildcards: str(RESULTS / wildcards.study / "work" / stage)
 
 
 def scaled(mem_mb):
@@ -88,17 +107,59 @@ def scaled(mem_mb):
 
 def batches(wildcards):
     """Return the sealed batches of a study."""
-    return [f"<results>/{wildcards.study}/simulate/{batch}.zarr.zip" for batch in BATCHES[wildcards.study]]
+    return expand(
+        "<results>/{study}/simulate/{batch}.zarr.zip",
+        study=wildcards.study,
+        batch=BATCHES[wildcards.study],
+    )
 
 
 def data_files(study, name):
     """Return the files of a measurement that lie in the data folder now."""
     section = study.measurements[name]
-    files = [Path(DATA) / part.file for part in (section.signal, section.momentum, section.energy)] if DATA else []
+    files = (
+        [
+            Path(DATA) / part.file
+            for part in (section.signal, section.momentum, section.energy)
+        ]
+        if DATA
+        else []
+    )
     return [str(path) for path in files if path.is_file()]
 
 
-def measurements_of(study, fit):
-    """Return the names of a fit's measurements: the optional ones only where their files are found."""
+def used_measurements(study, fit):
+    """Return the names of a fit's measurements, the optional ones only where their files are found."""
     names = study.fits[fit].measurements
-    return [name for name in names if not study.measurements[name].optional or len(data_files(study, name)) == 3]
+    return [
+        name
+        for name in names
+        if not study.measurements[name].optional or len(data_files(study, name)) == 3
+    ]
+
+
+def fitted_measurements(study, wildcards):
+    """Return the measurement files of a fit."""
+    names = used_measurements(study, wildcards.name)
+    return expand(
+        "<results>/{study}/measurements/{name}.h5", study=study.study, name=names
+    )
+
+
+def learned_model(study, wildcards):
+    """Return the trained model of a fit whose forward is one, by the name that the script knows it by."""
+    forward = study.fits[wildcards.name].forward
+    return (
+        {"siren": f"<results>/{study.study}/learn/{forward.model}.pt"}
+        if forward.kind == "siren"
+        else {}
+    )
+
+
+def every(section, pattern):
+    """Return a function of wildcards: one file for each member of a section of the study."""
+    return of_study(
+        lambda study, wildcards: expand(
+            pattern, study=study.study, name=getattr(study, section)
+        )
+    )

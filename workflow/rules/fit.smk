@@ -1,23 +1,24 @@
 rule fit:
     input:
-        unpack(learned_model),
+        unpack(of_study(learned_model)),
         model="<results>/{study}/model.json",
-        measurements=fitted_measurements,
+        measurements=of_study(fitted_measurements),
     output:
         result="<results>/{study}/fits/{name}.json",
         arrays="<results>/{study}/fits/{name}.h5",
-    params:
-        section=fit_section,
-        seed=of_study(lambda study, wildcards: study.seed),
-        code=code("fit", "spinscape.stages.fit"),
     log:
         "<results>/{study}/logs/fits/{name}.log",
     benchmark:
         "<results>/{study}/benchmarks/fits/{name}.tsv"
+    conda:
+        "../../envs/environment.yaml"
     resources:
         mem_mb=scaled(2000),
         runtime=60,
-    conda:
-        "../../envs/environment.yaml"
+    params:
+        section=of_study(lambda study, wildcards: study.section("fits")[wildcards.name]),
+        simulate=sections("simulate", "paths", "conditions"),
+        seed=of_study(lambda study, wildcards: study.seed),
+        code=code("fit", "spinscape.stages.fit"),
     script:
         "../scripts/fit.py"

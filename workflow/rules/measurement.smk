@@ -5,18 +5,21 @@ rule measurement:
         model="<results>/{study}/model.json",
     output:
         "<results>/{study}/measurements/{name}.h5",
-    params:
-        section=measurement_section,
-        seed=of_study(lambda study, wildcards: study.seed),
-        code=measurement_code,
     log:
         "<results>/{study}/logs/measurements/{name}.log",
     benchmark:
         "<results>/{study}/benchmarks/measurements/{name}.tsv"
+    conda:
+        "../../envs/environment.yaml"
     resources:
         mem_mb=scaled(1000),
         runtime=10,
-    conda:
-        "../../envs/environment.yaml"
+    params:
+        section=of_study(
+            lambda study, wildcards: study.section("measurements")[wildcards.name]
+        ),
+        simulate=sections("simulate", "paths", "conditions"),
+        seed=of_study(lambda study, wildcards: study.seed),
+        code=code("measurement", "spinscape.stages.measurement"),
     script:
         "../scripts/measurement.py"

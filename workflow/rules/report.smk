@@ -2,26 +2,28 @@ rule report:
     input:
         index="<results>/{study}/collect/index.json",
         model="<results>/{study}/model.json",
-        fits=every_fit("json"),
-        arrays=every_fit("h5"),
-        metrics=every_model,
+        fits=every("fits", "<results>/{study}/fits/{name}.json"),
+        arrays=every("fits", "<results>/{study}/fits/{name}.h5"),
+        metrics=every("learn", "<results>/{study}/learn/{name}.json"),
     output:
         report(
             "<results>/{study}/report.html",
             caption="../report/study.rst",
             category="Studies",
         ),
-    params:
-        section=sections("study", "title", "seed", "couplings", "grid", "simulate", "learn", "fits"),
-        code=code("report", "spinscape.stages.report", files=("plot/report.html.j2",)),
     log:
         "<results>/{study}/logs/report.log",
     benchmark:
         "<results>/{study}/benchmarks/report.tsv"
+    conda:
+        "../../envs/environment.yaml"
     resources:
         mem_mb=scaled(2000),
         runtime=10,
-    conda:
-        "../../envs/environment.yaml"
+    params:
+        section=sections(
+            "study", "title", "seed", "couplings", "grid", "simulate", "learn", "fits"
+        ),
+        code=code("report", "spinscape.stages.report", files=("plot/report.html.j2",)),
     script:
         "../scripts/report.py"

@@ -7,13 +7,12 @@ rule simulate:
         plan="<results>/{study}/plan/{batch}.json",
     output:
         "<results>/{study}/simulate/{batch}.zarr.zip",
-    params:
-        code=simulation_code,
-        work=work_folder,
     log:
         "<results>/{study}/logs/simulate/{batch}.log",
     benchmark:
         "<results>/{study}/benchmarks/simulate/{batch}.tsv"
+    conda:
+        "../../envs/environment.yaml"
     threads: ranks
     resources:
         tasks=ranks,
@@ -21,8 +20,9 @@ rule simulate:
         mpi="mpiexec",
         mem_mb=scaled(2000),
         runtime=60,
-    conda:
-        "../../envs/environment.yaml"
+    params:
+        code=simulation_code,
+        work=work_folder("simulate"),
     shell:
         "OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1"
         " {resources.mpi} -n {resources.tasks} python -m mpi4py -m spinscape.stages.simulate"

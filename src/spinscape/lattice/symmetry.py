@@ -1,0 +1,275 @@
+"""Crystals from a space group or from listed sites, and what the operations do to sites.
+
+An operation x' = W x + t takes spins with it as axial vectors, S' = det(R) R S, where R is W in the Cartesian frame.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import spglib
+
+from ..errors import ConfigError, SymmetryError
+from .crystal import Crystal
+from .invariants import FORBIDDEN, allowed_form_text, invariant_matrices, matrix_text, tidy
+from .spacegroup import check_metric, space_group
+
+SNAP = 2e-3
+"""Å. A position this near to a special one is meant to be there: 0.3333 for 1/3."""
+COINCIDE = 0.1
+"""Å. No two magnetic ions are nearer than this."""
+MAX_SITE = 5000
+
+
+@dataclass(frozen=True)
+class SiteSpec:
+    """A declared magnetic site.
+
+    Parameters
+    ----------
+    label, ion : str
+    position : sequence of 3 float
+        Fractional coordinates.
+    spin : float
+        Spin length.
+    g : (3, 3) array
+        g tensor in the Cartesian frame; the identity times 2 by default.
+    """
+
+    label: str
+    ion: str
+    position: tuple[float, float, float]
+    spin: float
+    g: np.ndarray | tuple = ((2.0, 0.0, 0.0), (0.0, 2.0, 0.0), (0.0, 0.0, 2.0))
+
+
+def crystal_from_space_group(vectors, name, sites):
+    """Return the crystal with the whole orbit of every declared site.
+
+    Parameters
+    ----------
+    vectors : (3, 3) float64, Å
+        Lattice vectors as rows.
+    name : str or int
+        Space group as :func:`spinscape.lattice.spacegroup.space_group` reads it.
+    sites : sequence of SiteSpec
+        One of each orbit. It becomes the first site of its orbit, the others follow in rising order of x, y, z.
+
+    Returns
+    -------
+    Crystal
+    """
+    vectors = np.asarray(vectors, dtype=np.float64)
+    group = space_group(name)
+    check_metric(group, vectors, name=name)
+    return expand_sites(vectors, sites, group.rotations, group.translations)
+
+
+def crystal_from_sites(vectors, sites, *, find_symmetry=True):
+    """Return the crystal of explicitly listed sites.
+
+    Parameters
+    ----------
+    vectors : (3, 3) float64, Å
+    sites : sequence of SiteSpec
+        Every site of the cell; several may share a label.
+    find_symmetry : bool
+        Find the operations that map the listed sites (position, label, ion, spin and g) to themselves; otherwise take
+        the identity alone. Ions that are not listed are not seen: a ligand can break what is found here, and then the
+        space group should be named.
+
+    Returns
+    -------
+    Crystal
+        ``orbit`` numbers the sites that the operations connect.
+    """
+    vectors = np.asarray(vectors, dtype=np.float64)
+    positions = np.array([s.position for s in sites], dtype=np.float64).reshape(-1, 3)
+    _check_apart(vectors, positions, [s.label for s in sites])
+    rotations, translations = np.eye(3, dtype=np.int64)[None], np.zeros((1, 3))
+    if find_symmetry:
+        rotations, translations = _found_operations(vectors, positions, sites)
+    g = np.array([s.g for s in sites], dtype=np.float64)
+    maps = site_maps(vectors, positions, rotations, translations)
+    cartesian = cartesian_rotations(vectors, rotations)
+    kept = [
+        k
+        for k, R in enumerate(cartesian)
+        if np.allclose(R @ g @ R.T, g[maps.site[k]], atol=FORBIDDEN * np.abs(g).max())
+    ]
+    first = maps.site[kept].min(axis=0)  # the lowest site that each one is connected with
+    return Crystal(
+        vectors,
+        positions,
+        tuple(s.label for s in sites),
+        np.unique(first, return_inverse=True)[1],
+        np.array([s.spin for s in sites]),
+        tuple(s.ion for s in sites),
+        g,
+        rotations[kept],
+        translations[kept],
+    )
+
+
+def _found_operations(vectors, positions, sites):
+    species = [(s.label, s.ion, float(s.spin)) for s in sites]
+    numbers = [species.index(s) + 1 for s in species]
+    try:
+        found = spglib.get_symmetry((vectors, positions, numbers), symprec=SNAP)
+    except spglib.SpglibError as error:
+        raise SymmetryError(
+            "no space group was found for the listed sites",
+            where="crystal.sites",
+            got=str(error),
+            fix="name the space group, or take the sites without symmetry",
+        ) from None
+    return found["rotations"].astype(np.int64), found["translations"]
+
+
+def expand_sites(vectors, sites, rotations, translations):
+    """Return the crystal of every image of ``sites`` under the operations.
+
+    Parameters
+    ----------
+    vectors : (3, 3) float64, Å
+    sites : sequence of SiteSpec
+        Labels name orbits and are distinct.
+    rotations : (n_operation, 3, 3) int64
+    translations : (n_operation, 3) float64
+
+    Returns
+    -------
+    Crystal
+    """
+    labels = [s.label for s in sites]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise ConfigError(
+                f"two sites have the label {label}",
+                where="crystal.sites",
+                expected="one site of each orbit, each with its own label",
+                fix="rename one, or list each orbit once: the space group makes the others",
+            )
+    cartesian = cartesian_rotations(vectors, rotations)
+    orbits = [_site_orbit(vectors, site, rotations, translations, cartesian) for site in sites]
+    counts = [len(positions) for positions, _ in orbits]
+    positions = np.concatenate([positions for positions, _ in orbits])
+    names = tuple(np.repeat(labels, counts).tolist())
+    _check_apart(vectors, positions, names)
+    return Crystal(
+        vectors,
+        positions,
+        names,
+        np.repeat(np.arange(len(sites)), counts),
+        np.repeat([float(s.spin) for s in sites], counts),
+        tuple(np.repeat([s.ion for s in sites], counts).tolist()),
+        np.concatenate([g for _, g in orbits]),
+        rotations,
+        translations,
+    )
+
+
+def _site_orbit(vectors, site, rotations, translations, cartesian):
+    """Return positions (n, 3) and g tensors (n, 3, 3) of a site's orbit, the site itself first."""
+    position = np.asarray(site.position, dtype=np.float64)
+    step = rotations @ position + translations - position
+    step -= np.round(step)
+    fixed = np.linalg.norm(step @ vectors, axis=1) < SNAP
+    # The mean over the operations that nearly fix a position is the special position itself.
+    position = np.round(position + step[fixed].mean(axis=0), 14)
+    g = _allowed_g(site, cartesian[fixed])
+    images = rotations @ position + translations
+    images = np.round(images - np.floor(images + 1e-9), 12) + 0.0
+    difference = images[:, None] - images[None, :]
+    same = np.linalg.norm((difference - np.round(difference)) @ vectors, axis=-1) < SNAP
+    first = np.flatnonzero(same.argmax(axis=1) == np.arange(len(images)))
+    home = same[np.flatnonzero(fixed)[0]]
+    others = sorted((k for k in first if not home[k]), key=lambda k: tuple(np.round(images[k], 6)))
+    return np.vstack([position, images[others]]), np.stack([g, *(tidy(R @ g @ R.T) for R in cartesian[others])])
+
+
+def _allowed_g(site, stabiliser):
+    g = np.asarray(site.g, dtype=np.float64)
+    mean = tidy(np.mean(stabiliser @ g @ stabiliser.transpose(0, 2, 1), axis=0))
+    if np.abs(mean - g).max() <= FORBIDDEN * np.abs(g).max():
+        return g
+    basis = invariant_matrices(stabiliser, np.zeros(len(stabiliser), dtype=bool))
+    raise SymmetryError(
+        f"the symmetry of site {site.label} forbids its g tensor",
+        where="crystal.sites",
+        expected=allowed_form_text(basis),
+        got=matrix_text(g),
+        fix=f"the nearest allowed tensor is {matrix_text(mean)}",
+    )
+
+
+def _check_apart(vectors, positions, labels):
+    if len(positions) > MAX_SITE:
+        raise ConfigError(
+            "too many sites in one cell", where="crystal.sites", expected=f"at most {MAX_SITE}", got=len(positions)
+        )
+    for i in range(len(positions) - 1):
+        step = positions[i + 1 :] - positions[i]
+        distance = np.linalg.norm((step - np.round(step)) @ vectors, axis=1)
+        if distance.min() < COINCIDE:
+            j = i + 1 + int(distance.argmin())
+            raise SymmetryError(
+                "two sites coincide",
+                where="crystal.sites",
+                expected=f"sites at least {COINCIDE} Å apart",
+                got=f"{labels[i]} at {positions[i].round(5).tolist()} and {labels[j]} at "
+                f"{positions[j].round(5).tolist()}, {distance.min():.3g} Å",
+                fix="list each orbit once, and write special positions with all their digits (0.33333 for 1/3)",
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class SiteMaps:
+    """Where operations take sites: site i of cell 0 goes to ``site[o, i]`` of cell ``cell[o, i]``.
+
+    Parameters
+    ----------
+    site : (n_operation, n_site) int64
+    cell : (n_operation, n_site, 3) int64
+    """
+
+    site: np.ndarray
+    cell: np.ndarray
+
+
+def site_maps(vectors, positions, rotations, translations):
+    """Return the :class:`SiteMaps` of operations that map a set of sites to itself."""
+    n_site = len(positions)
+    site = np.empty((len(rotations), n_site), dtype=np.int64)
+    cell = np.empty((len(rotations), n_site, 3), dtype=np.int64)
+    for o, (rotation, translation) in enumerate(zip(rotations, translations, strict=True)):
+        step = (positions @ rotation.T + translation)[:, None] - positions[None, :]
+        distance = np.linalg.norm((step - np.round(step)) @ vectors, axis=-1)
+        site[o] = distance.argmin(axis=1)
+        if distance.min(axis=1).max() > 5 * SNAP or len(set(site[o].tolist())) < n_site:
+            raise SymmetryError(
+                "an operation of the space group does not map the sites to themselves",
+                where="crystal.sites",
+                got=f"rotation {rotation.tolist()}, translation {translation.tolist()}",
+                fix="list every site of the cell, or leave the symmetry out",
+            )
+        cell[o] = np.round(step[np.arange(n_site), site[o]])
+    return SiteMaps(site, cell)
+
+
+def cartesian_rotations(vectors, rotations):
+    """Return rotations of fractional coordinates as orthogonal matrices of the Cartesian frame.
+
+        R = A^T W A^-T,   A the lattice vectors as rows
+
+    Parameters
+    ----------
+    vectors : (3, 3) float64, Å
+    rotations : (n_operation, 3, 3) int64
+
+    Returns
+    -------
+    (n_operation, 3, 3) float64, determinant +1 or −1
+    """
+    frame = np.asarray(vectors).T
+    u, _, vt = np.linalg.svd(frame @ rotations @ np.linalg.inv(frame))
+    return tidy(u @ vt)

@@ -8,13 +8,11 @@ is killed goes on where it stopped.
 """
 
 import argparse
-import fcntl
 import importlib
-import os
 import sys
 import time
 import traceback
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +20,11 @@ import numpy as np
 from ..errors import ConfigError, SpinscapeError, StoreError, UnstableError
 from ..simulate.protocol import RESULT_CODE, PointResult, StreamKey
 from ..store.contracts import StoreHeader, digest
+from ..store.lock import locked
 from ..store.provenance import provenance
+from ..store.resume import prepare_work_store, work_path
 from ..store.seal import seal
-from ..store.write import WorkStore, prepare_work_store, remove_work_store, storing, work_path
+from ..store.write import WorkStore, remove_work_store
 from .model_file import read_model
 from .plan import read_plan
 from .ranks import SingleRank, on_root, together
@@ -73,9 +73,10 @@ def run(model, plan, work, output, *, communicator=None, code=None, simulators=S
     log = (log or _log) if everyone.rank == 0 else _silent
     clock = time.perf_counter(), time.process_time()
     job = together(everyone, lambda: _Job(model, plan, code, simulators, everyone))
-    with _locked(everyone, work, job.header):
+    path = work_path(work, job.header)
+    with _alone(everyone, path):
         on_root(everyone, lambda: prepare_work_store(work, job.header).path)
-        store = together(everyone, lambda: WorkStore.open(work_path(work, job.header)))
+        store = together(everyone, lambda: WorkStore.open(path))
         absent = on_root(everyone, lambda: np.flatnonzero(store.states() == 0).tolist())
         log(f"{Path(plan).stem}: {len(absent)} of {job.header.n_point} points to do on {everyone.size} ranks")
         together(everyone, lambda: job.simulate(store, absent, progress, log))
@@ -239,40 +240,11 @@ def _check_failures(store, states, allowed, name):
 
 
 @contextmanager
-def _locked(everyone, work, header):
-    """Let one job at a time work on a batch; the lock ends with its process, however that ends."""
-    lock = on_root_only(everyone, lambda: _lock(work_path(work, header).with_suffix(".lock")))
-    try:
+def _alone(everyone, path):
+    """Let one job at a time work on a batch: rank 0 holds the lock for all."""
+    with ExitStack() as stack:
+        on_root(everyone, lambda: stack.enter_context(locked(path, patience=LOCK_PATIENCE)))
         yield
-    finally:
-        if lock is not None:
-            os.close(lock)
-
-
-def on_root_only(everyone, function):
-    """Call ``function`` on rank 0, where its value stays; its error is everyone's."""
-    return together(everyone, lambda: function() if everyone.rank == 0 else None)
-
-
-def _lock(path):
-    with storing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    deadline = time.monotonic() + LOCK_PATIENCE
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return descriptor
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                os.close(descriptor)
-                raise StoreError(
-                    "another process works on this batch", where=str(path), fix="wait for it, or end it first"
-                ) from None
-            time.sleep(0.1)
-        except OSError:
-            # A file system without locks: the workflow's own lock has to do.
-            return descriptor
 
 
 def _log(line):

@@ -5,12 +5,10 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-from zarr.core.buffer import default_buffer_prototype
-from zarr.core.sync import sync
 from zarr.storage import MemoryStore
 
 from ..errors import StoreError
-from .layout import create_arrays
+from .layout import TEXT_WIDTH, create_arrays
 from .read import open_batch
 from .write import storing
 
@@ -78,18 +76,15 @@ def _add(archive, name, data):
 
 def _skeleton(work, states, provenance):
     """Return (name, bytes) of all but the results: metadata, θ, coordinates, states and texts."""
-    memory = MemoryStore()
-    n = max(work.header.n_point, 1)
-    group = create_arrays(memory, work.header, rows_per_chunk=n, attributes={"provenance": provenance})
+    entries = {}
+    rows_per_chunk = max(work.header.n_point, 1)
+    group = create_arrays(
+        MemoryStore(entries), work.header, rows_per_chunk=rows_per_chunk, attributes={"provenance": provenance}
+    )
     group["state"][...] = states
-    for name in ("message", "diagnostics"):
+    for name in TEXT_WIDTH:
         group[name][...] = work.rows(name)
-    return sorted(sync(_contents(memory)))
-
-
-async def _contents(memory):
-    prototype = default_buffer_prototype()
-    return [(key, (await memory.get(key, prototype)).to_bytes()) async for key in memory.list()]
+    return sorted((name, data.to_bytes()) for name, data in entries.items())
 
 
 def _check_sums(path):

@@ -1,0 +1,184 @@
+"""The crystal with its bonds and spins, and the paths through its Brillouin zones."""
+
+from itertools import product
+
+import numpy as np
+
+from .style import colour, new_figure, stamp_simulated, styled
+from .zone import plane_through, unique_edges, zone_polygons
+
+MAX_DRAWN = 120
+"""Sites that a drawing of the crystal may show before it takes fewer cells."""
+EDGE = 1e-6
+
+
+def crystal_figure(*, model, structure, paths=(), title="", simulated=False):
+    """Draw the sites, spins and bonds of a model, and paths in the plane that they lie in.
+
+    Parameters
+    ----------
+    model : Model
+    structure : MagneticStructure
+    paths : sequence of QPath
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    with styled():
+        figure = new_figure(9.6 if paths else 5.0, 4.8)
+        grid = figure.add_gridspec(1, 2 if paths else 1)
+        _draw_crystal(figure.add_subplot(grid[0, 0], projection="3d"), model, structure)
+        if paths:
+            _draw_paths(figure.add_subplot(grid[0, 1]), model, structure, paths)
+        if title:
+            figure.suptitle(title)
+        if simulated:
+            stamp_simulated(figure)
+    return figure
+
+
+def drawn_sites(model, *, max_drawn=MAX_DRAWN):
+    """Return the sites of a box of cells: site index (n,), cell (n, 3), both int.
+
+    The box is closed, so that bonds to the next cell find their end, and several cells long where bonds lead from cell
+    to cell; along other axes it is one cell, so that layers that do not talk to each other are drawn once.
+    """
+    linked = np.any(model.bonds.offset != 0, axis=0) if model.bonds.n_bond else np.zeros(3, bool)
+    for n in (3, 2, 1):
+        site, cell = _sites_in_box(model.crystal.positions, np.where(linked, n, 1), linked)
+        if len(site) <= max_drawn:
+            break
+    return site, cell
+
+
+def _sites_in_box(positions, size, closed):
+    site, cell = [], []
+    high = size - np.where(closed, -EDGE, EDGE)
+    for offset in product(*(range(-1, n + 1) for n in size)):
+        for k, position in enumerate(positions):
+            r = position + offset
+            if np.all(r > -EDGE) and np.all(r < high):
+                site.append(k)
+                cell.append(offset)
+    return np.array(site, dtype=int), np.array(cell, dtype=int).reshape(-1, 3)
+
+
+def drawn_bonds(model, site, cell):
+    """Return ends of the bonds among drawn sites, {coupling name: (n, 2, 3) Å}."""
+    crystal, bonds = model.crystal, model.bonds
+    known = {(int(s), *map(int, c)) for s, c in zip(site, cell, strict=True)}
+    out = {name: [] for name in model.parameter_names}
+    for k in range(bonds.n_bond):
+        i, j = int(bonds.site_i[k]), int(bonds.site_j[k])
+        for start in cell[site == i]:
+            end = start + bonds.offset[k]
+            if (j, *map(int, end)) in known:
+                ends = np.array([crystal.positions[i] + start, crystal.positions[j] + end])
+                out[model.parameter_names[bonds.parameter[k]]].append(ends @ crystal.vectors)
+    return {name: np.array(ends).reshape(-1, 2, 3) for name, ends in out.items()}
+
+
+def spin_directions(structure, site, cell):
+    """Return unit vectors (n, 3) of the spins at sites and cells; zero where the structure names no spin.
+
+    A cell belongs to the magnetic cell whose lattice vectors take it to a listed one.
+    """
+    inverse = np.linalg.inv(structure.magnetic_cell.astype(np.float64))
+    out = np.zeros((len(site), 3))
+    for k in range(structure.n_sublattice):
+        index = (cell - structure.cell[k]) @ inverse
+        same = np.all(np.abs(index - np.round(index)) < EDGE, axis=1) & (site == structure.site[k])
+        out[same] = structure.direction[k]
+    return out
+
+
+def _draw_crystal(axes, model, structure):
+    crystal = model.crystal
+    site, cell = drawn_sites(model)
+    places = (crystal.positions[site] + cell) @ crystal.vectors
+    for k, (name, ends) in enumerate(drawn_bonds(model, site, cell).items()):
+        for n, (a, b) in enumerate(ends):
+            # The label stands once in the legend; thin lines for later couplings, which are often longer bonds.
+            axes.plot(
+                *np.array([a, b]).T, color=colour(k), linewidth=max(1.2, 2.8 - 0.6 * k), label=name if n == 0 else None
+            )
+    for orbit in np.unique(crystal.orbit):
+        rows = crystal.orbit[site] == orbit
+        label = crystal.labels[int(np.argmax(crystal.orbit == orbit))]
+        axes.scatter(*places[rows].T, s=45, color="0.25", marker="osD^v"[int(orbit) % 5], label=label, depthshade=False)
+    spins = spin_directions(structure, site, cell)
+    length = 0.45 * _shortest(places)
+    axes.quiver(
+        *(places - 0.5 * length * spins).T, *(length * spins).T, color="#A00000", linewidth=2.0, arrow_length_ratio=0.45
+    )
+    _draw_cell_axes(axes, crystal, places)
+    _frame(axes, places, length)
+    lengths = zip("abc", np.linalg.norm(crystal.vectors, axis=1), strict=True)
+    axes.set_title("sites, spins and bonds; " + ", ".join(f"{name} = {value:.3g}" for name, value in lengths) + " Å")
+    axes.legend(loc="upper left", fontsize=8)
+
+
+def _shortest(places):
+    """Return the shortest distance between two drawn sites, Å."""
+    if len(places) < 2:
+        return 3.0
+    distance = np.linalg.norm(places[:, None] - places[None], axis=2)
+    return float(distance[distance > EDGE].min())
+
+
+def _draw_cell_axes(axes, crystal, places):
+    """Draw the directions of a, b, c from a corner; a long one is cut."""
+    reach = np.ptp(places, axis=0).max() if len(places) > 1 else 0.0
+    start = places.min(axis=0) - 0.12 * max(reach, 3.0)
+    for name, vector in zip("abc", crystal.vectors, strict=True):
+        length = np.linalg.norm(vector)
+        shown = vector / length * min(length, 0.3 * max(reach, 6.0))
+        axes.plot(*np.array([start, start + shown]).T, color="black", linewidth=1.0)
+        axes.text(*(start + 1.1 * shown), name, weight="bold")
+
+
+def _frame(axes, places, margin):
+    """Give the three axes one scale and hide the box."""
+    low, high = places.min(axis=0) - margin, places.max(axis=0) + margin
+    axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), zlim=(low[2], high[2]))
+    axes.set_box_aspect(high - low, zoom=1.25)
+    axes.view_init(elev=32.0, azim=-62.0)
+    axes.set_axis_off()
+
+
+def _draw_paths(axes, model, structure, paths):
+    reciprocal = model.crystal.reciprocal
+    magnetic = 2.0 * np.pi * np.linalg.inv(structure.magnetic_cell @ model.crystal.vectors).T
+    all_points = np.concatenate([p.points for p in paths]) @ reciprocal
+    plane = plane_through(all_points, reciprocal=reciprocal)
+    placed = plane.project(all_points)
+    low, high = placed.min(axis=0), placed.max(axis=0)
+    room = 0.35 * max(float((high - low).max()), 0.3 * float(np.linalg.norm(reciprocal, axis=1).min()))
+    extent = (low[0] - room, high[0] + room, low[1] - room, high[1] + room)
+    _draw_zones(axes, plane, reciprocal, extent, color="0.35", linestyle="-", label="zone of the chemical cell")
+    if abs(np.linalg.det(structure.magnetic_cell)) > 1.5:
+        _draw_zones(axes, plane, magnetic, extent, color="0.6", linestyle="--", label="zone of the magnetic cell")
+    for k, path in enumerate(paths):
+        _draw_path(axes, plane.project(path.points @ reciprocal), path, k)
+    axes.set(xlim=extent[:2], ylim=extent[2:], aspect="equal")
+    axes.set_xlabel(f"{plane.names[0]} (1/Å)")
+    axes.set_ylabel(f"{plane.names[1]} (1/Å)")
+    axes.set_title("paths" if plane.flat else "paths, projected on one plane")
+    axes.legend(loc="upper left", bbox_to_anchor=(0.0, -0.14), fontsize=8, ncols=2, frameon=False)
+
+
+def _draw_zones(axes, plane, reciprocal, extent, *, label, **style):
+    polygons = zone_polygons(plane, reciprocal=reciprocal, extent=extent)
+    for k, edge in enumerate(unique_edges(polygons)):
+        axes.plot(*edge.T, linewidth=1.0, label=label if k == 0 else None, **style)
+
+
+def _draw_path(axes, places, path, k):
+    for n, segment in enumerate(np.unique(path.segment)):
+        rows = path.segment == segment
+        axes.plot(*places[rows].T, color=colour(k), linewidth=2.0, label=path.name if n == 0 else None)
+    for index, label in path.ticks:
+        axes.plot(*places[index], "o", color=colour(k), markersize=4)
+        text = axes.annotate(label, places[index], xytext=(5, 5), textcoords="offset points", color=colour(k))
+        text.set_weight("bold")

@@ -1,0 +1,213 @@
+"""Spectra on a path: data beside model, residual, and cuts along energy."""
+
+import numpy as np
+from matplotlib.colors import Normalize, PowerNorm
+
+from ..errors import check_shape
+from .style import MASKED, colour, new_figure, stamp_simulated, styled, with_unit
+
+CUT_HALF_WIDTH = 2
+"""Pixels of the path on either side that a cut averages over."""
+
+
+def path_edges(path):
+    """Return pixel edges along a path, (n_q + 1,), 1/Å.
+
+    Within a segment an edge lies halfway between two points; the pixels at a segment's ends are half as wide, so that
+    the two copies of a corner point meet at the corner.
+    """
+    edges = []
+    for k in np.unique(path.segment):
+        d = path.distance[path.segment == k]
+        if len(d) == 1:
+            d = np.array([d[0] - 1e-3, d[0] + 1e-3])
+            edges.append(d)
+            continue
+        inner = 0.5 * (d[1:] + d[:-1])
+        edges.append(np.concatenate([d[:1], inner, d[-1:]]))
+    # A corner ends one segment and begins the next: it is one edge.
+    return np.concatenate([edges[0], *(e[1:] for e in edges[1:])])
+
+
+def tick_positions(path):
+    """Return positions (1/Å) and labels of a path's ticks, the corners' two copies joined."""
+    positions = [float(path.distance[i]) for i, _ in path.ticks]
+    return positions, [label for _, label in path.ticks]
+
+
+def draw_map(axes, *, path, energy, values, valid, norm, cmap):
+    """Draw an image (n_q, n_energy) over a path; pixels that are not valid are grey. Returns the mesh."""
+    image = np.ma.array(np.where(valid, values, 0.0), mask=~valid)
+    axes.set_facecolor(MASKED)
+    mesh = axes.pcolormesh(path_edges(path), energy.edges, image.T, norm=norm, cmap=cmap, rasterized=True)
+    positions, labels = tick_positions(path)
+    axes.set_xticks(positions, labels)
+    for x in positions:
+        axes.axvline(x, color="white", linewidth=0.6, alpha=0.7)
+    if not labels:
+        axes.set_xticks(np.linspace(path.distance[0], path.distance[-1], 6).round(2))
+    axes.set_xlabel("wave vector along the path (corners)" if labels else "distance along the path (1/Å)")
+    return mesh
+
+
+def intensity_norm(values, *, power=0.5, quantile=0.995):
+    """Return a colour scale for intensities (any shape): from zero, or the lowest, to a high quantile.
+
+    A square-root scale, because a zone centre outshines the rest of a band tenfold.
+    """
+    if values.size == 0:
+        return Normalize(0.0, 1.0)
+    top = float(np.quantile(values, quantile))
+    low = min(0.0, float(np.quantile(values, 1.0 - quantile)))
+    top = top if top > low else low + 1.0
+    return PowerNorm(power, vmin=low, vmax=top, clip=True) if low == 0.0 else Normalize(low, top)
+
+
+def data_model_figure(
+    *,
+    path,
+    energy,
+    data,
+    model,
+    residual=None,
+    valid=None,
+    title="",
+    unit="arb. units",
+    residual_label="residual / standard deviation",
+    curves=None,
+    cuts=None,
+    scale_model=False,
+    simulated=False,
+):
+    """Draw data beside model, their residual below, and cuts along energy at points of the path.
+
+    Parameters
+    ----------
+    path : QPath
+    energy : EnergyAxis
+    data, model : (n_q, n_energy)
+        In one scale: what the objective compared.
+    residual : (n_q, n_energy), optional
+        Standardised; data − model if not given.
+    valid : (n_q, n_energy) bool, optional
+        What was measured; all if not given. The rest is drawn grey and enters no colour scale.
+    curves : (n_q, n_mode), meV, optional
+        Mode energies, drawn over the model.
+    cuts : sequence of int, optional
+        Points of the path to cut at; those of the first three tick labels that differ if not given.
+    scale_model : bool
+        Draw the model times the factor that brings it nearest to the data, and say so: for objectives that do not
+        compare intensities. A residual that is given is drawn as it is.
+    simulated : bool
+        Stamp the figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    shape = (len(path.points), len(energy.centres))
+    data, model = np.asarray(data, np.float64), np.asarray(model, np.float64)
+    valid = np.ones(shape, bool) if valid is None else np.asarray(valid, bool)
+    factor = least_squares_scale(data[valid], model[valid]) if scale_model else 1.0
+    model = factor * model
+    if residual is None:
+        residual, residual_label = np.where(valid, data, 0.0) - model, with_unit("data − model", unit)
+    for name, array in (("data", data), ("model", model), ("residual", residual), ("valid", valid)):
+        check_shape(name, np.asarray(array), shape, hint="rows are Q, columns energies")
+    norm = intensity_norm(np.concatenate([data[valid], model[valid]]))
+    with styled():
+        figure = new_figure(9.0, 6.4)
+        (top_left, top_right), (bottom_left, bottom_right) = figure.subplots(2, 2)
+        common = {"path": path, "energy": energy}
+        draw_map(top_left, values=data, valid=valid, norm=norm, cmap="viridis", **common)
+        everywhere = np.isfinite(model)
+        mesh = draw_map(top_right, values=model, valid=everywhere, norm=norm, cmap="viridis", **common)
+        figure.colorbar(mesh, ax=[top_left, top_right], label=with_unit("intensity", unit), pad=0.01, extend="max")
+        _draw_residual(figure, bottom_left, residual=residual, valid=valid, label=residual_label, **common)
+        _draw_cuts(bottom_right, data=data, model=model, valid=valid, points=cuts, unit=unit, **common)
+        _label_panels(top_left, top_right, bottom_left, valid, factor)
+        _draw_curves(top_right, path, energy, curves)
+        if title:
+            figure.suptitle(title)
+        if simulated:
+            stamp_simulated(figure)
+    return figure
+
+
+def least_squares_scale(data, model):
+    """Return the factor s that makes the sum of (data − s·model)² least; 1 for a model without intensity.
+
+    >>> least_squares_scale(np.array([2.0, 4.0]), np.array([1.0, 2.0]))
+    2.0
+    """
+    norm = float(np.sum(model * model))
+    return float(np.sum(data * model)) / norm if norm > 0 else 1.0
+
+
+def _label_panels(data, model, residual, valid, factor):
+    scaled = "" if factor == 1.0 else f" × {factor:.3g}"
+    grey = "" if valid.all() else " (grey: not measured)"
+    for axes, title in ((data, f"data{grey}"), (model, f"model{scaled}"), (residual, "residual")):
+        axes.set_title(title)
+        axes.set_ylabel("energy transfer (meV)")
+
+
+def _draw_curves(axes, path, energy, curves):
+    if curves is None:
+        return
+    for k in np.unique(path.segment):
+        rows = path.segment == k
+        axes.plot(path.distance[rows], np.asarray(curves)[rows], color="white", linewidth=0.8, linestyle="--")
+    axes.set_ylim(energy.edges[0], energy.edges[-1])
+
+
+def _draw_residual(figure, axes, *, path, energy, residual, valid, label):
+    inside = np.abs(np.asarray(residual)[valid])
+    limit = float(np.quantile(inside, 0.99)) if inside.size else 1.0
+    limit = limit if limit > 0 else 1.0
+    norm = Normalize(-limit, limit, clip=True)
+    mesh = draw_map(axes, path=path, energy=energy, values=residual, valid=valid, norm=norm, cmap="RdBu_r")
+    for line in axes.lines:
+        line.set_color("black")
+    figure.colorbar(mesh, ax=axes, label=label, pad=0.01, extend="both")
+
+
+def cut_points(path, *, n=3):
+    """Return [(index, label)] of the first ``n`` tick labels of a path that differ, or of points spread evenly."""
+    seen = {}
+    for index, label in path.ticks:
+        seen.setdefault(label, int(index))
+    if not seen:
+        return [(int(i), f"point {i}") for i in np.linspace(0, len(path.points) - 1, n).astype(int)]
+    return [(index, label) for label, index in seen.items()][:n]
+
+
+def cut_through(values, *, path, valid, point):
+    """Return the mean over valid pixels beside a point of its segment, (n_energy,), and where there were any."""
+    near = np.abs(np.arange(len(path.points)) - point) <= CUT_HALF_WIDTH
+    rows = near & (path.segment == path.segment[point])
+    n_valid = valid[rows].sum(axis=0)
+    total = np.where(valid[rows], values[rows], 0.0).sum(axis=0)
+    return total / np.maximum(n_valid, 1), n_valid > 0
+
+
+def _draw_cuts(axes, *, path, energy, data, model, valid, points, unit):
+    chosen = cut_points(path) if points is None else [(i, dict(path.ticks).get(i, f"point {i}")) for i in points]
+    curves = []
+    for point, label in chosen:
+        measured, there = cut_through(data, path=path, valid=valid, point=point)
+        expected, _ = cut_through(model, path=path, valid=valid, point=point)
+        curves.append((label, measured, expected, there))
+    tops = [np.concatenate([m[there], e[there]]) for _, m, e, there in curves]
+    step = max((float(np.quantile(t, 0.98)) for t in tops if t.size), default=1.0)
+    for k, (label, measured, expected, there) in enumerate(curves):
+        x, offset = energy.centres[there], k * step
+        axes.plot(x, measured[there] + offset, ".", markersize=3, color=colour(k))
+        axes.plot(x, expected[there] + offset, color=colour(k), linewidth=1.4, label=label)
+        axes.axhline(offset, color=colour(k), linewidth=0.4)
+    axes.set_ylim(min(0.0, -0.08 * step), (len(curves) + 0.6) * step)
+    axes.set_xlim(energy.edges[0], energy.edges[-1])
+    axes.set_xlabel("energy transfer (meV)")
+    axes.set_ylabel(with_unit("intensity, cuts shifted", unit))
+    axes.set_title("cuts: data (points), model (lines)")
+    axes.legend(loc="upper right", reverse=True)

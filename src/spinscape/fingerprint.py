@@ -82,13 +82,14 @@ def _read(name, folder):
     """Return the hash of a module's normalised code, and the names of the package's modules that it imports."""
     path = _file(name, folder)
     tree = ast.parse(path.read_bytes(), filename=str(path))
-    parents = {name.rpartition(".")[0]} - {""}
     here = name if path.name == "__init__.py" else name.rpartition(".")[0]
     parts = []
     targets = set()
     _normalise(tree, parts, targets, here)
+    # Importing a module runs its parents, where they are more than folders.
+    targets.add(name.rpartition(".")[0])
     modules = {module for target in targets for module in _modules(target, folder)}
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest(), tuple(sorted(modules | parents))
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest(), tuple(sorted(modules))
 
 
 def _modules(target, folder):

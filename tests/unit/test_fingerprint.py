@@ -103,6 +103,13 @@ def test_an_excluded_module_does_not_count(write):
     assert fingerprint(write(), without=without) == fingerprint(write(files=changed), without=without)
 
 
+def test_a_folder_of_scripts_is_a_package_too(tmp_path):
+    script = tmp_path / "scripts" / "fit.py"
+    script.parent.mkdir()
+    script.write_text("import fit_helper\n")
+    assert import_closure("scripts.fit", folder=script.parent) == ("scripts.fit",)
+
+
 def test_an_unknown_root_is_refused(write):
     with pytest.raises(ModuleNotFoundError, match=r"pack\.absent"):
         fingerprint(write(), "pack.absent")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from spinscape.config.build import grid_points, model_section, plan_header
+from spinscape.config import build
 from spinscape.config.load import load_study
 from spinscape.errors import SpinscapeError
 from spinscape.fingerprint import code_fingerprint
@@ -17,7 +17,7 @@ os.environ["PATH"] = os.pathsep.join(
     [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
 )
 
-DATA = config.get("data", os.environ.get("SPINSCAPE_DATA"))
+DATA = os.environ.get("SPINSCAPE_DATA") or None
 RESULTS = Path(config["pathvars"]["results"])
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 # What a stage before the fits cannot depend on, though the schema of a study imports it.
@@ -47,7 +47,7 @@ def plan_batches(study):
     folder = RESULTS / study.study / "plan"
     if workflow.is_main_process:
         return write_plan(
-            folder, plan_header(study), grid_points(study), study.simulate.batch_size
+            folder, build.plan_header(study), build.grid_points(study), study.simulate.batch_size
         )
     return list(read_plan_index(folder / "index.json"))
 
@@ -63,15 +63,18 @@ wildcard_constraints:
 
 
 def of_study(function):
-    """Return a Snakemake function of wildcards that asks the study itself: ``function(study, wildcards)``."""
+    """Return a function of wildcards, as Snakemake wants it, from ``function(study, wildcards)``."""
     return lambda wildcards: function(STUDIES[wildcards.study], wildcards)
 
 
 def sections(*names):
     """Return a function of wildcards: these sections of the study, as plain data."""
-    return of_study(
-        lambda study, wildcards: {name: study.section(name) for name in names}
-    )
+    return of_study(lambda study, wildcards: {name: study.section(name) for name in names})
+
+
+def built(function):
+    """Return a function of wildcards: what a stage needs of one member of a section, made by ``config.build``."""
+    return of_study(lambda study, wildcards: function(study, wildcards.name))
 
 
 @cache
@@ -114,36 +117,16 @@ def batches(wildcards):
     )
 
 
-def data_files(study, name):
-    """Return the files of a measurement that lie in the data folder now."""
-    section = study.measurements[name]
-    files = (
-        [
-            Path(DATA) / part.file
-            for part in (section.signal, section.momentum, section.energy)
-        ]
-        if DATA
-        else []
-    )
+def data_files(study, wildcards):
+    """Return the files of a measurement that lie in the data folder now: one that appears or goes re-runs the rule."""
+    files = [Path(DATA) / part.file for part in build.files_of(study.measurements[wildcards.name])] if DATA else []
     return [str(path) for path in files if path.is_file()]
 
 
-def used_measurements(study, fit):
-    """Return the names of a fit's measurements, the optional ones only where their files are found."""
-    names = study.fits[fit].measurements
-    return [
-        name
-        for name in names
-        if not study.measurements[name].optional or len(data_files(study, name)) == 3
-    ]
-
-
 def fitted_measurements(study, wildcards):
-    """Return the measurement files of a fit."""
-    names = used_measurements(study, wildcards.name)
-    return expand(
-        "<results>/{study}/measurements/{name}.h5", study=study.study, name=names
-    )
+    """Return the measurement files of a fit, the optional ones only where their data are found."""
+    names = build.measurements_of(study, wildcards.name, DATA)
+    return expand("<results>/{study}/measurements/{name}.h5", study=study.study, name=names)
 
 
 def learned_model(study, wildcards):

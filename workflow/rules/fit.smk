@@ -16,8 +16,7 @@ rule fit:
         mem_mb=scaled(2000),
         runtime=60,
     params:
-        section=of_study(lambda study, wildcards: study.section("fits")[wildcards.name]),
-        simulate=sections("simulate", "paths", "conditions"),
+        section=built(build.fit_section),
         seed=of_study(lambda study, wildcards: study.seed),
         code=code("fit", "spinscape.stages.fit"),
     script:

@@ -1,7 +1,7 @@
 rule measurement:
     input:
         # A file that appears, changes or goes re-runs the rule; where there is none, the stage fetches or simulates it.
-        files=of_study(lambda study, wildcards: data_files(study, wildcards.name)),
+        files=of_study(data_files),
         model="<results>/{study}/model.json",
     output:
         "<results>/{study}/measurements/{name}.h5",
@@ -15,10 +15,8 @@ rule measurement:
         mem_mb=scaled(1000),
         runtime=10,
     params:
-        section=of_study(
-            lambda study, wildcards: study.section("measurements")[wildcards.name]
-        ),
-        simulate=sections("simulate", "paths", "conditions"),
+        section=built(build.measurement_section),
+        downloads=str(RESULTS / "downloads"),
         seed=of_study(lambda study, wildcards: study.seed),
         code=code("measurement", "spinscape.stages.measurement"),
     script:

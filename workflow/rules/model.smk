@@ -11,7 +11,7 @@ rule model:
         mem_mb=scaled(1000),
         runtime=10,
     params:
-        section=of_study(lambda study, wildcards: model_section(study)),
+        section=sections(*build.MODEL_SECTIONS),
         code=code("model", "spinscape.stages.model"),
     script:
         "../scripts/model.py"

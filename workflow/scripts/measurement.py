@@ -11,6 +11,7 @@ with logged(snakemake.log[0]):
         snakemake.wildcards.name,
         snakemake.input.model,
         snakemake.params.seed,
-        os.environ.get("SPINSCAPE_DATA"),
+        os.environ.get("SPINSCAPE_DATA") or None,
         snakemake.output[0],
+        cache_folder=snakemake.params.downloads,
     )

@@ -36,7 +36,8 @@ def parameter_names(study):
 def vectors(study):
     """Return the lattice vectors as rows, (3, 3), Å."""
     lattice = study.crystal.lattice
-    return lattice_vectors(**lattice.model_dump())
+    # Not model_dump, which gives text with units.
+    return lattice_vectors(**dict(lattice))
 
 
 def conditions(study):

@@ -207,9 +207,10 @@ def _checked(matrix, rotations, turned, *, what):
         return matrix
     if excess.max() <= FORBIDDEN * size:
         return nearest
+    allowed = f"the nearest allowed matrix is {matrix_text(nearest)}" if np.any(nearest) else "no part of it is allowed"
     raise SymmetryError(
         what,
         expected=f"the form {allowed_form_text(invariant_matrices(rotations, turned))}",
         got=matrix_text(matrix),
-        fix=f"the nearest allowed matrix is {matrix_text(nearest)}; symmetry: false takes single bonds as they stand",
+        fix=f"{allowed}; symmetry: false takes single bonds as they stand",
     )

@@ -1,0 +1,132 @@
+"""Classical energy and effective field of a spin configuration: the plain reference that kernels are tested against.
+
+E(S; θ) = Σ_k θ_k E_k(S) + μ_B Σ_i B·g_i·S_i,   h_i = −∂E/∂S_i
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import check_shape
+from ..lattice.supercell import Supercell
+from ..units import MU_B
+from .conditions import Conditions
+from .model import Model
+
+
+class PairList(NamedTuple):
+    """Every bond of a model in a supercell.
+
+    Parameters
+    ----------
+    first, second : (n_pair,) int64
+        Indices of the two spins.
+    parameter : (n_pair,) int64
+    matrix : (n_pair, 3, 3) float64
+    """
+
+    first: np.ndarray
+    second: np.ndarray
+    parameter: np.ndarray
+    matrix: np.ndarray
+
+
+def pair_list(model: Model, cell: Supercell):
+    """Return every bond of a model in a supercell, each once: :class:`PairList`."""
+    bonds = model.bonds
+    first, second = cell.bond_ends(bonds.site_i, bonds.site_j, bonds.offset)
+    return PairList(
+        first.ravel(),
+        second.ravel(),
+        np.repeat(bonds.parameter, cell.n_cell),
+        np.repeat(bonds.matrix, cell.n_cell, axis=0),
+    )
+
+
+def _single_list(model, cell):
+    """Return spin index, coupling and matrix of every on-site term in a supercell."""
+    onsite = model.onsite
+    spin = np.arange(cell.n_cell)[None, :] * cell.n_site + onsite.site[:, None]
+    return spin.ravel(), np.repeat(onsite.parameter, cell.n_cell), np.repeat(onsite.matrix, cell.n_cell, axis=0)
+
+
+def coupling_energies(model: Model, spins, *, cell: Supercell):
+    """Return the energy of each coupling at unit strength, E_k in E = Σ_k θ_k E_k + E_Zeeman.
+
+    Parameters
+    ----------
+    model : Model
+    spins : (n_spin, 3) float64
+        Vectors of length S, in the order of :class:`~spinscape.lattice.supercell.Supercell`.
+    cell : Supercell
+
+    Returns
+    -------
+    (n_parameter,) float64, dimensionless
+        Of the whole supercell.
+    """
+    spins = _checked_spins(spins, cell)
+    pairs = pair_list(model, cell)
+    bond = np.einsum("na,nab,nb->n", spins[pairs.first], pairs.matrix, spins[pairs.second])
+    spin, parameter, matrix = _single_list(model, cell)
+    single = np.einsum("na,nab,nb->n", spins[spin], matrix, spins[spin])
+    return np.bincount(pairs.parameter, weights=bond, minlength=model.n_parameter) + np.bincount(
+        parameter, weights=single, minlength=model.n_parameter
+    )
+
+
+def zeeman_field(model: Model, conditions: Conditions):
+    """Return the Zeeman part of the effective field on the chemical sites, −μ_B B·g_i, (n_site, 3) meV."""
+    return -MU_B * np.einsum("a,iab->ib", np.asarray(conditions.field, dtype=np.float64), model.crystal.g)
+
+
+def energy(model: Model, spins, theta, *, cell: Supercell, conditions=None):
+    """Return the classical energy of a supercell.
+
+    Parameters
+    ----------
+    model : Model
+    spins : (n_spin, 3) float64
+    theta : (n_parameter,) float64, meV
+    cell : Supercell
+    conditions : Conditions, optional
+
+    Returns
+    -------
+    float, meV
+    """
+    spins, theta = _checked_spins(spins, cell), _checked_theta(model, theta)
+    zeeman = -np.tile(zeeman_field(model, conditions or Conditions()), (cell.n_cell, 1))
+    return float(theta @ coupling_energies(model, spins, cell=cell) + np.sum(zeeman * spins))
+
+
+def effective_field(model: Model, spins, theta, *, cell: Supercell, conditions=None):
+    """Return the effective field −∂E/∂S on every spin; arguments as of :func:`energy`.
+
+    Returns
+    -------
+    (n_spin, 3) float64, meV
+        The spin i of a bond feels −M S_j, the spin j feels −Mᵀ S_i.
+    """
+    spins, theta = _checked_spins(spins, cell), _checked_theta(model, theta)
+    field = np.tile(zeeman_field(model, conditions or Conditions()), (cell.n_cell, 1))
+    pairs = pair_list(model, cell)
+    scaled = theta[pairs.parameter, None, None] * pairs.matrix
+    np.subtract.at(field, pairs.first, np.einsum("nab,nb->na", scaled, spins[pairs.second]))
+    np.subtract.at(field, pairs.second, np.einsum("nab,na->nb", scaled, spins[pairs.first]))
+    spin, parameter, matrix = _single_list(model, cell)
+    both = theta[parameter, None, None] * (matrix + matrix.transpose(0, 2, 1))
+    np.subtract.at(field, spin, np.einsum("nab,nb->na", both, spins[spin]))
+    return field
+
+
+def _checked_spins(spins, cell):
+    spins = np.asarray(spins, dtype=np.float64)
+    check_shape("spins", spins, (cell.n_spin, 3), hint="Spins are rows, with the index cell * n_site + site.")
+    return spins
+
+
+def _checked_theta(model, theta):
+    theta = np.asarray(theta, dtype=np.float64)
+    check_shape("theta", theta, (model.n_parameter,), hint=f"couplings {', '.join(model.parameter_names)}")
+    return theta

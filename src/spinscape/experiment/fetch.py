@@ -225,34 +225,39 @@ def _download(url, target, sha256, timeout, deadline, size_limit):
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=".part-")
         temporary = Path(name)
         try:
-            with os.fdopen(handle, "wb") as out, _opener().open(request, timeout=timeout) as answer:
-                _copy(answer, out, url, deadline, size_limit)
+            with os.fdopen(handle, "wb") as out:
+                for block in _blocks(request, timeout, deadline, size_limit):
+                    out.write(block)
             _checked_sum(temporary, sha256, f"the download was removed; correct sha256, or ask whoever keeps {url}")
             temporary.replace(target)
         finally:
             with contextlib.suppress(FileNotFoundError):
                 temporary.unlink()
+    except OSError as error:
+        raise FetchError(
+            "a downloaded file cannot be kept",
+            where=str(target),
+            got=error.strerror,
+            fix="check the folder and its space",
+        ) from error
+
+
+def _blocks(request, timeout, deadline, size_limit):
+    """Yield the body of an answer in blocks; raise where it is cut off, too large or too slow."""
+    url = request.full_url
+    received = 0
+    try:
+        with _opener().open(request, timeout=timeout) as answer:
+            declared = answer.headers.get("Content-Length", "")
+            while block := answer.read(BLOCK):
+                received += len(block)
+                _check_limits(url, received, size_limit, deadline)
+                yield block
     except urllib.error.HTTPError as error:
         raise _unreachable(url, f"the server answered {error.code} {error.reason}") from error
     except (OSError, http.client.HTTPException) as error:
         raise _unreachable(url, getattr(error, "reason", None) or error) from error
-
-
-def _copy(answer, out, url, deadline, size_limit):
-    """Copy an answer's body; raise where it is cut off, too large or too slow."""
-    declared = answer.headers.get("Content-Length")
-    declared = int(declared) if declared is not None and declared.isdigit() else None
-    received = 0
-    while block := answer.read(BLOCK):
-        received += len(block)
-        if received > size_limit:
-            raise FetchError(
-                "a download is too large", where=url, expected=f"at most {size_limit} bytes", fix="check the address"
-            )
-        if time.monotonic() > deadline:
-            raise FetchError("a download takes too long", where=url, got=f"{received} bytes so far", fix="try again")
-        out.write(block)
-    if declared is not None and received != declared:
+    if declared.isdigit() and received != int(declared):
         raise FetchError(
             "a download was cut off",
             where=url,
@@ -260,6 +265,15 @@ def _copy(answer, out, url, deadline, size_limit):
             got=f"{received} bytes",
             fix="try again; nothing was kept",
         )
+
+
+def _check_limits(url, received, size_limit, deadline):
+    if received > size_limit:
+        raise FetchError(
+            "a download is too large", where=url, expected=f"at most {size_limit} bytes", fix="check the address"
+        )
+    if time.monotonic() > deadline:
+        raise FetchError("a download takes too long", where=url, got=f"{received} bytes so far", fix="try again")
 
 
 def _unreachable(url, reason):

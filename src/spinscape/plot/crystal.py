@@ -112,8 +112,8 @@ def _draw_crystal(axes, model, structure):
     axes.quiver(
         *(places - 0.5 * length * spins).T, *(length * spins).T, color="#A00000", linewidth=2.0, arrow_length_ratio=0.45
     )
-    _draw_cell_axes(axes, crystal, places)
-    _frame(axes, places, length)
+    corners = _draw_cell_axes(axes, crystal, places)
+    _frame(axes, np.concatenate([places, corners]), 0.5 * length)
     lengths = zip("abc", np.linalg.norm(crystal.vectors, axis=1), strict=True)
     axes.set_title("sites, spins and bonds; " + ", ".join(f"{name} = {value:.3g}" for name, value in lengths) + " Å")
     axes.legend(loc="upper left", fontsize=8)
@@ -128,14 +128,17 @@ def _shortest(places):
 
 
 def _draw_cell_axes(axes, crystal, places):
-    """Draw the directions of a, b, c from a corner; a long one is cut."""
+    """Draw the directions of a, b, c from a corner; a long one is cut. Returns their ends, (4, 3), Å."""
     reach = np.ptp(places, axis=0).max() if len(places) > 1 else 0.0
     start = places.min(axis=0) - 0.12 * max(reach, 3.0)
+    ends = [start]
     for name, vector in zip("abc", crystal.vectors, strict=True):
         length = np.linalg.norm(vector)
         shown = vector / length * min(length, 0.3 * max(reach, 6.0))
+        ends.append(start + shown)
         axes.plot(*np.array([start, start + shown]).T, color="black", linewidth=1.0)
         axes.text(*(start + 1.1 * shown), name, weight="bold")
+    return np.array(ends)
 
 
 def _frame(axes, places, margin):

@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib.colors import Normalize, PowerNorm
+from matplotlib.ticker import MaxNLocator
 
 from ..errors import check_shape
 from .style import MASKED, colour, new_figure, stamp_simulated, styled, with_unit
@@ -122,7 +123,8 @@ def data_model_figure(
         draw_map(top_left, values=data, valid=valid, norm=norm, cmap="viridis", **common)
         everywhere = np.isfinite(model)
         mesh = draw_map(top_right, values=model, valid=everywhere, norm=norm, cmap="viridis", **common)
-        figure.colorbar(mesh, ax=[top_left, top_right], label=with_unit("intensity", unit), pad=0.01, extend="max")
+        bar = {"label": with_unit("intensity", unit), "pad": 0.01, "extend": "max", "ticks": _round_ticks(norm)}
+        figure.colorbar(mesh, ax=[top_left, top_right], **bar)
         _draw_residual(figure, bottom_left, residual=residual, valid=valid, label=residual_label, **common)
         _draw_cuts(bottom_right, data=data, model=model, valid=valid, points=cuts, unit=unit, **common)
         _label_panels(top_left, top_right, bottom_left, valid, factor)
@@ -132,6 +134,12 @@ def data_model_figure(
         if simulated:
             stamp_simulated(figure)
     return figure
+
+
+def _round_ticks(norm):
+    """Return few round values on a colour scale; those of a square-root scale crowd at its upper end."""
+    ticks = MaxNLocator(4).tick_values(norm.vmin, norm.vmax)
+    return ticks[(ticks >= norm.vmin) & (ticks <= norm.vmax)]
 
 
 def least_squares_scale(data, model):

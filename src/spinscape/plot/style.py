@@ -49,7 +49,7 @@ def stamp_simulated(figure):
         "SIMULATED",
         fontsize=7.0 * figure.get_figwidth(),
         color="#C00000",
-        alpha=0.32,
+        alpha=0.27,
         rotation=np.degrees(np.arctan2(figure.get_figheight(), figure.get_figwidth())),
         ha="center",
         va="center",

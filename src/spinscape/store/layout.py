@@ -2,7 +2,7 @@
 
 import numpy as np
 import zarr
-from zarr.codecs import BloscCodec
+from zarr.codecs import BloscCodec, Crc32cCodec
 
 from ..errors import StoreError, check_shape
 from .contracts import DIAGNOSTICS_WIDTH, MESSAGE_WIDTH, SIMULATIONS, StoreHeader, check_contract, check_study
@@ -58,9 +58,8 @@ def _empty(group, name, shape, chunks, dtype, dims, unit):
         fill_value=0,
         dimension_names=dims,
         attributes={"unit": unit},
-        compressors=BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle"),
-        # A chunk of zeros is a result like any other: its file is the proof that it was written.
-        config={"write_empty_chunks": True},
+        # The sum comes last: blosc itself reads a truncated chunk without complaint.
+        compressors=(BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle"), Crc32cCodec()),
     )
 
 
@@ -102,9 +101,16 @@ def read_header(group, *, where, study=None):
 
 
 def _array(group, name, where):
-    if name not in group:
-        raise StoreError(f"the array {name!r} is missing", where=where, expected=SIMULATIONS, fix="make the file again")
-    return group[name]
+    try:
+        return group[name]
+    except KeyError:
+        raise StoreError(
+            f"the array {name!r} is missing", where=where, expected=SIMULATIONS, fix="make the file again"
+        ) from None
+    except ValueError as error:
+        raise StoreError(
+            f"the array {name!r} is not readable", where=where, got=str(error), fix="make the file again"
+        ) from None
 
 
 def _check_arrays(group, header, where):

@@ -1,9 +1,9 @@
 """Reading: sealed batches one by one, and a whole study as one stream of points."""
 
 import json
+import zipfile
 from collections import OrderedDict
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import zarr
@@ -13,7 +13,7 @@ from ..errors import StoreError
 from .contracts import COLLECTION, check_contract, check_study
 from .layout import read_header, row_text
 
-DAMAGE = (OSError, ValueError, KeyError, TypeError, RuntimeError, BadZipFile)
+DAMAGE = (OSError, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile)
 
 
 class Batch:
@@ -34,6 +34,21 @@ class Batch:
         self._group = group
         self._arrays = {name: group[name] for name in self.header.template}
         self.state = group["state"][...]
+        self._check_results()
+
+    def _check_results(self):
+        """Raise :class:`StoreError` where a point that counts as done lacks a chunk: Zarr would read it as zeros."""
+        with zipfile.ZipFile(self.path) as archive:
+            names = set(archive.namelist())
+        for name, spec in self.header.template.items():
+            tail = "/0" * len(spec["shape"])
+            for index in np.flatnonzero(self.done):
+                if f"{name}/c/{index}{tail}" not in names:
+                    raise StoreError(
+                        "a point that counts as done has no data",
+                        where=f"{self.path}: {name}, point {index}",
+                        fix="delete the file and run the workflow again",
+                    )
 
     def __enter__(self):
         return self

@@ -16,7 +16,7 @@ from zarr.storage import LocalStore
 
 from ..errors import StoreError
 from .contracts import DIAGNOSTICS_WIDTH, canonical_json
-from .layout import create_arrays, read_header, row_text, text_row
+from .layout import TEXT_WIDTH, create_arrays, read_header, row_text, text_row
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -50,7 +50,9 @@ class WorkStore:
 
     def __init__(self, path, header, group):
         self.path, self.header = Path(path), header
-        self._arrays = {name: group[name] for name in ("state", "message", "diagnostics", *header.template)}
+        self._arrays = {name: group[name] for name in ("state", *TEXT_WIDTH)}
+        # A chunk of zeros is a result like any other: its file is the proof that it was written.
+        self._arrays |= {name: group[name].with_config({"write_empty_chunks": True}) for name in header.template}
 
     @classmethod
     def create(cls, path, header):

@@ -34,19 +34,22 @@ def _parser():
 
 
 def _check(arguments):
-    from .config.load import load_study
+    from .config.load import load_study, located
     from .config.summary import summary
 
-    print(summary(load_study(arguments.study)))
+    study = load_study(arguments.study)
+    with located(arguments.study):
+        print(summary(study))
 
 
 def _show(arguments):
     from .config import build
-    from .config.load import load_study
+    from .config.load import load_study, located
     from .plot.crystal import crystal_figure
 
     study = load_study(arguments.study)
-    model, structure = build.build_model(study)
+    with located(arguments.study):
+        model, structure = build.build_model(study)
     output = arguments.output or Path(f"{study.study}.png")
     paths = [build.path(study, name) for name in study.paths]
     crystal_figure(model=model, structure=structure, paths=paths, title=study.title).savefig(output, dpi=150)

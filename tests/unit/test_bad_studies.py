@@ -30,7 +30,7 @@ def edited(changes):
 
 
 DELETE = object()
-COPPER = {**GOOD["crystal"]["sites"][0], "label": "Cu"}
+COPPER = copy.deepcopy({**GOOD["crystal"]["sites"][0], "label": "Cu"})
 THIRD = {"kind": "heisenberg", "value": "J3", "bond": {"from": "Ni", "to": "Ni", "offset": [2, 0, 0]}}
 DM = {"kind": "dm", "value": [0, 0, "J"], "bond": {"from": "Ni", "to": "Ni", "offset": [1, 0, 0]}}
 
@@ -44,10 +44,10 @@ BAD = {
     "missing unit in a range": ({"grid/box/J": [20, "75 meV"]}, "grid.box.J.0", "without a unit"),
     "unit of another dimension": ({"crystal/lattice/a": "3.89 meV"}, "crystal.lattice.a", "not a unit of length"),
     "negative length": ({"crystal/lattice/a": "-3.89 Å"}, "crystal.lattice", "no lattice"),
-    "impossible angles": ({"crystal/lattice/alpha": "170 deg"}, "crystal.lattice", "no lattice"),
+    "impossible angles": ({"crystal/lattice/alpha": "170 deg"}, "crystal.lattice", "correct the lattice"),
     "lattice against the space group": ({"crystal/lattice/b": "4.2 Å"}, "crystal", "P4/mmm"),
     "no such space group": ({"crystal/space_group": "P4/nonsense"}, "crystal.space_group", "P4/nonsense"),
-    "two sites in one place": ({"crystal/sites": [*GOOD["crystal"]["sites"], COPPER]}, "crystal.sites", ""),
+    "two sites in one place": ({"crystal/sites": [*GOOD["crystal"]["sites"], COPPER]}, "crystal.sites", "coincide"),
     "spin of zero": ({"crystal/sites/0/spin": 0}, "crystal.sites.0.spin", "greater than 0"),
     "coupling without bond": ({"couplings/J3": {}}, "couplings.J3", "without a bond"),
     "bond without coupling": ({"hamiltonian": [*GOOD["hamiltonian"], THIRD]}, "hamiltonian.2.value", "J3"),
@@ -55,7 +55,7 @@ BAD = {
     "grid forgets a coupling": ({"grid/box/Jp": DELETE}, "grid.box", "Jp"),
     "empty range": ({"grid/box/J": ["75 meV", "20 meV"]}, "grid.box.J", "empty range"),
     "forbidden exchange element": ({"hamiltonian": [*GOOD["hamiltonian"], DM]}, "hamiltonian", "allowed"),
-    "bond to an unknown site": ({"hamiltonian/0/bond/to": "Nj"}, "hamiltonian.0.bond.to", "did you mean 'Ni'"),
+    "bond to an unknown site": ({"hamiltonian/0/bond/to": "Nj"}, "hamiltonian.0.bond.to", "one of Ni"),
     "bond from a site to itself": ({"hamiltonian/0/bond/offset": [0, 0, 0]}, "hamiltonian.0", "itself"),
     "unknown kind of term": ({"hamiltonian/0/kind": "heisenburg"}, "hamiltonian.0", "heisenberg"),
     "product of couplings": ({"hamiltonian/0/value": "J*Jp"}, "hamiltonian.0.value", "linear"),

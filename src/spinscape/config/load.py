@@ -1,12 +1,13 @@
 """Read a study file: YAML, strictly, into typed sections, with one readable error."""
 
 import difflib
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from ..errors import ConfigError, UnitError
+from ..errors import ConfigError, SpinscapeError, UnitError
 from . import fits, schema
 from .crosscheck import cross_check
 from .schema import Study
@@ -92,11 +93,18 @@ def study_from_data(data, *, source="study"):
         study = Study.model_validate(data)
     except ValidationError as error:
         raise _config_error(error, source) from None
-    try:
+    with located(source):
         cross_check(study)
-    except ConfigError as error:
-        raise error.located(source) from None
     return study
+
+
+@contextmanager
+def located(source):
+    """Put the name of the study's file in front of the place of an error that passes."""
+    try:
+        yield
+    except SpinscapeError as error:
+        raise error.located(source) from None
 
 
 def _config_error(error, source):

@@ -145,9 +145,11 @@ def _frame(axes, places, margin):
     """Give the three axes one scale and hide the box."""
     low, high = places.min(axis=0) - margin, places.max(axis=0) + margin
     axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), zlim=(low[2], high[2]))
-    axes.set_box_aspect(high - low, zoom=1.25)
+    axes.set_box_aspect(high - low, zoom=1.1)
     axes.view_init(elev=32.0, azim=-62.0)
     axes.set_axis_off()
+    for artist in (*axes.lines, *axes.collections, *axes.texts):  # the box may reach beyond its share of the figure
+        artist.set(clip_on=False, in_layout=False)
 
 
 def _draw_paths(axes, model, structure, paths):

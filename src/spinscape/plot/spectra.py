@@ -126,7 +126,7 @@ def data_model_figure(
         bar = {"label": with_unit("intensity", unit), "pad": 0.01, "extend": "max", "ticks": _round_ticks(norm)}
         figure.colorbar(mesh, ax=[top_left, top_right], **bar)
         _draw_residual(figure, bottom_left, residual=residual, valid=valid, label=residual_label, **common)
-        _draw_cuts(bottom_right, data=data, model=model, valid=valid, points=cuts, unit=unit, **common)
+        _draw_cuts(bottom_right, data=data, model=model, valid=valid, points=cuts, **common)
         _label_panels(top_left, top_right, bottom_left, valid, factor)
         _draw_curves(top_right, path, energy, curves)
         if title:
@@ -199,23 +199,23 @@ def cut_through(values, *, path, valid, point):
     return total / np.maximum(n_valid, 1), n_valid > 0
 
 
-def _draw_cuts(axes, *, path, energy, data, model, valid, points, unit):
+def _draw_cuts(axes, *, path, energy, data, model, valid, points):
+    """Draw cuts above each other, each in units of its own largest value: a zone centre would hide the others."""
     chosen = cut_points(path) if points is None else [(i, dict(path.ticks).get(i, f"point {i}")) for i in points]
-    curves = []
-    for point, label in chosen:
+    for k, (point, label) in enumerate(chosen):
         measured, there = cut_through(data, path=path, valid=valid, point=point)
         expected, _ = cut_through(model, path=path, valid=valid, point=point)
-        curves.append((label, measured, expected, there))
-    tops = [np.concatenate([m[there], e[there]]) for _, m, e, there in curves]
-    step = max((float(np.quantile(t, 0.98)) for t in tops if t.size), default=1.0)
-    for k, (label, measured, expected, there) in enumerate(curves):
-        x, offset = energy.centres[there], k * step
-        axes.plot(x, measured[there] + offset, ".", markersize=3, color=colour(k))
-        axes.plot(x, expected[there] + offset, color=colour(k), linewidth=1.4, label=label)
+        top = max((float(np.max(np.append(c[there], 0.0))) for c in (measured, expected)), default=0.0) or 1.0
+        x, offset = energy.centres[there], 1.1 * k
+        axes.plot(x, measured[there] / top + offset, ".", markersize=3, color=colour(k))
+        axes.plot(x, expected[there] / top + offset, color=colour(k), linewidth=1.4)
         axes.axhline(offset, color=colour(k), linewidth=0.4)
-    axes.set_ylim(min(0.0, -0.08 * step), (len(curves) + 0.6) * step)
+        axes.annotate(
+            label, (1.01, offset), xycoords=("axes fraction", "data"), color=colour(k), weight="bold", va="center"
+        )
+    axes.set_ylim(-0.25, 1.1 * len(chosen) + 0.15)
     axes.set_xlim(energy.edges[0], energy.edges[-1])
     axes.set_xlabel("energy transfer (meV)")
-    axes.set_ylabel(with_unit("intensity, cuts shifted", unit))
+    axes.set_ylabel("intensity / largest of the cut, shifted")
     axes.set_title("cuts: data (points), model (lines)")
-    axes.legend(loc="upper right", reverse=True)
+    axes.set_yticks([])

@@ -1,0 +1,200 @@
+"""Spin-wave spectra on a path: what a forward model of S(Q, ω) predicts."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from ..errors import ConfigError
+from ..hamiltonian.conditions import Conditions
+from ..kernels.spectrum import broaden, mode_intensities
+from ..observables.resolution import smear_along_path
+from ..observables.structure_factor import COMPONENTS, polarisation_weights
+from .modes import REGULARISATION, blocks_of, checked_couplings, solve
+from .quadratic import quadratic_form
+
+DEGENERACY = 1e-6
+"""Modes closer than this part of the largest energy at their Q are one group."""
+
+
+@dataclass(frozen=True)
+class SpinwaveSettings:
+    """How modes become a spectrum.
+
+    Parameters
+    ----------
+    energy_factor : float
+        Multiplies the energies, and only them (quantum renormalisation Zc).
+    component : str
+        ``"trace"``, ``"perp"`` (across Q), ``"xx"``, ``"yy"`` or ``"zz"`` (Cartesian).
+    cap : float or None
+        Largest intensity of a group of degenerate modes, before broadening.
+    fwhm : tuple of float
+        FWHM of the Gaussian resolution in meV, as a polynomial of the mode's energy in meV, the constant first.
+    q_smear : float, 1/Å
+        Standard deviation of a Gaussian in the length along the path; 0 for none.
+    fwhm_factor : float
+        Multiplies the FWHM.
+    energy_offset : float, meV
+        Moves every line, its width kept: an error of the instrument's energy zero.
+    regularisation : float
+        Shift of a singular D relative to its scale; see :func:`spinscape.simulate.modes.solve`.
+    """
+
+    energy_factor: float = 1.0
+    component: str = "trace"
+    cap: float | None = None
+    fwhm: tuple[float, ...] = (1.0,)
+    q_smear: float = 0.0
+    fwhm_factor: float = 1.0
+    energy_offset: float = 0.0
+    regularisation: float = REGULARISATION
+
+    def __post_init__(self):
+        object.__setattr__(self, "fwhm", tuple(float(c) for c in self.fwhm))
+        checks = {
+            "component": (self.component in COMPONENTS, f"one of {', '.join(COMPONENTS)}"),
+            "energy_factor": (0 < self.energy_factor < np.inf, "a positive number"),
+            "cap": (self.cap is None or self.cap > 0, "a positive number or null"),
+            "fwhm": (len(self.fwhm) > 0 and bool(np.all(np.isfinite(self.fwhm))), "one or more finite coefficients"),
+            "fwhm_factor": (0 < self.fwhm_factor < np.inf, "a positive number"),
+            "q_smear": (0 <= self.q_smear < np.inf, "a number that is not negative, 1/Å"),
+            "energy_offset": (bool(np.isfinite(self.energy_offset)), "a finite number, meV"),
+            "regularisation": (0 < self.regularisation < 1e-3, "a small positive number"),
+        }
+        for name, (fits, expected) in checks.items():
+            if not fits:
+                raise ConfigError(
+                    f"{name} is out of range", where=f"spinwave.{name}", expected=expected, got=getattr(self, name)
+                )
+
+    def to_dict(self):
+        """Return plain values, for JSON; :meth:`from_dict` is the inverse."""
+        return {**asdict(self), "fwhm": list(self.fwhm)}
+
+    @classmethod
+    def from_dict(cls, data):
+        """Rebuild settings from :meth:`to_dict`; what is left out has its default."""
+        unknown = sorted(set(data) - set(cls.__dataclass_fields__))
+        if unknown:
+            raise ConfigError(
+                f"unknown spin-wave setting {unknown[0]!r}",
+                where="spinwave",
+                expected=f"some of {', '.join(cls.__dataclass_fields__)}",
+                got=unknown,
+            )
+        return cls(**data)
+
+
+class SpectrumModel:
+    """The spectrum S(Q, ω; θ) on one path, everything that does not depend on θ prepared once.
+
+    Parameters
+    ----------
+    model : Model
+    structure : MagneticStructure
+    path : QPath
+    energy : EnergyAxis
+    settings : SpinwaveSettings
+    conditions : Conditions, optional
+
+    Examples
+    --------
+    ``SpectrumModel(model, structure, path, energy, settings).predict(theta)`` has the shape (n_q, n_energy).
+    """
+
+    def __init__(self, model, structure, path, energy, settings=None, conditions=None):
+        self.model, self.structure, self.path, self.energy = model, structure, path, energy
+        self.settings = settings or SpinwaveSettings()
+        self.conditions = conditions or Conditions()
+        # Corners stand twice on a path: each Q is solved once.
+        unique, inverse = np.unique(np.round(path.points, 12), axis=0, return_inverse=True)
+        self._row = inverse.reshape(-1)
+        self._form = quadratic_form(model, structure, unique, self.conditions)
+        self._blocks = blocks_of(self._form)
+        self._weights = polarisation_weights(self.settings.component, unique @ model.crystal.reciprocal)
+        self._polynomial = np.array(self.settings.fwhm)
+
+    @property
+    def parameter_names(self):
+        """Names of θ."""
+        return self.model.parameter_names
+
+    @property
+    def shape(self):
+        """(n_q, n_energy)."""
+        return (*self.path.shape, len(self.energy.centres))
+
+    def _lines(self, theta):
+        """Return energies, intensities (n_unique, n_mode), amplitudes and status at θ."""
+        values = checked_couplings(theta, self.parameter_names)
+        energies, amplitudes, status = solve(
+            self._form, values, blocks=self._blocks, regularisation=self.settings.regularisation
+        )
+        intensities = np.empty_like(energies)
+        mode_intensities(amplitudes, self._weights, 1.0 / self._form.n_cell, intensities)
+        return energies, intensities, status
+
+    def _shape_arguments(self, fwhm_factor, energy_offset):
+        """Return the arguments that say how a line looks, in the order of the kernels."""
+        s = self.settings
+        return (
+            float(s.energy_factor),
+            float(s.energy_offset if energy_offset is None else energy_offset),
+            self._polynomial,
+            float(s.fwhm_factor if fwhm_factor is None else fwhm_factor),
+            float(np.inf if s.cap is None else s.cap),
+            DEGENERACY,
+            float(self.energy.centres[0]),
+            self.energy.step,
+        )
+
+    def predict(self, theta, *, q_smear=None, fwhm_factor=None, energy_offset=None):
+        """Return the spectrum at θ.
+
+        Parameters
+        ----------
+        theta : (n_parameter,) float64, meV
+        q_smear, fwhm_factor, energy_offset : float, optional
+            In place of those of the settings.
+
+        Returns
+        -------
+        (n_q, n_energy) float64, per meV and chemical cell
+            Values at the bin centres.
+
+        Raises
+        ------
+        UnstableError
+            Where the structure is not stationary or not stable on the path.
+        ConfigError
+            Where the width of a line is not positive.
+        """
+        energies, intensities, _ = self._lines(theta)
+        rows = np.empty((len(energies), len(self.energy.centres)))
+        bad = broaden(energies, intensities, *self._shape_arguments(fwhm_factor, energy_offset), rows)
+        if not np.isnan(bad):
+            raise ConfigError(
+                "the energy resolution has no positive width",
+                where=f"resolution at {bad:.6g} meV",
+                got=f"fwhm {list(self.settings.fwhm)}, factor {fwhm_factor or self.settings.fwhm_factor}",
+                fix="give a polynomial that is positive at every energy of the bands",
+            )
+        sigma = self.settings.q_smear if q_smear is None else q_smear
+        return smear_along_path(rows, distance=self.path.distance, sigma=sigma, source=self._row)
+
+    def mode_energies(self, theta, q):
+        """Return the mode energies at wave vectors that need not lie on the path.
+
+        Parameters
+        ----------
+        theta : (n_parameter,) float64, meV
+        q : (n, 3) float64, r.l.u.
+
+        Returns
+        -------
+        (n, n_mode) float64, meV, ascending, ``energy_factor`` included
+        """
+        form = quadratic_form(self.model, self.structure, np.atleast_2d(q), self.conditions)
+        values = checked_couplings(theta, self.parameter_names)
+        energies, _, _ = solve(form, values, blocks=blocks_of(form), regularisation=self.settings.regularisation)
+        return self.settings.energy_factor * energies

@@ -7,6 +7,8 @@ import numpy as np
 from ..errors import ConfigError, check_shape
 from .crystal import read_only
 
+MAX_ENERGY = 1_000_000
+
 
 @dataclass(frozen=True, eq=False)
 class QPath:
@@ -76,7 +78,7 @@ class EnergyAxis:
         centres = read_only(self.centres)
         check_shape("centres", centres, ("n_energy",))
         steps = np.diff(centres)
-        if len(centres) < 2 or np.any(steps <= 0) or np.ptp(steps) > 1e-6 * steps[0]:
+        if len(centres) < 2 or not np.all(steps > 0) or not np.ptp(steps) <= 1e-6 * steps[0]:
             raise ConfigError(
                 "an energy axis must rise in equal steps",
                 where="energy",
@@ -103,7 +105,16 @@ class EnergyAxis:
         >>> EnergyAxis.from_range(first=0.0, last=2.0, step=0.5).centres.tolist()
         [0.0, 0.5, 1.0, 1.5, 2.0]
         """
-        n = round((last - first) / step) if step > 0 else 0
+        span = (last - first) / step if step > 0 else 0.0
+        if span > MAX_ENERGY:
+            raise ConfigError(
+                "an energy axis of no reasonable length",
+                where="energy.step",
+                expected=f"at most {MAX_ENERGY} bins",
+                got=f"first {first}, last {last}, step {step} meV",
+                fix="make the step larger",
+            )
+        n = round(span)
         if n < 1 or abs(first + n * step - last) > 1e-6 * step:
             raise ConfigError(
                 "first, last and step of an energy axis do not fit together",

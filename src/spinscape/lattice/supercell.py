@@ -102,10 +102,11 @@ def supercell(matrix, *, n_site):
     rows = np.array(matrix)
     rows = np.diag(rows) if rows.ndim == 1 else rows
     check_shape("supercell", rows, (3, 3), hint="three numbers, or a 3×3 matrix with the new vectors as rows")
-    # Exact integers: a determinant in floating point could miss zero.
-    exact = [[int(x) for x in row] for row in rows.tolist()]
-    hermite = _hermite(exact) if np.array_equal(rows, exact) else None
-    volume = 0 if hermite is None else hermite[0][0] * hermite[1][1] * hermite[2][2]
+    hermite, volume = np.zeros((3, 3)), 0
+    if np.all(np.abs(rows) <= MAX_CELL) and np.array_equal(rows, np.round(rows)):
+        # Exact integers: a determinant in floating point could miss zero.
+        hermite = _hermite([[int(x) for x in row] for row in rows.tolist()])
+        volume = hermite[0][0] * hermite[1][1] * hermite[2][2]
     if not 1 <= volume <= MAX_CELL:
         raise ConfigError(
             "not a supercell",

@@ -39,6 +39,8 @@ class QGrid:
         check_shape("origin", self.origin, (3,))
         check_shape("basis", self.basis, (3, 3), hint="one row (h, k, l) for each axis")
         self._check_basis()
+        if np.prod([float(len(edges)) for edges in self.edges]) > MAX_BIN:
+            raise ConfigError("too many bins", where=self.name, expected=f"at most {MAX_BIN}", fix="make them wider")
         for axis, edges in enumerate(self.edges):
             check_shape(f"edges {axis}", edges, ("n_edge",))
             if len(edges) < 2 or not np.all(np.isfinite(edges)) or np.any(np.diff(edges) <= 0):

@@ -217,17 +217,18 @@ def smear_rows(rows, source, distance, weight, sigma, out):
     for i in range(n):
         while distance[low] < distance[i] - REACH * sigma:
             low += 1
-        out[i] = 0.0
+        target = out[i]
+        target[:] = 0.0
         total, j = 0.0, low
         while j < n and distance[j] <= distance[i] + REACH * sigma:
             x = (distance[i] - distance[j]) / sigma
             share = weight[j] * math.exp(-0.5 * x * x)
             total += share
-            for k in range(out.shape[1]):
-                out[i, k] += share * rows[source[j], k]
+            row = rows[source[j]]
+            for k in range(len(target)):
+                target[k] += share * row[k]
             j += 1
         if total > 0.0:
-            for k in range(out.shape[1]):
-                out[i, k] /= total
+            target /= total
         else:
             out[i] = rows[source[i]]

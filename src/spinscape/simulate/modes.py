@@ -8,9 +8,9 @@ from ..errors import ConfigError, SpinscapeError, UnstableError, check_shape
 from ..kernels.bogoliubov import REGULARISED, UNSTABLE, find_blocks, signature, solve_blocks
 from ..observables.structure_factor import correlation_tensor
 
-REGULARISATION = 1e-9
-"""Shift of D, relative to its scale, where it is singular: a zero mode gets 5e-5 of that scale, or less."""
-STATIONARITY = 1e-6
+REGULARISATION = 1e-10
+"""Shift of D, relative to its scale, where it is singular: a zero mode gets 1e-5 of that scale, or less."""
+STATIONARITY = 1e-7
 """Largest torque on a spin, relative to the scale of D, of a structure that counts as stationary."""
 _ZERO = 1e-13
 
@@ -80,7 +80,7 @@ def check_stationary(form, theta):
             where=f"sublattice {worst}, {_named(form, theta)}",
             expected=f"a torque below {STATIONARITY:g} of the scale {scale:.6g} meV",
             got=f"{torque[worst]:.6g} meV",
-            fix="relax the structure at these couplings, or leave this region out",
+            fix="relax the structure at these couplings, give directions with more digits, or leave this region out",
         )
 
 

@@ -9,22 +9,39 @@ import numpy as np
 FORBIDDEN = 1e-6
 """Relative size of a forbidden part of a matrix that counts as written on purpose; irrational numbers are typed with
 seven digits or more."""
+ROUNDING = 1e-13
+"""Relative error of a few products of rotations, with room."""
 _SYMMETRIC = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
 _ANTISYMMETRIC = ((1, 2), (2, 0), (0, 1))
 _SYMMETRIC_NAMES = "ABCEFG"
 
 
-def tidy(matrix):
-    """Return a matrix without the last digits of rounding, so that symmetry-related zeros and ones are exact.
+def snapped(values, reference):
+    """Return turned values without the last digits of rounding.
 
-    Exact values such as the user's own numbers keep their bits: the scale is a power of two.
+    A value that is zero or an element of ``reference``, up to its sign and to rounding, becomes it exactly: so a
+    Heisenberg exchange is the same multiple of the identity on every bond, and a user's numbers keep their bits.
 
-    >>> tidy(np.array([1.0 + 2e-16, 6e-17, -0.25])).tolist()
-    [1.0, 0.0, -0.25]
+    Parameters
+    ----------
+    values : array
+    reference : array
+        The values before they were turned.
+
+    Returns
+    -------
+    array, as ``values``
+
+    Examples
+    --------
+    >>> snapped(np.array([0.1 + 2e-17, 6e-18, -0.1, 0.07]), 0.1).tolist()
+    [0.1, 0.0, -0.1, 0.07]
     """
-    largest = np.max(np.abs(matrix), initial=0.0)
-    scale = 2.0 ** np.ceil(np.log2(largest)) if largest > 0 else 1.0
-    return np.round(np.asarray(matrix) / scale, 13) * scale + 0.0
+    values = np.asarray(values, dtype=np.float64)
+    levels = np.unique(np.append(np.abs(reference), 0.0))
+    nearest = levels[np.argmin(np.abs(np.abs(values)[..., None] - levels), axis=-1)]
+    near = np.abs(np.abs(values) - nearest) <= ROUNDING * levels[-1]
+    return np.where(near, np.copysign(nearest, values), values) + 0.0
 
 
 def allowed_part(matrix, rotations, exchanged):
@@ -44,7 +61,7 @@ def allowed_part(matrix, rotations, exchanged):
     """
     matrix = np.asarray(matrix, dtype=np.float64)[..., None, :, :]
     seen = np.where(np.asarray(exchanged)[:, None, None], np.swapaxes(matrix, -1, -2), matrix)
-    return tidy(np.mean(rotations @ seen @ rotations.transpose(0, 2, 1), axis=-3))
+    return snapped(np.mean(rotations @ seen @ rotations.transpose(0, 2, 1), axis=-3), matrix)
 
 
 def invariant_matrices(rotations, exchanged):
@@ -85,7 +102,7 @@ def _reduced_echelon(matrix):
         others = np.arange(len(work)) != rank
         work[others] -= np.outer(work[others, column], work[rank])
         rank += 1
-    return tidy(work[:rank])
+    return np.round(work[:rank], 12) + 0.0
 
 
 def allowed_form_text(basis):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import ConfigError, SymmetryError
-from .invariants import FORBIDDEN, allowed_form_text, allowed_part, invariant_matrices, matrix_text, tidy
+from .invariants import FORBIDDEN, allowed_form_text, allowed_part, invariant_matrices, matrix_text, snapped
 from .symmetry import cartesian_rotations, site_maps
 
 
@@ -42,7 +42,7 @@ class BondOrbit:
 
 def _turned(rotations, matrix):
     matrix = np.asarray(matrix, dtype=np.float64)
-    return tidy(rotations @ matrix @ rotations.transpose(0, 2, 1))
+    return snapped(rotations @ matrix @ rotations.transpose(0, 2, 1), matrix)
 
 
 def _bond_images(crystal, site_i, site_j, offset):

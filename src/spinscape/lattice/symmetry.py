@@ -10,7 +10,7 @@ import spglib
 
 from ..errors import ConfigError, SymmetryError
 from .crystal import Crystal
-from .invariants import FORBIDDEN, allowed_form_text, invariant_matrices, matrix_text, tidy
+from .invariants import FORBIDDEN, allowed_form_text, allowed_part, invariant_matrices, matrix_text, snapped
 from .spacegroup import check_metric, space_group
 
 SNAP = 2e-3
@@ -184,12 +184,12 @@ def _site_orbit(vectors, site, rotations, translations, cartesian):
     first = np.flatnonzero(same.argmax(axis=1) == np.arange(len(images)))
     home = same[np.flatnonzero(fixed)[0]]
     others = sorted((k for k in first if not home[k]), key=lambda k: tuple(np.round(images[k], 6)))
-    return np.vstack([position, images[others]]), np.stack([g, *(tidy(R @ g @ R.T) for R in cartesian[others])])
+    return np.vstack([position, images[others]]), np.stack([g, *(snapped(R @ g @ R.T, g) for R in cartesian[others])])
 
 
 def _allowed_g(site, stabiliser):
     g = np.asarray(site.g, dtype=np.float64)
-    mean = tidy(np.mean(stabiliser @ g @ stabiliser.transpose(0, 2, 1), axis=0))
+    mean = allowed_part(g, stabiliser, np.zeros(len(stabiliser), dtype=bool))
     if np.abs(mean - g).max() <= FORBIDDEN * np.abs(g).max():
         return g
     basis = invariant_matrices(stabiliser, np.zeros(len(stabiliser), dtype=bool))
@@ -272,4 +272,4 @@ def cartesian_rotations(vectors, rotations):
     """
     frame = np.asarray(vectors).T
     u, _, vt = np.linalg.svd(frame @ rotations @ np.linalg.inv(frame))
-    return tidy(u @ vt)
+    return snapped(u @ vt, [0.5, 1.0])

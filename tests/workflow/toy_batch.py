@@ -69,6 +69,8 @@ class Shared(Waves):
 
 def note(stream_key):
     """Keep a list of what was run, and misbehave where the environment says so."""
+    if "TOY_FILE_LIMIT" in os.environ:
+        limit_files(int(os.environ["TOY_FILE_LIMIT"]))
     diary = os.environ.get("TOY_DIARY")
     if diary:
         with Path(diary).open("a") as file:
@@ -77,7 +79,12 @@ def note(stream_key):
         if str(runs) == os.environ.get("TOY_KILLED_AT"):
             os.kill(os.getpid(), signal.SIGKILL)
         if str(runs) == os.environ.get("TOY_DISK_FULL_AT"):
-            resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+            limit_files(0)
+
+
+def limit_files(n_byte):
+    """Let this process write no file beyond so many bytes: a disk that is full for it alone."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_byte, resource.RLIM_INFINITY))
 
 
 SIMULATORS = {"waves": "toy_batch:Waves", "shared": "toy_batch:Shared"}

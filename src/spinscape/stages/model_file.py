@@ -20,7 +20,7 @@ def read_model(path):
         document = json.loads(Path(path).read_text())
         contract = document.pop("contract", None)
         structure = document.pop("structure", None)
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, TypeError) as error:
         raise StoreError(
             "the model file cannot be read", where=str(path), got=str(error), fix="run the stage model again"
         ) from None

@@ -176,7 +176,7 @@ class _Job:
         try:
             return checked(self.simulator.run(self.header.theta[index], key), self.header.template)
         except UnstableError as error:
-            return PointResult("unstable", error=error.what)
+            return PointResult("unstable", error=str(error))
         except Exception as error:
             return PointResult("failed", error=one_line(error))
 

@@ -98,3 +98,5 @@ def test_wrong_shapes_and_flat_lattices_are_refused():
         simple(g=np.zeros((2, 3)))
     with pytest.raises(ConfigError, match="span no volume"):
         simple(vectors=np.array([[1.0, 0, 0], [0, 1.0, 0], [1.0, 1.0, 0]]))
+    with pytest.raises(ConfigError, match="not finite"):
+        simple(spins=[1.0, np.inf])

@@ -156,3 +156,11 @@ def test_operations_that_do_not_map_the_sites_are_refused():
 def test_a_lattice_that_contradicts_the_group_is_refused():
     with pytest.raises(SymmetryError, match="contradicts"):
         crystal_from_space_group(lattice_vectors(a=3.89, b=3.9, c=12.55), "P4/mmm", [site((0, 0, 0))])
+
+
+def test_sites_need_finite_positions():
+    for bad in ([], [site((0.0, np.nan, 0.0))]):
+        with pytest.raises(ConfigError, match="needs sites with positions"):
+            crystal_from_space_group(CUBIC, "P4/mmm", bad)
+        with pytest.raises(ConfigError, match="needs sites with positions"):
+            crystal_from_sites(CUBIC, bad)

@@ -63,6 +63,8 @@ class Crystal:
         for name, (shape, dtype) in shapes.items():
             array = read_only(getattr(self, name), dtype)
             check_shape(name, array, shape)
+            if not np.all(np.isfinite(array)):
+                raise ConfigError("a number of the crystal is not finite", where=f"crystal: {name}", got=array.tolist())
             object.__setattr__(self, name, array)
         if abs(np.linalg.det(self.vectors)) < 1e-6:
             raise ConfigError(

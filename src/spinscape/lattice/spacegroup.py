@@ -201,7 +201,7 @@ def metric_error(group, vectors):
 
 
 def check_metric(group, vectors, *, name):
-    """Raise :class:`SymmetryError` unless the lattice has the symmetry of the group."""
+    """Raise :class:`SymmetryError` unless the lattice has the symmetry of the group, whose given ``name`` it quotes."""
     if metric_error(group, vectors) <= METRIC_TOLERANCE:
         return
     images = np.einsum("oji,jk,okl->oil", group.rotations, vectors @ vectors.T, group.rotations)

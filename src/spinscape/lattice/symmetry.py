@@ -83,7 +83,7 @@ def crystal_from_sites(vectors, sites, *, find_symmetry=True):
         ``orbit`` numbers the sites that the operations connect.
     """
     vectors = np.asarray(vectors, dtype=np.float64)
-    positions = np.array([s.position for s in sites], dtype=np.float64).reshape(-1, 3)
+    positions = _positions(sites)
     _check_apart(vectors, positions, [s.label for s in sites])
     rotations, translations = np.eye(3, dtype=np.int64)[None], np.zeros((1, 3))
     if find_symmetry:
@@ -108,6 +108,19 @@ def crystal_from_sites(vectors, sites, *, find_symmetry=True):
         rotations[kept],
         translations[kept],
     )
+
+
+def _positions(sites):
+    """Return the declared positions, (n_site, 3), finite; there is at least one."""
+    positions = np.array([s.position for s in sites], dtype=np.float64).reshape(-1, 3)
+    if len(positions) == 0 or not np.all(np.isfinite(positions)):
+        raise ConfigError(
+            "a crystal needs sites with positions",
+            where="crystal.sites",
+            expected="three finite fractional coordinates for each site",
+            got=positions.tolist(),
+        )
+    return positions
 
 
 def _found_operations(vectors, positions, sites):
@@ -140,6 +153,7 @@ def expand_sites(vectors, sites, rotations, translations):
     -------
     Crystal
     """
+    _positions(sites)
     labels = [s.label for s in sites]
     for label in labels:
         if labels.count(label) > 1:
@@ -170,7 +184,7 @@ def expand_sites(vectors, sites, rotations, translations):
 
 def _site_orbit(vectors, site, rotations, translations, cartesian):
     """Return positions (n, 3) and g tensors (n, 3, 3) of a site's orbit, the site itself first."""
-    position = np.asarray(site.position, dtype=np.float64)
+    position = _positions([site])[0]
     step = rotations @ position + translations - position
     step -= np.round(step)
     fixed = np.linalg.norm(step @ vectors, axis=1) < SNAP

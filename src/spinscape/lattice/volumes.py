@@ -50,7 +50,7 @@ class QGrid:
 
     def _check_basis(self):
         size = np.prod(np.linalg.norm(self.basis, axis=1))
-        if len(self.edges) != 3 or not abs(np.linalg.det(self.basis)) > 1e-9 * size:
+        if len(self.edges) != 3 or not np.isfinite(size) or not abs(np.linalg.det(self.basis)) > 1e-9 * size:
             raise ConfigError(
                 "three independent axes with edges are needed", where=f"{self.name}: basis", got=self.basis.tolist()
             )

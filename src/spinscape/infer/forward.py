@@ -1,0 +1,115 @@
+"""Forward models for fits: the simulator itself, and the network that stands in for it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import FitError
+from ..simulate.spinwave import SpectrumModel
+
+NUISANCE_UNITS = {"q_smear": "1/Å", "fwhm_factor": "", "energy_offset": "meV"}
+"""Properties of the instrument that a spin-wave fit can have as parameters, and their units."""
+
+
+@dataclass(frozen=True, eq=False)
+class SpinwaveForward:
+    """Spin-wave spectra on the axes of each measurement. Make it with :func:`spinwave_forward`.
+
+    Parameters
+    ----------
+    spectra : tuple of SpectrumModel
+        One for each measurement, in their order.
+    coupling_names : tuple of str
+        The free couplings.
+    nuisance_names : tuple of str
+        Keys of :data:`NUISANCE_UNITS`, fitted beside the couplings.
+    fixed : (n_coupling,) float64
+        Values of θ; the free ones are overwritten.
+    free : (n_free,) int64
+        Indices of the free couplings in θ.
+    """
+
+    spectra: tuple[SpectrumModel, ...]
+    coupling_names: tuple[str, ...]
+    nuisance_names: tuple[str, ...]
+    fixed: np.ndarray
+    free: np.ndarray
+    kind: str = "spinwave"
+
+    @property
+    def parameter_names(self):
+        """The free couplings, then the nuisances."""
+        return self.coupling_names + self.nuisance_names
+
+    @property
+    def units(self):
+        """Unit of each parameter."""
+        return ("meV",) * len(self.coupling_names) + tuple(NUISANCE_UNITS[name] for name in self.nuisance_names)
+
+    def theta(self, parameters):
+        """Return all couplings θ, the fixed ones filled in, from the parameters of the fit."""
+        return full_theta(self.fixed, self.free, parameters)
+
+    def predict(self, parameters):
+        """Return the spectra, each (n_q, n_energy), at parameters (n_parameter,); raises ``UnstableError``."""
+        theta = self.theta(parameters)
+        values = np.asarray(parameters)[len(self.free) :]
+        instrument = {name: float(v) for name, v in zip(self.nuisance_names, values, strict=True)}
+        return tuple(spectrum.predict(theta, **instrument) for spectrum in self.spectra)
+
+    def mode_energies(self, parameters, q):
+        """Return mode energies at q (n_q, 3) in r.l.u., (n_q, n_mode), meV, rising.
+
+        The energies of the bands, not of the instrument's axis: a fitted ``energy_offset`` is not in them.
+        """
+        return self.spectra[0].mode_energies(self.theta(parameters), np.asarray(q, dtype=np.float64))
+
+
+def spinwave_forward(model, structure, measurements, *, settings, nuisances=(), fixed=None):
+    """Return the :class:`SpinwaveForward` of a model on the axes of measurements.
+
+    Parameters
+    ----------
+    model : Model
+    structure : MagneticStructure
+    measurements : sequence of Measurement
+        Each with its own path, energies and conditions.
+    settings : SpinwaveSettings
+    nuisances : sequence of str
+        Of ``q_smear``, ``fwhm_factor``, ``energy_offset``: fitted instead of taken from the settings.
+    fixed : dict of str to float, optional
+        Couplings that are not fitted, and their values in meV.
+    """
+    unknown = [name for name in nuisances if name not in NUISANCE_UNITS]
+    if unknown:
+        raise FitError(
+            f"unknown nuisance parameter {unknown[0]!r}",
+            where="forward.nuisances",
+            expected=", ".join(NUISANCE_UNITS),
+            got=", ".join(unknown),
+        )
+    free, values = free_couplings(model.parameter_names, fixed or {})
+    spectra = tuple(SpectrumModel(model, structure, m.path, m.energy, settings, m.conditions) for m in measurements)
+    names = tuple(model.parameter_names[k] for k in free)
+    return SpinwaveForward(spectra, names, tuple(nuisances), values, free)
+
+
+def free_couplings(names, fixed):
+    """Return the indices (n_free,) of the couplings that are not fixed, and θ (n_coupling,) with the fixed values."""
+    unknown = sorted(set(fixed) - set(names))
+    free = np.array([k for k, name in enumerate(names) if name not in fixed], dtype=np.int64)
+    if unknown or len(free) == 0:
+        raise FitError(
+            f"unknown coupling {unknown[0]!r} is fixed" if unknown else "every coupling is fixed: nothing to fit",
+            where="couplings",
+            expected=f"some of {', '.join(names)}",
+            got=", ".join(sorted(fixed)),
+        )
+    return free, np.array([float(fixed.get(name, 0.0)) for name in names])
+
+
+def full_theta(fixed, free, parameters):
+    """Return θ (n_coupling,): ``fixed``, with the leading ``parameters`` at the indices ``free``."""
+    theta = fixed.copy()
+    theta[free] = np.asarray(parameters, dtype=np.float64)[: len(free)]
+    return theta

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import tempfile
 from pathlib import Path
 
@@ -31,23 +32,36 @@ _OPTIONAL = ("std",)
 def write_measurement(path, measurement):
     """Write a measurement; the file is complete, or not there."""
     path = Path(path)
+    data = _image(measurement)
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".part-", suffix=".h5", delete=False) as handle:
-            temporary = Path(handle.name)
-        with h5py.File(temporary, "w") as store:
-            _fill(store, measurement)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".part-", suffix=".h5", delete=False) as out:
+            temporary = Path(out.name)
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
         temporary.chmod(0o644)
         temporary.replace(path)
-    except (OSError, RuntimeError) as error:  # h5py tells of a full disk as RuntimeError when it closes.
+    except OSError as error:
         raise StoreError(
-            "a measurement cannot be written", where=str(path), got=str(error), fix="check the folder and free space"
+            "a measurement cannot be written",
+            where=str(path),
+            got=error.strerror or str(error),
+            fix="check the folder and the free space; nothing that was there is lost",
         ) from error
     finally:
         with contextlib.suppress(OSError):
             if temporary is not None:
                 temporary.unlink(missing_ok=True)
+
+
+def _image(measurement):
+    """Return the bytes of the file, made in memory: on a full disk the HDF5 library crashes when it closes."""
+    with h5py.File("measurement.h5", "w", driver="core", backing_store=False) as store:
+        _fill(store, measurement)
+        store.flush()
+        return store.id.get_file_image()
 
 
 def _fill(store, measurement):

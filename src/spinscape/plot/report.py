@@ -34,6 +34,11 @@ class ReportFigure:
     alt: str
 
     @property
+    def size(self):
+        """Width and height in pixels, as the PNG header says."""
+        return int.from_bytes(self.png[16:20], "big"), int.from_bytes(self.png[20:24], "big")
+
+    @property
     def source(self):
         """The picture as a data address."""
         return "data:image/png;base64," + base64.b64encode(self.png).decode("ascii")
@@ -152,14 +157,19 @@ def summary_sentence(content):
         return "This study has no fits."
     sentences = []
     for fit in content.fits:
-        found = ", ".join(
-            f"{name} = {numbers.with_uncertainty(p['value'], p.get('std'))} {p.get('unit', '')}".rstrip()
-            for name, p in fit.result["parameters"].items()
-        )
+        found = ", ".join(_estimate(name, p) for name, p in fit.result["parameters"].items())
         data = ", ".join(fit.result.get("measurements", ())) or "its data"
         kind = "simulated " if fit.simulated else ""
         sentences.append(f"Fit {fit.result['fit']} of {kind}{data}: {found}.")
     return " ".join(sentences)
+
+
+def _estimate(name, parameter):
+    """Return "J = 30.14(6) ± 0.6 (systematic) meV"."""
+    text = f"{name} = {numbers.with_uncertainty(parameter['value'], parameter.get('std'))}"
+    if parameter.get("systematic") is not None:
+        text += f" ± {numbers.plain(parameter['systematic'], 2)} (systematic)"
+    return f"{text} {parameter.get('unit') or ''}".rstrip()
 
 
 def all_warnings(content):

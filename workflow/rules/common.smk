@@ -13,9 +13,7 @@ from spinscape.fingerprint import code_fingerprint
 from spinscape.stages.plan import read_plan_index, write_plan
 
 # The programs that stand beside this Python come first (mpiexec, python), whether or not its environment is active.
-os.environ["PATH"] = os.pathsep.join(
-    [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
-)
+os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
 
 DATA = os.environ.get("SPINSCAPE_DATA") or None
 RESULTS = Path(config["pathvars"]["results"])
@@ -31,9 +29,7 @@ BEFORE_FITS = (
 def read_studies(files):
     """Return the studies by name, or stop with the one error of the first bad file."""
     try:
-        found = [
-            load_study(path) for path in ([files] if isinstance(files, str) else files)
-        ]
+        found = [load_study(path) for path in ([files] if isinstance(files, str) else files)]
     except SpinscapeError as error:
         raise WorkflowError(str(error)) from None
     names = [study.study for study in found]
@@ -46,9 +42,7 @@ def plan_batches(study):
     """Return the names of a study's batches; the process that the user started writes their plans where they changed."""
     folder = RESULTS / study.study / "plan"
     if workflow.is_main_process:
-        return write_plan(
-            folder, build.plan_header(study), build.grid_points(study), study.simulate.batch_size
-        )
+        return write_plan(folder, build.plan_header(study), build.grid_points(study), study.simulate.batch_size)
     return list(read_plan_index(folder / "index.json"))
 
 
@@ -80,9 +74,7 @@ def built(function):
 @cache
 def code(script, *modules, files=()):
     """Return the fingerprint of a rule's script and of all code of the package that it can execute."""
-    binding = (
-        code_fingerprint(f"{SCRIPTS.name}.{script}", folder=SCRIPTS) if script else ""
-    )
+    binding = code_fingerprint(f"{SCRIPTS.name}.{script}", folder=SCRIPTS) if script else ""
     without = () if script in ("fit", "report") else BEFORE_FITS
     return binding + code_fingerprint(*modules, files=files, without=without)
 
@@ -132,17 +124,9 @@ def fitted_measurements(study, wildcards):
 def learned_model(study, wildcards):
     """Return the trained model of a fit whose forward is one, by the name that the script knows it by."""
     forward = study.fits[wildcards.name].forward
-    return (
-        {"siren": f"<results>/{study.study}/learn/{forward.model}.pt"}
-        if forward.kind == "siren"
-        else {}
-    )
+    return {"siren": f"<results>/{study.study}/learn/{forward.model}.pt"} if forward.kind == "siren" else {}
 
 
 def every(section, pattern):
     """Return a function of wildcards: one file for each member of a section of the study."""
-    return of_study(
-        lambda study, wildcards: expand(
-            pattern, study=study.study, name=getattr(study, section)
-        )
-    )
+    return of_study(lambda study, wildcards: expand(pattern, study=study.study, name=getattr(study, section)))

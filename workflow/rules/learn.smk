@@ -15,9 +15,7 @@ rule learn:
         mem_mb=scaled(4000),
         runtime=120,
     params:
-        section=of_study(
-            lambda study, wildcards: study.section("learn")[wildcards.name]
-        ),
+        section=of_study(lambda study, wildcards: study.section("learn")[wildcards.name]),
         seed=of_study(lambda study, wildcards: study.seed),
         code=code("learn", "spinscape.stages.learn"),
         work=work_folder("learn"),

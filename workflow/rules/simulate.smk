@@ -2,8 +2,8 @@
 # is killed loses only the points under way, and are sealed into the output at the end.
 rule simulate:
     input:
-        # The plan and the code fingerprint name all that the table depends on; its time stamp does not count.
-        model=ancient("<results>/{study}/model.json"),
+        # Not ancient(): Snakemake then forgets other reasons to run, in the run that makes the model again.
+        model="<results>/{study}/model.json",
         plan="<results>/{study}/plan/{batch}.json",
     output:
         "<results>/{study}/simulate/{batch}.zarr.zip",

@@ -158,7 +158,7 @@ def _factorise(dynamical, vectors, first, members, start, shift, smallest, buffe
         _load(dynamical, vectors, first, members[start[b] : start[b + 1]], shift, re, im, y_re, y_im)
         cholesky(re, im, pivot)
         for lane in range(LANES):
-            smallest[lane] = min(smallest[lane], pivot[lane])
+            smallest[lane] = smallest[lane] if pivot[lane] >= smallest[lane] else pivot[lane]
 
 
 @nb.njit(**JIT)

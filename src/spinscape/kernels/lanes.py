@@ -24,7 +24,8 @@ def cholesky(re, im, smallest):
     for j in range(n):
         for lane in range(LANES):
             pivot = re[j, j, lane]
-            smallest[lane] = min(smallest[lane], pivot)
+            # Written so that NaN, which compares with nothing, gets through.
+            smallest[lane] = smallest[lane] if pivot >= smallest[lane] else pivot
             # A lane that fails goes on with harmless numbers; the caller reads `smallest`.
             root[lane] = 1.0 / np.sqrt(pivot if pivot > 1e-280 else 1.0)
             re[j, j, lane] = 1.0 / root[lane]

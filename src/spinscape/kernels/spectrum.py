@@ -164,7 +164,7 @@ def broaden_gradient(
     shift : (n_parameter, n_q, n_mode) float64, meV
         Intensity times derivative of the energy, summed over a group in its own right basis.
     out : (n_parameter, n_q, n_energy) float64
-        Overwritten. The other parameters are those of :func:`broaden`.
+        Overwritten. The other parameters, and what is returned, are those of :func:`broaden`.
     """
     out[:] = 0.0
     n_energy = out.shape[2]
@@ -177,8 +177,13 @@ def broaden_gradient(
                 total += intensities[q, n]
                 moment += intensities[q, n] * energies[q, n]
             start = end
-            energy = factor * (moment / total if total > 0.0 else energies[q, begin])
+            # An intensity is never negative: where it vanishes, so does its derivative.
+            if not total > 0.0:
+                continue
+            energy = factor * moment / total
             fwhm, slope = _polynomial(polynomial, energy)
+            if not fwhm > 0.0:
+                return energy
             sigma = width_factor * fwhm * _SIGMA_PER_FWHM
             growth = width_factor * slope * _SIGMA_PER_FWHM
             lo, hi, _ = _window(energy + offset, sigma, first, step, n_energy)
@@ -193,6 +198,7 @@ def broaden_gradient(
                     x = (first + i * step - energy - offset) / sigma
                     g = math.exp(-0.5 * x * x) / (sigma * _ROOT_TWO_PI)
                     out[k, q, i] += g * (brighter + faster * factor / sigma * (x + growth * (x * x - 1.0)))
+    return np.nan
 
 
 @nb.njit(**JIT)

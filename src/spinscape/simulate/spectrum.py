@@ -6,9 +6,10 @@ import numpy as np
 
 from ..errors import ConfigError
 from ..hamiltonian.conditions import Conditions
-from ..kernels.spectrum import broaden, mode_intensities
+from ..kernels.spectrum import broaden, broaden_gradient, mode_intensities
 from ..observables.resolution import smear_along_path
 from ..observables.structure_factor import COMPONENTS, polarisation_weights
+from .gradient import line_gradient
 from .modes import REGULARISATION, blocks_of, checked_couplings, solve
 from .quadratic import quadratic_form
 
@@ -171,16 +172,55 @@ class SpectrumModel:
         """
         energies, intensities, _ = self._lines(theta)
         rows = np.empty((len(energies), len(self.energy.centres)))
-        bad = broaden(energies, intensities, *self._shape_arguments(fwhm_factor, energy_offset), rows)
-        if not np.isnan(bad):
+        self._check_width(broaden(energies, intensities, *self._shape_arguments(fwhm_factor, energy_offset), rows))
+        return self._along_path(rows, q_smear)
+
+    def predict_gradient(self, theta, *, q_smear=None, fwhm_factor=None, energy_offset=None):
+        """Return the derivative of :meth:`predict` by the couplings.
+
+        Parameters
+        ----------
+        theta : (n_parameter,) float64, meV
+        q_smear, fwhm_factor, energy_offset : float, optional
+            In place of those of the settings.
+
+        Returns
+        -------
+        (n_parameter, n_q, n_energy) float64, 1/meV²
+
+        Notes
+        -----
+        Exact, degenerate modes included. Where a group reaches the cap the spectrum has a kink.
+        """
+        _, _, status = self._lines(theta)
+        lines = line_gradient(
+            self._form,
+            checked_couplings(theta, self.parameter_names),
+            self._weights,
+            status,
+            regularisation=self.settings.regularisation,
+            tolerance=DEGENERACY,
+        )
+        rows = np.empty((self.model.n_parameter, len(status), len(self.energy.centres)))
+        how = self._shape_arguments(fwhm_factor, energy_offset)
+        bad = broaden_gradient(lines.energies, lines.intensities, lines.brighten, lines.shift, *how, rows)
+        self._check_width(bad)
+        return np.stack([self._along_path(part, q_smear) for part in rows])
+
+    def _along_path(self, rows, sigma):
+        """Take (n_unique, n_energy) to the path, smeared."""
+        sigma = self.settings.q_smear if sigma is None else sigma
+        return smear_along_path(rows, distance=self.path.distance, sigma=sigma, source=self._row)
+
+    def _check_width(self, energy):
+        """Raise :class:`ConfigError` where a kernel met a line without width; NaN says that it met none."""
+        if not np.isnan(energy):
             raise ConfigError(
                 "the energy resolution has no positive width",
-                where=f"resolution at {bad:.6g} meV",
-                got=f"fwhm {list(self.settings.fwhm)}, factor {fwhm_factor or self.settings.fwhm_factor}",
-                fix="give a polynomial that is positive at every energy of the bands",
+                where=f"resolution at {energy:.6g} meV",
+                got=f"fwhm polynomial {list(self.settings.fwhm)}",
+                fix="give a polynomial and a factor that are positive at every energy of the bands",
             )
-        sigma = self.settings.q_smear if q_smear is None else q_smear
-        return smear_along_path(rows, distance=self.path.distance, sigma=sigma, source=self._row)
 
     def mode_energies(self, theta, q):
         """Return the mode energies at wave vectors that need not lie on the path.

@@ -1,7 +1,9 @@
+import errno
 import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -143,6 +145,20 @@ def test_write_if_changed_leaves_no_scraps(tmp_path):
     assert not write_if_changed(tmp_path / "a", "ω")
     assert write_if_changed(tmp_path / "a", "q")
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_disk_that_is_full_leaves_the_old_text(tmp_path, monkeypatch):
+    write_if_changed(tmp_path / "a", "old")
+
+    def refuse(self, target):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(StoreError, match="cannot be written") as caught:
+        write_if_changed(tmp_path / "a", "new")
+    assert caught.value.where == str(tmp_path / "a") and "No space left" in caught.value.got
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert (tmp_path / "a").read_text() == "old"
 
 
 def broken(document, **changes):

@@ -169,8 +169,14 @@ def write_if_changed(path, text):
     except OSError:
         pass
     young = path.with_name(f".{path.name}.young-{os.getpid()}")
-    young.write_bytes(data)
-    young.replace(path)
+    try:
+        young.write_bytes(data)
+        young.replace(path)
+    except OSError as error:
+        young.unlink(missing_ok=True)
+        raise StoreError(
+            "the file cannot be written", where=str(path), got=str(error), fix="check the disk's space and permissions"
+        ) from error
     return True
 
 

@@ -34,13 +34,14 @@ def prepare_work_store(folder, header, *, keep=("done", "unstable")):
     WorkStore
     """
     path = work_path(folder, header)
+    results = [header.result_codes[code] for code in keep]
     store = _opened(path)
-    if store is None:
+    if store is not None:
+        _forget_unsound(store, results)
+    else:
         if path.exists():
             _move_aside(path)
         store = WorkStore.create(path, header)
-    results = [header.result_codes[code] for code in keep]
-    _forget_unsound(store, results)
     for other in sorted(Path(folder).glob("*.zarr")):
         if other != path:
             with locked_if_idle(other) as idle:
@@ -66,10 +67,12 @@ def _move_aside(path):
 
 
 def _forget_unsound(store, results):
-    """Make points absent that have no result, or whose data were lost."""
-    states = store.states()
-    for index in np.flatnonzero(states):
-        if states[index] not in results or not _holds(store, index, states[index]):
+    """Make points absent that have no result, or whose data were lost.
+
+    An absent point may have a message too: that of a job killed before it wrote the state.
+    """
+    for index, state in enumerate(store.states()):
+        if state not in results or not _holds(store, index, state):
             store.forget(index)
 
 

@@ -119,9 +119,10 @@ class WorkStore:
         return row_text(self.row(name, index))
 
     def forget(self, index):
-        """Make a point absent again."""
+        """Make a point absent again, with all that was said of it; its arrays are written over in time."""
         with storing(self.path):
-            self._arrays["state"][index] = np.int8(0)
+            for name in ("state", *TEXT_WIDTH):
+                self._arrays[name][index] = 0
 
     def is_sound(self, index):
         """Tell whether the data of a point that counts as done can be read.

@@ -1,6 +1,7 @@
 import pytest
 
 from spinscape.errors import StoreError
+from spinscape.store.layout import text_row
 from spinscape.store.lock import locked, locked_if_idle
 from spinscape.store.resume import prepare_work_store, work_path
 from spinscape.store.write import WorkStore
@@ -21,7 +22,16 @@ def test_a_store_goes_on_where_it_stopped(toy, tmp_path):
 
 def test_failed_points_are_done_again(toy, tmp_path):
     leave_behind(toy, tmp_path, toy.header(), leave=("b",)).write(1, "failed", message="no memory")
-    assert prepare_work_store(tmp_path, toy.header()).states().tolist() == [1, 0, 1, 1, 1]
+    store = prepare_work_store(tmp_path, toy.header())
+    assert store.states().tolist() == [1, 0, 1, 1, 1]
+    assert store.text("message", 1) == ""
+
+
+def test_what_was_said_of_an_absent_point_is_forgotten(toy, tmp_path):
+    """A job that is killed between the text and the state leaves a text without a state."""
+    store = leave_behind(toy, tmp_path, toy.header(), leave=("b",))
+    store._arrays["message"][1] = text_row("no memory", "message")
+    assert prepare_work_store(tmp_path, toy.header()).text("message", 1) == ""
 
 
 def test_points_whose_data_were_lost_are_done_again(toy, tmp_path):

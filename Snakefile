@@ -25,6 +25,7 @@ include: "workflow/rules/report.smk"
 localrules:
     all,
     model,
+    collect,
     measurement,
     report,
 

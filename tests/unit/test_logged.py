@@ -1,5 +1,6 @@
 """A stage's log: output kept, known errors told once, unknown ones with their traceback."""
 
+import logging
 import sys
 
 import pytest
@@ -36,3 +37,10 @@ def test_streams_are_given_back(tmp_path):
     with pytest.raises(SystemExit), logged(tmp_path / "a.log"):
         raise DataError("x")
     assert (sys.stdout, sys.stderr) == before
+
+
+def test_messages_of_the_package_are_kept(tmp_path, capsys):
+    with logged(tmp_path / "a.log"):
+        logging.getLogger("spinscape.stages.fit").info("a message")
+    logging.getLogger("spinscape.stages.fit").info("too late")
+    assert (tmp_path / "a.log").read_text() == capsys.readouterr().err == "a message\n"

@@ -72,10 +72,9 @@ def built(function):
 
 
 @cache
-def code(script, *modules, files=()):
+def code(script, *modules, files=(), without=BEFORE_FITS):
     """Return the fingerprint of a rule's script and of all code of the package that it can execute."""
     binding = code_fingerprint(f"{SCRIPTS.name}.{script}", folder=SCRIPTS) if script else ""
-    without = () if script in ("fit", "report") else BEFORE_FITS
     return binding + code_fingerprint(*modules, files=files, without=without)
 
 
@@ -83,6 +82,12 @@ def simulation_code(wildcards):
     """Return the fingerprint of what a simulated value depends on: the model's table, the simulator, the batch."""
     simulator = f"spinscape.simulate.{STUDIES[wildcards.study].simulate.kind}"
     return code(None, "spinscape.stages.model", "spinscape.stages.simulate", simulator)
+
+
+def fit_code(study, wildcards):
+    """Return the fingerprint of a fit; what only trained networks need counts for fits through one."""
+    network = study.fits[wildcards.name].forward.kind == "siren"
+    return code("fit", "spinscape.stages.fit", without=() if network else ("spinscape.infer.siren_forward",))
 
 
 def ranks(wildcards):

@@ -18,6 +18,6 @@ rule fit:
     params:
         section=built(build.fit_section),
         seed=of_study(lambda study, wildcards: study.seed),
-        code=code("fit", "spinscape.stages.fit"),
+        code=of_study(fit_code),
     script:
         "../scripts/fit.py"

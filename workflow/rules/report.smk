@@ -21,7 +21,7 @@ rule report:
         mem_mb=scaled(2000),
         runtime=10,
     params:
-        section=sections("study", "title", "seed", "couplings", "grid", "simulate", "learn", "fits"),
-        code=code("report", "spinscape.stages.report", files=("plot/report.html.j2",)),
+        section=of_study(lambda study, wildcards: build.report_section(study)),
+        code=code("report", "spinscape.stages.report", files=("plot/report.html.j2",), without=()),
     script:
         "../scripts/report.py"

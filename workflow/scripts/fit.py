@@ -13,4 +13,5 @@ with logged(snakemake.log[0]):
         snakemake.params.seed,
         snakemake.output.result,
         snakemake.output.arrays,
+        code=snakemake.params.code,
     )

@@ -4,4 +4,13 @@ from spinscape.stages import report
 from spinscape.stages.logged import logged
 
 with logged(snakemake.log[0]):
-    report.run(snakemake.params.section, list(snakemake.input.fits), list(snakemake.input.arrays), snakemake.output[0])
+    report.run(
+        snakemake.params.section,
+        snakemake.input.index,
+        snakemake.input.model,
+        list(snakemake.input.fits),
+        list(snakemake.input.arrays),
+        list(snakemake.input.metrics),
+        snakemake.output[0],
+        code=snakemake.params.code,
+    )

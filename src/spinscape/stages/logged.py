@@ -1,5 +1,6 @@
 """What a stage prints, kept in its log; what goes wrong, said once."""
 
+import logging
 import sys
 import traceback
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -29,7 +30,7 @@ class _Both:
 
 @contextmanager
 def logged(path):
-    """Run a block with its standard output in a log file, and its standard error there and on the terminal.
+    """Run a block with its standard output in a log file; its standard error and messages there and on the terminal.
 
     An error that a user can cause ends the process with status 1 and its own text, without a traceback; any other
     exception goes on, its traceback in the log too.
@@ -41,6 +42,9 @@ def logged(path):
     """
     with Path(path).open("w", buffering=1, encoding="utf-8") as log:
         both = _Both(sys.stderr, log)
+        handler, logger = logging.StreamHandler(both), logging.getLogger(__name__.partition(".")[0])
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
         try:
             with redirect_stdout(log), redirect_stderr(both):
                 yield
@@ -51,3 +55,5 @@ def logged(path):
         except BaseException:
             traceback.print_exc(file=log)
             raise
+        finally:
+            logger.removeHandler(handler)

@@ -1,13 +1,15 @@
 """From terms on reference bonds to the symmetry-expanded tables of a model."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from ..errors import ConfigError, SpinscapeError
+from ..lattice.crystal import Crystal
 from ..lattice.orbits import bond_orbit, checked_exchange, checked_onsite, single_bond, single_site, site_orbit
 from .model import BondTable, Model, OnsiteTable
-from .terms import OnsiteTerm
+from .terms import BondTerm, OnsiteTerm
 
 MAX_ROW = 200_000
 
@@ -30,7 +32,7 @@ class _Row(NamedTuple):
         return (self.kind, self.parameter, min(self.place, (j, i, *(-n for n in offset))))
 
 
-def model_from_terms(crystal, parameter_names, terms):
+def model_from_terms(crystal: Crystal, parameter_names: Sequence[str], terms: Sequence[BondTerm | OnsiteTerm]) -> Model:
     """Return the model of a list of terms.
 
     Parameters

@@ -31,7 +31,7 @@ class PairList(NamedTuple):
     matrix: np.ndarray
 
 
-def pair_list(model: Model, cell: Supercell):
+def pair_list(model: Model, cell: Supercell) -> PairList:
     """Return every bond of a model in a supercell, each once: :class:`PairList`."""
     bonds = model.bonds
     first, second = cell.bond_ends(bonds.site_i, bonds.site_j, bonds.offset)
@@ -50,7 +50,7 @@ def _single_list(model, cell):
     return spin.ravel(), np.repeat(onsite.parameter, cell.n_cell), np.repeat(onsite.matrix, cell.n_cell, axis=0)
 
 
-def coupling_energies(model: Model, spins, *, cell: Supercell):
+def coupling_energies(model: Model, spins, *, cell: Supercell) -> np.ndarray:
     """Return the energy of each coupling at unit strength, E_k in E = Σ_k θ_k E_k + E_Zeeman.
 
     Parameters
@@ -75,12 +75,12 @@ def coupling_energies(model: Model, spins, *, cell: Supercell):
     )
 
 
-def zeeman_field(model: Model, conditions: Conditions):
+def zeeman_field(model: Model, conditions: Conditions) -> np.ndarray:
     """Return the Zeeman part of the effective field on the chemical sites, −μ_B B·g_i, (n_site, 3) meV."""
     return -MU_B * np.einsum("a,iab->ib", np.asarray(conditions.field, dtype=np.float64), model.crystal.g)
 
 
-def energy(model: Model, spins, theta, *, cell: Supercell, conditions=None):
+def energy(model: Model, spins, theta, *, cell: Supercell, conditions: Conditions | None = None) -> float:
     """Return the classical energy of a supercell.
 
     Parameters
@@ -100,7 +100,7 @@ def energy(model: Model, spins, theta, *, cell: Supercell, conditions=None):
     return float(theta @ coupling_energies(model, spins, cell=cell) + np.sum(zeeman * spins))
 
 
-def effective_field(model: Model, spins, theta, *, cell: Supercell, conditions=None):
+def effective_field(model: Model, spins, theta, *, cell: Supercell, conditions: Conditions | None = None) -> np.ndarray:
     """Return the effective field −∂E/∂S on every spin; arguments as of :func:`energy`.
 
     Returns

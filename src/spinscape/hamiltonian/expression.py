@@ -13,6 +13,8 @@ whatever is not a finite number is an error. The grammar, in the usual precedenc
 import difflib
 import math
 import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +30,7 @@ _TOKEN = re.compile(
 )
 
 
-def linear_coefficients(text, names):
+def linear_coefficients(text: str, names: Sequence[str]) -> dict[str, float]:
     """Return the factors of a linear combination of couplings.
 
     Parameters
@@ -60,7 +62,7 @@ def linear_coefficients(text, names):
     return {name: coefficients[name] for name in names if name in coefficients}
 
 
-def evaluate_map(text, values):
+def evaluate_map(text: str, values: Mapping[str, Any]) -> Any:
     """Return the value of an arithmetic expression over named numbers or arrays.
 
     Parameters

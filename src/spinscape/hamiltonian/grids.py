@@ -4,6 +4,8 @@ Every function returns an array (n_point, n_parameter) float64 that depends on i
 Sobol points never change the first ones, so that a grid that is extended keeps what has been computed.
 """
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from ..errors import ConfigError
@@ -11,9 +13,10 @@ from ..rng import stream
 from .expression import evaluate_map
 
 MAX_POINT = 10_000_000
+Box = Sequence[tuple[float, float]]
 
 
-def lattice_points(axes):
+def lattice_points(axes: Sequence) -> np.ndarray:
     """Return every combination of the axes' values, the last axis running fastest.
 
     Parameters
@@ -35,7 +38,7 @@ def lattice_points(axes):
     return _finite(np.stack([a.ravel() for a in np.meshgrid(*axes, indexing="ij")], axis=1))
 
 
-def list_points(rows):
+def list_points(rows: Sequence) -> np.ndarray:
     """Return points that are written out, one row each, (n_point, n_parameter) float64."""
     points = np.array(rows, dtype=np.float64)
     if points.ndim != 2 or len(points) == 0:
@@ -45,7 +48,7 @@ def list_points(rows):
     return _finite(points)
 
 
-def random_points(box, *, n_point, seed):
+def random_points(box: Box, *, n_point: int, seed: int) -> np.ndarray:
     """Return points drawn evenly from a box.
 
     Parameters
@@ -66,7 +69,7 @@ def random_points(box, *, n_point, seed):
     return low + (high - low) * np.stack(unit, axis=1)
 
 
-def sobol_points(box, *, n_point, seed):
+def sobol_points(box: Box, *, n_point: int, seed: int) -> np.ndarray:
     """Return points of a scrambled Sobol sequence in a box; see :func:`random_points`.
 
     The scramble is drawn from the seed; powers of two are the best numbers of points.
@@ -84,7 +87,7 @@ def sobol_points(box, *, n_point, seed):
     return low + (high - low) * unit
 
 
-def mapped_points(axes, expressions):
+def mapped_points(axes: Mapping[str, Sequence], expressions: Sequence[str]) -> np.ndarray:
     """Return the images of a lattice of coordinates: a circle J = cos φ, K = sin φ, or a constraint J' = 2J.
 
     Parameters

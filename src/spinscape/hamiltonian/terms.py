@@ -5,6 +5,7 @@ that the term's energy is Σ_name θ_name S_i·matrix·S_j. Matrices are in the 
 local ``frame`` is given, whose rows are the local x, y and z axes.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,8 @@ from ..errors import ConfigError, ExpressionError
 from ..lattice.bonds import Bond
 from .expression import linear_coefficients
 
+Element = str | float
+"""An expression that is linear in the couplings, or the number 0."""
 AXES = {"x": 0, "y": 1, "z": 2}
 FRAME_TOLERANCE = 1e-3
 """Deviation from orthonormal that a frame typed with four digits may have; it is then made orthonormal."""
@@ -52,7 +55,7 @@ class OnsiteTerm:
     where: str = "hamiltonian"
 
 
-def heisenberg(value, names):
+def heisenberg(value: Element, names: Sequence[str]) -> dict[str, np.ndarray]:
     """Return the matrices of value · S_i·S_j.
 
     >>> heisenberg("J - K", ("J", "K"))["K"].tolist()
@@ -61,7 +64,7 @@ def heisenberg(value, names):
     return _combined([(value, np.eye(3))], names)
 
 
-def matrix(rows, names, *, frame=None):
+def matrix(rows: Sequence[Sequence[Element]], names: Sequence[str], *, frame=None) -> dict[str, np.ndarray]:
     """Return the matrices of S_i·M·S_j for a 3×3 array of expressions."""
     if len(rows) != 3 or any(len(row) != 3 for row in rows):
         raise ConfigError("an exchange matrix has three rows of three elements", got=repr(rows)[:200])
@@ -69,7 +72,7 @@ def matrix(rows, names, *, frame=None):
     return _combined(parts, names, frame=frame)
 
 
-def dm(vector, names, *, frame=None):
+def dm(vector: Sequence[Element], names: Sequence[str], *, frame=None) -> dict[str, np.ndarray]:
     """Return the matrices of D·(S_i × S_j) for three expressions: M_bc = Σ_a D_a ε_abc.
 
     >>> dm((0, 0, "D"), ("D",))["D"].tolist()
@@ -84,20 +87,20 @@ def dm(vector, names, *, frame=None):
     return _combined(parts, names, frame=frame)
 
 
-def kitaev(value, axis, names, *, frame=None):
+def kitaev(value: Element, axis: str, names: Sequence[str], *, frame=None) -> dict[str, np.ndarray]:
     """Return the matrices of value · S_i^γ S_j^γ, γ the axis "x", "y" or "z"."""
     g = _axis(axis)
     return _combined([(value, _unit(g, g))], names, frame=frame)
 
 
-def gamma(value, axis, names, *, frame=None):
+def gamma(value: Element, axis: str, names: Sequence[str], *, frame=None) -> dict[str, np.ndarray]:
     """Return the matrices of value · (S_i^α S_j^β + S_i^β S_j^α), with α, β the two axes beside ``axis``."""
     g = _axis(axis)
     a, b = (g + 1) % 3, (g + 2) % 3
     return _combined([(value, _unit(a, b) + _unit(b, a))], names, frame=frame)
 
 
-def easy_axis(value, axis, names):
+def easy_axis(value: Element, axis, names: Sequence[str]) -> dict[str, np.ndarray]:
     """Return the matrices of value · (n·S)² for a Cartesian axis n, (3,), made a unit vector.
 
     A negative value makes n the easy axis, a positive one the plane across it easy.
@@ -110,7 +113,7 @@ def easy_axis(value, axis, names):
     return _combined([(value, np.outer(n, n))], names)
 
 
-def onsite_matrix(rows, names, *, frame=None):
+def onsite_matrix(rows: Sequence[Sequence[Element]], names: Sequence[str], *, frame=None) -> dict[str, np.ndarray]:
     """Return the matrices of S·A·S for a symmetric 3×3 array of expressions."""
     coefficients = matrix(rows, names, frame=frame)
     for name, unit in coefficients.items():
@@ -159,7 +162,7 @@ def _coefficients(value, names):
     return {}
 
 
-def orthonormal_frame(frame):
+def orthonormal_frame(frame) -> np.ndarray:
     """Return a frame of three axes as rows, (3, 3), made exactly orthonormal.
 
     Raises

@@ -1,6 +1,7 @@
 """Bonds by name and by neighbour shell."""
 
 import re
+import string
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -54,13 +55,13 @@ class Shell:
     coordination: tuple[int, ...]
 
 
-def bond_vector(crystal: Crystal, bond):
+def bond_vector(crystal: Crystal, bond) -> np.ndarray:
     """Return the vector from site i to site j, (3,) Å."""
     i, j, offset = bond
     return (crystal.positions[j] + np.asarray(offset) - crystal.positions[i]) @ crystal.vectors
 
 
-def bond_site_indices(crystal: Crystal, from_label, to_label, *, from_index=0, to_index=0):
+def bond_site_indices(crystal: Crystal, from_label, to_label, *, from_index=0, to_index=0) -> tuple[int, int]:
     """Return the site indices of a bond's ends from the labels of their orbits.
 
     Parameters
@@ -76,7 +77,7 @@ def bond_site_indices(crystal: Crystal, from_label, to_label, *, from_index=0, t
     return site_index(crystal, from_label, from_index), site_index(crystal, to_label, to_index)
 
 
-def site_index(crystal: Crystal, label, index=0):
+def site_index(crystal: Crystal, label: str, index: int = 0) -> int:
     """Return the index in the crystal of the ``index``-th site of the orbit ``label``."""
     members = [k for k, name in enumerate(crystal.labels) if name == label]
     if not members:
@@ -93,7 +94,7 @@ def site_index(crystal: Crystal, label, index=0):
     return members[index]
 
 
-def neighbour_pairs(crystal: Crystal, r_max):
+def neighbour_pairs(crystal: Crystal, r_max: float) -> tuple[np.ndarray, np.ndarray]:
     """Return every directed pair of sites within a distance, from cell 0.
 
     Parameters
@@ -121,7 +122,7 @@ def neighbour_pairs(crystal: Crystal, r_max):
     return np.column_stack([i, j, offsets[cell]]), distance[i, j, cell]
 
 
-def neighbour_shells(crystal: Crystal, *, r_max=None, n_shell=None):
+def neighbour_shells(crystal: Crystal, *, r_max: float | None = None, n_shell: int | None = None) -> tuple[Shell, ...]:
     """Return the kinds of neighbours in the order of their distance.
 
     Parameters
@@ -139,7 +140,7 @@ def neighbour_shells(crystal: Crystal, *, r_max=None, n_shell=None):
     """
     if (r_max is None) == (n_shell is None):
         raise ConfigError("neighbour shells need either a distance or a number of shells")
-    if n_shell is not None:
+    if r_max is None:
         r_max = _radius_of_shells(crystal, n_shell)
     pairs, distance = neighbour_pairs(crystal, r_max)
     shells = []
@@ -203,7 +204,7 @@ def _letters(k):
     return text if k < 26 else _letters(k // 26 - 1) + text
 
 
-def shell_bond(crystal: Crystal, shell):
+def shell_bond(crystal: Crystal, shell: int | str) -> Bond:
     """Return the representative bond of a neighbour shell.
 
     Parameters
@@ -219,7 +220,8 @@ def shell_bond(crystal: Crystal, shell):
     match = re.fullmatch(r"([1-9][0-9]{0,3})([a-z]*)", str(shell).strip())
     if match is None:
         raise ConfigError("not a neighbour shell", expected="a number, with a letter where needed: 1 or 3a", got=shell)
-    kinds = [s for s in neighbour_shells(crystal, n_shell=int(match[1])) if re.match(r"\d+", s.label)[0] == match[1]]
+    shells = neighbour_shells(crystal, n_shell=int(match[1]))
+    kinds = [s for s in shells if s.label.rstrip(string.ascii_lowercase) == match[1]]
     chosen = [s for s in kinds if s.label == match[0]]
     if not chosen:
         listed = "; ".join(f"{s.label} ({s.distance:.4g} Å, {_bond_text(s.bond)})" for s in kinds[:12])

@@ -64,7 +64,7 @@ def allowed_part(matrix, rotations, exchanged):
     return snapped(np.mean(rotations @ seen @ rotations.transpose(0, 2, 1), axis=-3), matrix)
 
 
-def invariant_matrices(rotations, exchanged):
+def invariant_matrices(rotations: np.ndarray, exchanged: np.ndarray) -> np.ndarray:
     """Return a basis of the matrices that a little group allows.
 
     Returns
@@ -105,7 +105,7 @@ def _reduced_echelon(matrix):
     return np.round(work[:rank], 12) + 0.0
 
 
-def allowed_form_text(basis):
+def allowed_form_text(basis: np.ndarray) -> str:
     """Return the general matrix of a basis as text: A, B, C... symmetric parameters, D antisymmetric ones.
 
     >>> allowed_form_text(np.array([np.eye(3), [[0, 1, 0], [-1, 0, 0], [0, 0, 0]]]))
@@ -134,7 +134,7 @@ def _combination(coefficients, names):
     return text or "0"
 
 
-def matrix_text(matrix):
+def matrix_text(matrix) -> str:
     """Return a 3×3 matrix of numbers on one line.
 
     >>> matrix_text(np.eye(3))

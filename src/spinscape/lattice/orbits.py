@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import ConfigError, SymmetryError
+from .crystal import Crystal
 from .invariants import FORBIDDEN, allowed_form_text, allowed_part, invariant_matrices, matrix_text, snapped
 from .symmetry import cartesian_rotations, site_maps
 
@@ -52,7 +53,7 @@ def _bond_images(crystal, site_i, site_j, offset):
     return maps.site[:, site_i], maps.site[:, site_j], moved
 
 
-def bond_orbit(crystal, site_i, site_j, offset):
+def bond_orbit(crystal: Crystal, site_i: int, site_j: int, offset) -> BondOrbit:
     """Return the orbit of a bond under the crystal's space group.
 
     Parameters
@@ -100,7 +101,7 @@ def _check_bond(crystal, site_i, site_j, offset):
         )
 
 
-def allowed_exchange(crystal, site_i, site_j, offset):
+def allowed_exchange(crystal: Crystal, site_i: int, site_j: int, offset) -> np.ndarray:
     """Return the exchange matrices that the symmetry of a bond allows.
 
     A matrix is allowed if R M R^T = M for every operation that keeps the bond, and R M^T R^T = M for every one that
@@ -125,7 +126,7 @@ def _little_group(crystal, site_i, site_j, offset):
     return cartesian_rotations(crystal.vectors, crystal.rotations[either]), turned[either]
 
 
-def allowed_onsite(crystal, site):
+def allowed_onsite(crystal: Crystal, site: int) -> np.ndarray:
     """Return the symmetric on-site matrices (n_allowed, 3, 3) that the point group of a site allows."""
     rotations, _ = _site_group(crystal, site)
     basis = invariant_matrices(rotations, np.zeros(len(rotations), dtype=bool))
@@ -158,7 +159,7 @@ class SiteOrbit:
         return _turned(self.rotation, matrix)
 
 
-def site_orbit(crystal, site):
+def site_orbit(crystal: Crystal, site: int) -> SiteOrbit:
     """Return the orbit of a site under the crystal's space group, sorted; the reference site is taken as it is."""
     maps = _maps(crystal)
     cartesian = cartesian_rotations(crystal.vectors, crystal.rotations)
@@ -174,7 +175,7 @@ def single_site(site):
     return SiteOrbit(np.array([site], dtype=np.int64), np.eye(3)[None])
 
 
-def checked_exchange(crystal, site_i, site_j, offset, matrix, *, name):
+def checked_exchange(crystal: Crystal, site_i: int, site_j: int, offset, matrix, *, name: str) -> np.ndarray:
     """Return an exchange matrix if the symmetry of its bond allows it, with its last digits made to fit.
 
     Parameters
@@ -193,7 +194,7 @@ def checked_exchange(crystal, site_i, site_j, offset, matrix, *, name):
     return _checked(matrix, rotations, turned, what=f"the symmetry of the {bond} forbids the matrix of {name}")
 
 
-def checked_onsite(crystal, site, matrix, *, name):
+def checked_onsite(crystal: Crystal, site: int, matrix, *, name: str) -> np.ndarray:
     """Return an on-site matrix if the point group of its site allows it; see :func:`checked_exchange`."""
     rotations, turned = _site_group(crystal, site)
     return _checked(matrix, rotations, turned, what=f"the symmetry of site {site} forbids the matrix of {name}")

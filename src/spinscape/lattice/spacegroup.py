@@ -9,6 +9,7 @@ hexagonal axes, origin choice 2 (the origin at an inversion centre). A suffix be
 import difflib
 import functools
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import spglib
@@ -62,7 +63,7 @@ class SpaceGroup:
         return f"{self.symbol}:{self.choice}" if self.choice else self.symbol
 
 
-def space_group(name):
+def space_group(name: str | int) -> SpaceGroup:
     """Return the space group and setting that ``name`` means.
 
     Parameters
@@ -84,10 +85,10 @@ def space_group(name):
     return setting(halls[0])
 
 
-def setting(hall_number):
+def setting(hall_number: int) -> SpaceGroup:
     """Return one of spglib's 530 settings."""
-    kind = spglib.get_spacegroup_type(hall_number)
-    operations = spglib.get_symmetry_from_database(hall_number)
+    kind = _kind(hall_number)
+    operations: Any = spglib.get_symmetry_from_database(hall_number)
     return SpaceGroup(
         kind.number,
         _short_symbols(kind)[0],
@@ -95,18 +96,19 @@ def setting(hall_number):
         hall_number,
         operations["rotations"],
         # The database keeps translations as multiples of 1/24 in single steps of floating point.
-        np.round(operations["translations"] * 24) / 24,
+        np.asarray(np.round(operations["translations"] * 24) / 24),
     )
 
 
-def settings_of(name):
+def settings_of(name: str | int) -> list[SpaceGroup]:
     """Return every setting that ``name`` could mean, the standard one first: a list of :class:`SpaceGroup`."""
     return [setting(hall) for hall in _candidates(name)]
 
 
 def _candidates(name):
     """Return the Hall numbers that a name may mean, the preferred one first; raise if there is none."""
-    text = str(name).strip()
+    # The longest full symbol has some twenty characters; a longer text is only quoted in the error.
+    text = str(name).strip()[:64]
     base, _, choice = text.partition(":")
     if base.strip().lower() == "hall":
         return [_hall_number(choice)]
@@ -147,7 +149,7 @@ def _preference(hall):
 
 
 @functools.cache
-def _kind(hall):
+def _kind(hall) -> Any:
     return spglib.get_spacegroup_type(hall)
 
 
@@ -181,7 +183,7 @@ def _normal(symbol):
     return text[:1].upper() + text[1:].lower()
 
 
-def metric_error(group, vectors):
+def metric_error(group: SpaceGroup, vectors: np.ndarray) -> float:
     """Return how far a lattice is from having the symmetry of a group: relative error of the metric tensor.
 
         W^T G W = G for every rotation W,   G = A A^T with the lattice vectors as rows of A
@@ -200,7 +202,7 @@ def metric_error(group, vectors):
     return float(np.max(np.abs(images - metric)) / np.max(np.abs(metric)))
 
 
-def check_metric(group, vectors, *, name):
+def check_metric(group: SpaceGroup, vectors: np.ndarray, *, name: str | int) -> None:
     """Raise :class:`SymmetryError` unless the lattice has the symmetry of the group, whose given ``name`` it quotes."""
     if metric_error(group, vectors) <= METRIC_TOLERANCE:
         return

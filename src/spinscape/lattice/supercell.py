@@ -93,7 +93,7 @@ class Supercell:
         return first, second
 
 
-def supercell(matrix, *, n_site):
+def supercell(matrix, *, n_site: int) -> Supercell:
     """Return a supercell of an integer matrix, or of three numbers of cells.
 
     >>> supercell((2, 3, 1), n_site=4).n_spin, supercell([[1, 1, 0], [1, -1, 0], [0, 0, 1]], n_site=1).n_cell

@@ -3,6 +3,7 @@
 An operation x' = W x + t takes spins with it as axial vectors, S' = det(R) R S, where R is W in the Cartesian frame.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,7 @@ SNAP = 2e-3
 """Å. A position this near to a special one is meant to be there: 0.3333 for 1/3."""
 COINCIDE = 0.1
 """Å. No two magnetic ions are nearer than this."""
-MAX_SITE = 5000
+MAX_SITE = 1000
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class SiteSpec:
     g: np.ndarray | tuple = ((2.0, 0.0, 0.0), (0.0, 2.0, 0.0), (0.0, 0.0, 2.0))
 
 
-def crystal_from_space_group(vectors, name, sites):
+def crystal_from_space_group(vectors: np.ndarray, name: str | int, sites: Sequence[SiteSpec]) -> Crystal:
     """Return the crystal with the whole orbit of every declared site.
 
     Parameters
@@ -64,7 +65,7 @@ def crystal_from_space_group(vectors, name, sites):
     return expand_sites(vectors, sites, group.rotations, group.translations)
 
 
-def crystal_from_sites(vectors, sites, *, find_symmetry=True):
+def crystal_from_sites(vectors: np.ndarray, sites: Sequence[SiteSpec], *, find_symmetry: bool = True) -> Crystal:
     """Return the crystal of explicitly listed sites.
 
     Parameters
@@ -138,7 +139,9 @@ def _found_operations(vectors, positions, sites):
     return found["rotations"].astype(np.int64), found["translations"]
 
 
-def expand_sites(vectors, sites, rotations, translations):
+def expand_sites(
+    vectors: np.ndarray, sites: Sequence[SiteSpec], rotations: np.ndarray, translations: np.ndarray
+) -> Crystal:
     """Return the crystal of every image of ``sites`` under the operations.
 
     Parameters
@@ -250,7 +253,7 @@ class SiteMaps:
     cell: np.ndarray
 
 
-def site_maps(vectors, positions, rotations, translations):
+def site_maps(vectors: np.ndarray, positions: np.ndarray, rotations: np.ndarray, translations: np.ndarray) -> SiteMaps:
     """Return the :class:`SiteMaps` of operations that map a set of sites to itself."""
     n_site = len(positions)
     site = np.empty((len(rotations), n_site), dtype=np.int64)
@@ -270,7 +273,7 @@ def site_maps(vectors, positions, rotations, translations):
     return SiteMaps(site, cell)
 
 
-def cartesian_rotations(vectors, rotations):
+def cartesian_rotations(vectors: np.ndarray, rotations: np.ndarray) -> np.ndarray:
     """Return rotations of fractional coordinates as orthogonal matrices of the Cartesian frame.
 
         R = A^T W A^-T,   A the lattice vectors as rows

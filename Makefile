@@ -38,6 +38,7 @@ $(STAMP): pyproject.toml envs/constraints.txt
 
 run: install  ## run the studies of config/config.yaml; or one: make run STUDY=config/test/la2nio4.yaml
 	@$(BIN)/snakemake --cores $(CORES) $(if $(STUDY),--config studies=$(STUDY))
+	@$(BIN)/python workflow/where.py $(STUDY)
 
 lint: install  ## style, layers, types, rules
 	@echo "== style" && $(BIN)/ruff check $(SOURCES) && $(BIN)/ruff format --check $(SOURCES)

@@ -1,0 +1,89 @@
+"""Derivatives of spectra by the couplings against differences, degenerate modes included."""
+
+import numpy as np
+import pytest
+
+from spinscape.hamiltonian.model import BondTable, MagneticStructure, Model, OnsiteTable
+from spinscape.lattice.crystal import Crystal
+from spinscape.lattice.qspace import EnergyAxis, path_through
+from spinscape.simulate.gradient import group_labels
+from spinscape.simulate.spectrum import SpectrumModel, SpinwaveSettings
+
+ENERGY = EnergyAxis.from_range(first=0.0, last=30.0, step=0.25)
+# Fourth-order differences with a step of 2e-3 of the coupling.
+TOL = 1e-8
+
+
+def anisotropic_square():
+    """A Néel magnet with exchange, an easy axis that gaps both branches, and an in-plane term that splits them."""
+    crystal = Crystal(
+        vectors=np.diag([4.0, 4.0, 9.0]),
+        positions=[[0, 0, 0]],
+        labels=("a",),
+        orbit=[0],
+        spins=[1.0],
+        ions=("",),
+        g=2.0 * np.eye(3)[None],
+        rotations=np.eye(3)[None],
+        translations=np.zeros((1, 3)),
+    )
+    bonds = BondTable([0, 0], [0, 0], [[1, 0, 0], [0, 1, 0]], [0, 0], np.tile(np.eye(3), (2, 1, 1)))
+    onsite = OnsiteTable([0, 0], [1, 2], [np.diag([0, 0, -1.0]), np.diag([1.0, -1.0, 0])])
+    structure = MagneticStructure(
+        [[1, 1, 0], [1, -1, 0], [0, 0, 1]], [0, 0], [[0, 0, 0], [1, 0, 0]], [[0, 0, 1], [0, 0, -1]]
+    )
+    return Model(crystal, ("J", "D", "E"), bonds, onsite), structure
+
+
+def spectrum(**settings):
+    model, structure = anisotropic_square()
+    path = path_through(
+        [[0.5, 0.5, 0], [0.25, 0.1, 0], [0.5, 0, 0.1]], n_point=(6, 5), reciprocal=model.crystal.reciprocal
+    )
+    settings = {"component": "xx", "fwhm": (2.0, -0.02, 0.002), "energy_factor": 1.2, **settings}
+    return SpectrumModel(model, structure, path, ENERGY, SpinwaveSettings(**settings))
+
+
+def differences(predict, theta):
+    out = []
+    for k in range(len(theta)):
+        step = np.zeros(len(theta))
+        step[k] = 2e-3
+        out.append((8 * (predict(theta + step) - predict(theta - step))) / (12 * 2e-3))
+        out[k] -= (predict(theta + 2 * step) - predict(theta - 2 * step)) / (12 * 2e-3)
+    return np.array(out)
+
+
+@pytest.mark.parametrize(
+    "theta",
+    [
+        pytest.param([3.0, 0.5, 0.2], id="branches apart"),
+        pytest.param([3.0, 0.5, 0.0], id="exactly degenerate, with the splitting parameter"),
+    ],
+)
+@pytest.mark.parametrize("how", [{}, {"q_smear": 0.1}, {"fwhm_factor": 1.4, "energy_offset": 0.7}])
+def test_gradient_follows_differences(theta, how):
+    one = spectrum()
+    gradient = one.predict_gradient(np.array(theta), **how)
+    assert gradient.shape == (3, *one.shape)
+    expected = differences(lambda t: one.predict(t, **how), np.array(theta))
+    assert np.abs(expected).max(axis=(1, 2)).min() > 1e-2
+    np.testing.assert_allclose(gradient, expected, atol=TOL)
+
+
+def test_a_capped_group_moves_but_does_not_brighten():
+    theta = np.array([3.0, 0.5, 0.2])
+    one = spectrum(cap=0.4)
+    assert not np.allclose(one.predict(theta), spectrum().predict(theta))
+    np.testing.assert_allclose(one.predict_gradient(theta), differences(one.predict, theta), atol=TOL)
+
+
+def test_a_zero_mode_has_a_finite_gradient():
+    """Without the easy axis there are Goldstone modes at the first point of the path."""
+    gradient = spectrum(component="trace", cap=5.0).predict_gradient([3.0, 0.0, 0.0])
+    assert np.all(np.isfinite(gradient))
+
+
+def test_labels_count_groups():
+    energies = np.array([[1.0, 1.0, 2.0, 2.0 + 1e-9], [0.0, 1.0, 2.0, 3.0]])
+    assert group_labels(energies, 1e-6).tolist() == [[0, 0, 1, 1], [0, 1, 2, 3]]

@@ -106,15 +106,12 @@ def data_model_figure(
     -------
     matplotlib.figure.Figure
     """
-    shape = (len(path.points), len(energy.centres))
-    data, model = np.asarray(data, np.float64), np.asarray(model, np.float64)
-    valid = np.ones(shape, bool) if valid is None else np.asarray(valid, bool)
+    data, model, valid = _checked_images(path, energy, data=data, model=model, valid=valid)
     factor = least_squares_scale(data[valid], model[valid]) if scale_model else 1.0
     model = factor * model
     if residual is None:
         residual, residual_label = np.where(valid, data, 0.0) - model, with_unit("data − model", unit)
-    for name, array in (("data", data), ("model", model), ("residual", residual), ("valid", valid)):
-        check_shape(name, np.asarray(array), shape, hint="rows are Q, columns energies")
+    check_shape("residual", np.asarray(residual), data.shape, hint="rows are Q, columns energies")
     norm = intensity_norm(np.concatenate([data[valid], model[valid]]))
     with styled():
         figure = new_figure(9.0, 6.4)
@@ -134,6 +131,15 @@ def data_model_figure(
         if simulated:
             stamp_simulated(figure)
     return figure
+
+
+def _checked_images(path, energy, *, data, model, valid):
+    shape = (len(path.points), len(energy.centres))
+    images = [np.asarray(data, np.float64), np.asarray(model, np.float64)]
+    images.append(np.ones(shape, bool) if valid is None else np.asarray(valid, bool))
+    for name, image in zip(("data", "model", "valid"), images, strict=True):
+        check_shape(name, image, shape, hint="rows are Q, columns energies")
+    return images
 
 
 def _round_ticks(norm):

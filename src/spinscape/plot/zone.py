@@ -69,15 +69,23 @@ def _nearest_gamma_plane(point, right, up):
 
 def clipped(polygon, *, normal, offset):
     """Return the part of a convex polygon (n, 2) with x·normal ≤ offset; empty (0, 2) where there is none."""
-    inside = polygon @ normal - offset
+    beyond = polygon @ normal - offset
+    if beyond.max() <= 0.0:
+        return polygon
     out = []
     for k in range(len(polygon)):
-        here, there = inside[k - 1], inside[k]
+        here, there = beyond[k - 1], beyond[k]
         if (here <= 0) != (there <= 0):
             out.append(polygon[k - 1] + (polygon[k] - polygon[k - 1]) * here / (here - there))
         if there <= 0:
             out.append(polygon[k])
     return np.array(out).reshape(-1, 2)
+
+
+def without_doubles(polygon, *, tolerance):
+    """Return a polygon without corners that stand on the one before: a cut through a corner leaves it twice."""
+    apart = np.linalg.norm(polygon - np.roll(polygon, 1, axis=0), axis=1) > tolerance
+    return polygon[apart]
 
 
 def zone_polygons(plane, *, reciprocal, extent):
@@ -98,16 +106,19 @@ def zone_polygons(plane, *, reciprocal, extent):
     cells that are reduced, as those of crystals are.
     """
     steps = np.array([n for n in product(range(-2, 3), repeat=3) if any(n)]) @ reciprocal
-    reach = float(np.abs(extent).max() * 2.0 + 4.0 * np.linalg.norm(reciprocal, axis=1).max())
-    square = reach * np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
+    # The nearest neighbours cut most: with them first, zones that miss the plane vanish at once.
+    steps = steps[np.argsort(np.linalg.norm(steps, axis=1), kind="stable")]
+    radius = 0.5 * float(np.linalg.norm(reciprocal, axis=1).sum())
+    square = (np.abs(extent).max() + 3.0 * radius) * np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
     out = []
-    for centre in _lattice_points_near(plane, reciprocal, extent):
+    for centre in _lattice_points_near(plane, reciprocal, extent, radius):
         polygon = square
         for g in steps:
             limit = centre @ g + 0.5 * (g @ g) - plane.origin @ g
             polygon = clipped(polygon, normal=plane.axes @ g, offset=limit)
             if len(polygon) < 3:
                 break
+        polygon = without_doubles(polygon, tolerance=1e-9 * radius)
         if len(polygon) >= 3 and _meets(polygon, extent):
             out.append(polygon)
     return out
@@ -129,9 +140,18 @@ def _meets(polygon, extent):
     return x0 < x_high and x1 > x_low and y0 < y_high and y1 > y_low
 
 
-def _lattice_points_near(plane, reciprocal, extent):
-    """Return reciprocal lattice points whose zone may meet the rectangle, (n, 3), 1/Å."""
+def _lattice_points_near(plane, reciprocal, extent, radius):
+    """Return the reciprocal lattice points nearer than ``radius`` to the rectangle, (n, 3), 1/Å.
+
+    Half the sum of the lengths of the reciprocal vectors bounds the distance of a zone's corners from its centre.
+    """
     corners = np.array([[x, y] for x in extent[:2] for y in extent[2:]]) @ plane.axes + plane.origin
+    margin = radius * np.linalg.norm(np.linalg.inv(reciprocal), axis=0)
     index = corners @ np.linalg.inv(reciprocal)
-    low, high = np.floor(index.min(axis=0)).astype(int) - 1, np.ceil(index.max(axis=0)).astype(int) + 1
-    return np.array(list(product(*(range(a, b + 1) for a, b in zip(low, high, strict=True))))) @ reciprocal
+    low = np.floor(index.min(axis=0) - margin).astype(int)
+    high = np.ceil(index.max(axis=0) + margin).astype(int)
+    points = np.array(list(product(*(range(a, b + 1) for a, b in zip(low, high, strict=True))))) @ reciprocal
+    x, y = plane.project(points).T
+    off_plane = np.linalg.norm(points - plane.origin - np.stack([x, y], axis=1) @ plane.axes, axis=1)
+    beside = np.maximum(np.maximum(extent[0] - x, x - extent[1]), np.maximum(extent[2] - y, y - extent[3]))
+    return points[(off_plane <= radius) & (beside <= radius)]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..errors import FitError
+from .inner import dot, gram, rows_dot
 from .noise import estimate_noise, has_estimated_std
 from .pixels import EnergyRows, PixelSet
 
@@ -22,8 +23,12 @@ class _RowSet:
         Multiplicity / variance.
     multiplicity : (n_pixel,) float64 or None
         None: every pixel once.
+    free_background : bool
+        A background for each row is eliminated; without it only the scale is.
     estimated : bool
         The variance was estimated from the signal.
+    root, row_weight, target : (n_pixel,), (n_row,), (n_pixel,) float64
+        sqrt(weight), its squares' sum over each row, and sqrt(weight)·(data − row mean).
     """
 
     pixels: PixelSet
@@ -31,21 +36,28 @@ class _RowSet:
     data: np.ndarray
     weight: np.ndarray
     multiplicity: np.ndarray | None
+    free_background: bool
     estimated: bool
     root: np.ndarray
     row_weight: np.ndarray
     target: np.ndarray
 
     @classmethod
-    def make(cls, pixels, data, weight, *, multiplicity=None, estimated=False):
+    def make(cls, pixels, rows, data, weight, *, multiplicity=None, free_background=True, estimated=False):
         """Prepare what every evaluation needs: sqrt(w), Σ w of the rows, sqrt(w)·(data − row mean)."""
-        rows = EnergyRows.from_pixels(pixels)
         total, root = rows.total(weight), np.sqrt(weight)
-        target = root * rows.centred(data, weight, total)
-        return cls(pixels, rows, data, weight, multiplicity, estimated, root, total, target)
+        target = root * (rows.centred(data, weight, total) if free_background else data)
+        return cls(pixels, rows, data, weight, multiplicity, free_background, estimated, root, total, target)
+
+    def remade(self, *, weight, multiplicity):
+        """Return the set with other weights."""
+        how = {"free_background": self.free_background, "estimated": self.estimated}
+        return _RowSet.make(self.pixels, self.rows, self.data, weight, multiplicity=multiplicity, **how)
 
     def projected(self, vector):
         """Return sqrt(w)·(vector − row mean), (n_pixel,): what the free backgrounds leave of it."""
+        if not self.free_background:
+            return self.root * vector
         return self.root * self.rows.centred(vector, self.weight, self.row_weight)
 
     @property
@@ -53,7 +65,8 @@ class _RowSet:
         """Counted pixels less one background for each row that has any, and less one scale."""
         counts = np.ones(self.pixels.n_pixel) if self.multiplicity is None else self.multiplicity
         in_row = self.rows.total(counts)
-        return float(np.maximum(in_row - 1.0, 0.0).sum()) - 1.0
+        used = 1.0 if self.free_background else 0.0
+        return float(np.maximum(in_row - used, 0.0).sum()) - 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +118,7 @@ class Chi2Profiled:
             z = one.projected(vector)
             s = _scale(one, z)
             rest = one.target - s * z
-            total += float(rest @ rest)
+            total += dot(rest, rest)
         return total
 
     def derivative_of_pixels(self, vectors):
@@ -115,7 +128,7 @@ class Chi2Profiled:
             z = one.projected(vector)
             s = _scale(one, z)
             rest = one.target - s * z
-            value += float(rest @ rest)
+            value += dot(rest, rest)
             # The profiled s and b are at their own minimum: they add nothing to the first derivative.
             slopes.append(-2.0 * s * one.root * rest)
         return value, tuple(slopes)
@@ -132,10 +145,10 @@ class Chi2Profiled:
             s = _scale(one, z)
             rest = one.target - s * z
             columns = np.stack([one.projected(column) for column in one.pixels.gather(jacobian)])
-            gradient -= 2.0 * s * columns @ rest
-            along = z / np.sqrt(z @ z) if s > 0.0 else np.zeros_like(z)
-            columns = columns - np.outer(columns @ along, along)
-            matrix += 2.0 * s**2 * columns @ columns.T
+            gradient -= 2.0 * s * rows_dot(columns, rest)
+            along = z / np.sqrt(dot(z, z)) if s > 0.0 else np.zeros_like(z)
+            columns = columns - np.outer(rows_dot(columns, along), along)
+            matrix += 2.0 * s**2 * gram(columns)
         return gradient, matrix
 
     def noise_scale(self, chi2, *, n_parameter):
@@ -170,6 +183,9 @@ class Chi2Profiled:
         for one, vector in zip(self.sets, self.gather(predictions), strict=True):
             s = _scale(one, one.projected(vector))
             rows, total = one.rows, one.row_weight
+            if not one.free_background:
+                out.append((s, np.zeros(one.pixels.shape[1])))
+                continue
             level = rows.mean(one.data - s * vector, one.weight, total)
             known = total > 0
             axis = np.arange(one.pixels.shape[1])
@@ -190,19 +206,22 @@ class Chi2Profiled:
         return tuple(images)
 
 
-def chi2_profiled(measurements):
+def chi2_profiled(measurements, *, free_background=True):
     """Return the :class:`Chi2Profiled` bound to measurements.
+
+    ``free_background=False`` takes the background as known (taken off before): only the scale is eliminated.
+
 
     Standard deviations are the data's own or, where there are none, those of counts whose size is read off
     neighbouring pixels (:func:`~spinscape.infer.noise.estimate_noise`).
     """
-    objective = Chi2Profiled(tuple(_row_set(measurement) for measurement in measurements))
+    objective = Chi2Profiled(tuple(_row_set(m, free_background) for m in measurements))
     if not objective.sets:
         raise FitError("a fit needs at least one measurement", where="measurements", got="none")
     return objective
 
 
-def _row_set(measurement):
+def _row_set(measurement, free_background):
     where = f"measurement {measurement.name}"
     pixels = PixelSet.from_mask(measurement.valid, name=where)
     estimated = measurement.std is None or has_estimated_std(measurement)
@@ -216,7 +235,8 @@ def _row_set(measurement):
             got=f"{int((~(sigma > 0) | ~np.isfinite(sigma)).sum())} of {len(sigma)} pixels are not",
             fix="mask these pixels, or leave the standard deviations out",
         )
-    one = _RowSet.make(pixels, pixels.gather(measurement.signal), sigma**-2, estimated=estimated)
+    how = {"free_background": free_background, "estimated": estimated}
+    one = _RowSet.make(pixels, EnergyRows.from_pixels(pixels), pixels.gather(measurement.signal), sigma**-2, **how)
     if one.dof <= 0:
         raise FitError(
             "too few valid pixels: the free backgrounds fit them all",
@@ -229,19 +249,18 @@ def _row_set(measurement):
 
 def _scale(one, z):
     """Return the profiled scale, zero where it would be negative or where the model has no contrast."""
-    zz = float(z @ z)
-    return max(float(z @ one.target) / zz, 0.0) if zz > 0.0 else 0.0
+    zz = dot(z, z)
+    return max(dot(z, one.target) / zz, 0.0) if zz > 0.0 else 0.0
 
 
 def _reweighted(one, image):
     counts = one.pixels.gather(image).astype(np.float64)
     total = counts if one.multiplicity is None else counts * one.multiplicity
-    return _RowSet.make(one.pixels, one.data, counts * one.weight, multiplicity=total, estimated=one.estimated)
+    return one.remade(weight=counts * one.weight, multiplicity=total)
 
 
 def _subset(one, chosen):
     multiplicity = None if one.multiplicity is None else one.multiplicity[chosen]
     pixels = one.pixels.subset(chosen)
-    return _RowSet.make(
-        pixels, one.data[chosen], one.weight[chosen], multiplicity=multiplicity, estimated=one.estimated
-    )
+    how = {"multiplicity": multiplicity, "free_background": one.free_background, "estimated": one.estimated}
+    return _RowSet.make(pixels, EnergyRows.from_pixels(pixels), one.data[chosen], one.weight[chosen], **how)

@@ -5,10 +5,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..errors import FitError
+from .inner import dot, gram, rows_dot
 from .pixels import PixelSet
 
 FLOOR = -0.99
 """Lowest c·model that a logarithm is taken of: networks dip a little below zero."""
+FLOOR_RMS = 1e-300
+"""Smallest root mean square of residuals that is divided by: a perfect fit has residuals of zero."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +106,7 @@ class Correlation:
         gradient, matrix = np.zeros(p), np.zeros((p, p))
         for share, r, along, slope in self._linearised(predictions, jacobians):
             gradient -= share * slope
-            matrix += share * max(r, 0.0) * along @ along.T
+            matrix += share * max(r, 0.0) * gram(along)
         return gradient, matrix
 
     def covariance(self, predictions, jacobians, hessian):
@@ -112,7 +115,7 @@ class Correlation:
         noise = np.zeros((p, p))
         for one, (share, r, along, _) in zip(self.sets, self._linearised(predictions, jacobians), strict=True):
             dof = max(one.n_effective - self.n_fitted_by_profile - p, 1.0)
-            noise += share**2 * (1.0 - r**2) / dof * along @ along.T
+            noise += share**2 * (1.0 - r**2) / dof * gram(along)
         inverse = np.linalg.inv(hessian)
         return inverse @ noise @ inverse
 
@@ -142,9 +145,17 @@ class Correlation:
             images.append(level + slope * np.log1p(np.maximum(self.c_model * np.asarray(image), FLOOR)))
         return tuple(images)
 
+    def residuals(self, predictions):
+        """Return log data less :meth:`fitted`, over its root mean square, as images; zero at masked pixels."""
+        images = []
+        for one, image in zip(self.sets, self.fitted(predictions), strict=True):
+            rest = one.log_data - one.pixels.gather(image)
+            images.append(one.pixels.spread(rest / max(float(np.sqrt(np.mean(rest**2))), FLOOR_RMS)))
+        return tuple(images)
+
     def _r(self, one, vector):
         v, norm = one.unit(np.log1p(np.maximum(self.c_model * vector, FLOOR)))
-        return float(one.unit_data @ v), one.unit_data, v, norm if one.norm_data > 0.0 else 0.0
+        return dot(one.unit_data, v), one.unit_data, v, norm if one.norm_data > 0.0 else 0.0
 
     def _log_slope(self, vector):
         scaled = self.c_model * vector
@@ -162,10 +173,10 @@ class Correlation:
             if one.weight is None:
                 centred = by_log - by_log.mean(axis=1, keepdims=True)
             else:
-                mean = by_log @ one.weight / one.weight.sum()
+                mean = rows_dot(by_log, one.weight) / one.weight.sum()
                 centred = (by_log - mean[:, None]) * np.sqrt(one.weight)
-            along = (centred - np.outer(centred @ v, v)) / norm
-            yield share, r, along, along @ u
+            along = (centred - np.outer(rows_dot(centred, v), v)) / norm
+            yield share, r, along, rows_dot(along, u)
 
 
 def correlation(measurements, *, c_data=1.0, c_model=1.0):
@@ -200,8 +211,8 @@ def _unit(values, weight):
     if weight is None:
         centred = values - values.mean()
     else:
-        centred = np.sqrt(weight) * (values - weight @ values / weight.sum())
-    norm = float(np.sqrt(centred @ centred))
+        centred = np.sqrt(weight) * (values - dot(weight, values) / weight.sum())
+    norm = float(np.sqrt(dot(centred, centred)))
     # A spectrum without contrast correlates with nothing; its rounding must not either.
     flat = norm <= 1e-12 * np.sqrt(len(values)) * float(np.abs(values).max(initial=0.0))
     return (np.zeros_like(centred), 0.0) if flat else (centred / norm, norm)

@@ -52,10 +52,13 @@ class SpinwaveForward:
 
     def predict(self, parameters):
         """Return the spectra, each (n_q, n_energy), at parameters (n_parameter,); raises ``UnstableError``."""
-        theta = self.theta(parameters)
-        values = np.asarray(parameters)[len(self.free) :]
-        instrument = {name: float(v) for name, v in zip(self.nuisance_names, values, strict=True)}
+        theta, instrument = self.theta(parameters), self._instrument(parameters)
         return tuple(spectrum.predict(theta, **instrument) for spectrum in self.spectra)
+
+    def gradient(self, parameters):
+        """Return the derivatives by the free couplings, each (n_coupling, n_q, n_energy)."""
+        theta, instrument = self.theta(parameters), self._instrument(parameters)
+        return tuple(spectrum.predict_gradient(theta, **instrument)[self.free] for spectrum in self.spectra)
 
     def mode_energies(self, parameters, q):
         """Return mode energies at q (n_q, 3) in r.l.u., (n_q, n_mode), meV, rising.
@@ -63,6 +66,10 @@ class SpinwaveForward:
         The energies of the bands, not of the instrument's axis: a fitted ``energy_offset`` is not in them.
         """
         return self.spectra[0].mode_energies(self.theta(parameters), np.asarray(q, dtype=np.float64))
+
+    def _instrument(self, parameters):
+        values = np.asarray(parameters)[len(self.free) :]
+        return {name: float(value) for name, value in zip(self.nuisance_names, values, strict=True)}
 
 
 def spinwave_forward(model, structure, measurements, *, settings, nuisances=(), fixed=None):

@@ -60,19 +60,20 @@ def gauss_newton(problem, start, *, box, max_step=30, tolerance=1e-3, first=None
         if accepted is None:
             # No step lowers the value, by the last digits of the spectra: this is the minimum as far as they tell.
             return Refined(here, value, n_step, True)
-        here, value = accepted
+        here, value, predictions = accepted
         if n_step < max_step:
-            predictions, jacobians = problem.linearise(here, box, central=central)
+            predictions, jacobians = problem.linearise(here, box, central=central, predictions=predictions)
     return Refined(here, value, max_step, False)
 
 
 def _accept(problem, here, value, gradient, matrix, damping, box):
-    """Return ((parameters, value), damping) of the first step that lowers the value, or (None, damping)."""
+    """Return ((parameters, value, spectra), damping) of the first step that lowers the value, or (None, damping)."""
     while damping <= MAX_DAMPING:
         trial = box.clip(here + _step(gradient, matrix, damping, here, box))
-        lower = problem(trial)
+        predictions = problem.predict(trial)
+        lower = np.inf if predictions is None else problem.objective.value(predictions)
         if lower < value:
-            return (trial, lower), max(0.1 * damping, 1e-12)
+            return (trial, lower, predictions), max(0.1 * damping, 1e-12)
         damping *= 10.0
     return None, damping
 

@@ -77,22 +77,26 @@ class Problem:
         value, slopes = sub.derivative_of_pixels(values)
         return self._finite(value, parameters), pullback(slopes)
 
-    def linearise(self, parameters, box, *, central=True):
+    def linearise(self, parameters, box, *, central=True, predictions=None):
         """Return the spectra and their derivatives, each (p, n_q, n_energy), at a point of the box.
 
-        The forward model's own derivatives where it has them, else differences: central ones, or one-sided ones of a
-        fifth of the step, which cost half; one-sided in any case at the box's edge and at the edge of stability.
+        The forward model's own derivatives by the couplings where it has them; for the rest differences: central
+        ones, or one-sided ones of a fifth of the step, which cost half. At the box's edge and at that of stability
+        differences are one-sided. ``predictions`` are the spectra there, where they are known already.
         """
-        predictions = self.predict(parameters)
+        predictions = self.predict(parameters) if predictions is None else predictions
         if predictions is None:
             raise FitError(
                 "the structure is unstable at the point to linearise at", where="fit", got=_text(box, parameters)
             )
+        blocks = []
         if isinstance(self.forward, GradientForward):
-            return predictions, self.forward.gradient(np.asarray(parameters, dtype=np.float64))
-        columns = [self._difference(parameters, k, predictions, box, central) for k in range(len(box.names))]
-        jacobians = tuple(np.stack([column[s] for column in columns]) for s in range(len(predictions)))
-        return predictions, jacobians
+            blocks.append(self.forward.gradient(np.asarray(parameters, dtype=np.float64)))
+        n_known = len(blocks[0][0]) if blocks else 0
+        for k in range(n_known, len(box.names)):
+            column = self._difference(parameters, k, predictions, box, central)
+            blocks.append(tuple(part[None] for part in column))
+        return predictions, tuple(np.concatenate(parts) for parts in zip(*blocks, strict=True))
 
     def _difference(self, parameters, k, here, box, central):
         step = RELATIVE_STEP * box.width[k] * (1.0 if central else 0.2)

@@ -38,10 +38,10 @@ class Forward(Protocol):
 
 @runtime_checkable
 class GradientForward(Forward, Protocol):
-    """A forward model that knows its derivatives; others are differentiated numerically."""
+    """A forward model that knows its derivatives by the couplings; what it does not know is differentiated by steps."""
 
     def gradient(self, parameters: np.ndarray) -> Images:
-        """Return the derivatives by the parameters, each (n_parameter, n_q, n_energy)."""
+        """Return the derivatives by the couplings, the leading parameters: each (n_coupling, n_q, n_energy)."""
         ...
 
 

@@ -79,6 +79,7 @@ class Counted:
         self.function, self.n_call, self.n_infinite = function, 0, 0
 
     def __call__(self, parameters):
+        """Return the function's value."""
         self.n_call += 1
         value = self.function(parameters)
         self.n_infinite += int(np.isinf(value))

@@ -233,7 +233,8 @@ def group_jackknife(problem, best, box, *, measurements, n_band=3):
     def multiplicities(group):
         return tuple((one != group).astype(np.float64) for one in labels)
 
-    groups = [g for g in range(n_group) if any(((one == g) & m.valid).any() for one, m in zip(labels, measurements))]
+    pairs = list(zip(labels, measurements, strict=True))
+    groups = [g for g in range(n_group) if any(((one == g) & m.valid).any() for one, m in pairs)]
     kept, n_failed = _refit_all(problem, best, box, multiplicities, groups, first)
     return Replicas(box.names, kept, n_failed, "jackknife", {"n_group": len(groups), "n_band": int(n_band)})
 

@@ -221,6 +221,18 @@ def fit_section(study, name):
     }
 
 
+def report_section(study):
+    """Return what the report stage needs of a study, as plain data."""
+    return {
+        "study": study.study,
+        "title": study.title,
+        "seed": study.seed,
+        "kind": study.simulate.kind,
+        "paths": [path(study, name).to_dict() for name in study.simulate.paths],
+        "conditions": conditions(study).to_dict(),
+    }
+
+
 def files_of(measurement):
     """Return the declared files of a measurement."""
     return (measurement.signal, measurement.momentum, measurement.energy)

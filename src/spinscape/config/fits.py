@@ -53,6 +53,13 @@ class SavitzkyGolay(Strict):
     clip_negative: bool = False
 
 
+class Window(Strict):
+    """The pixels that are fitted, and that free backgrounds are fitted to; all where nothing is said."""
+
+    energy: EnergyRange | None = None
+    momentum: tuple[int, int] | None = Field(None, description="first and last index, both included")
+
+
 class CorrelationSection(Strict):
     """1 − r, r the Pearson correlation of log(1 + c_data·data) and log(1 + c_model·model)."""
 
@@ -103,6 +110,7 @@ class UncertaintySection(Strict):
 
     hessian: bool = True
     bootstrap: BootstrapSection | None = None
+    jackknife: int = Field(0, ge=0, le=50, description="bands of energy; each band of each segment is left out in turn")
 
 
 class Variant(Strict):
@@ -117,6 +125,7 @@ class FitSection(Strict):
 
     measurements: tuple[Name, ...] = Field(min_length=1)
     forward: Forward
+    window: Window = Window()
     background: SavitzkyGolay | None = None
     objective: Objective
     strategy: Strategy = MultistartSection(kind="multistart")

@@ -1,0 +1,116 @@
+"""The arrays of a fit: what its figures are drawn from. HDF5, under a contract."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from ..errors import StoreError
+from ..lattice.qspace import EnergyAxis, QPath
+
+CONTRACT = "fit-arrays/1"
+_IMAGES = ("data", "fitted", "residual", "valid", "bands")
+
+
+@dataclass(frozen=True, eq=False)
+class FittedSpectrum:
+    """Data beside the best fit, on the scale that the objective compares.
+
+    Parameters
+    ----------
+    name : str
+        Of the measurement.
+    path : QPath
+    energy : EnergyAxis
+    data, fitted, residual : (n_q, n_energy) float64
+    valid : (n_q, n_energy) bool
+    bands : (n_q, n_mode) float64, meV
+        Mode energies of the best fit; no columns where the forward model has none.
+    simulated : bool
+    """
+
+    name: str
+    path: QPath
+    energy: EnergyAxis
+    data: np.ndarray
+    fitted: np.ndarray
+    residual: np.ndarray
+    valid: np.ndarray
+    bands: np.ndarray
+    simulated: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Landscape:
+    """The objective over two parameters, the others at the best fit.
+
+    Parameters
+    ----------
+    names, units : tuple of two str
+    x, y : (n_x,), (n_y,) float64
+    values : (n_x, n_y) float64
+        +inf where no stable structure is.
+    covariance : (2, 2) float64
+    """
+
+    names: tuple[str, str]
+    units: tuple[str, str]
+    x: np.ndarray
+    y: np.ndarray
+    values: np.ndarray
+    covariance: np.ndarray
+
+
+def write(path, spectra, landscape):
+    """Write the arrays of a fit; ``landscape`` is None for a fit of one parameter."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with h5py.File(path, "w") as file:
+        file.attrs["contract"] = CONTRACT
+        for one in spectra:
+            group = file.create_group(f"spectra/{one.name}")
+            group.attrs["axes"] = json.dumps({"path": one.path.to_dict(), "energy": one.energy.to_dict()})
+            group.attrs["simulated"] = one.simulated
+            for name in _IMAGES:
+                group.create_dataset(name, data=getattr(one, name), compression="gzip", shuffle=True)
+        if landscape is not None:
+            group = file.create_group("landscape")
+            group.attrs["axes"] = json.dumps({"names": list(landscape.names), "units": list(landscape.units)})
+            for name in ("x", "y", "values", "covariance"):
+                group.create_dataset(name, data=getattr(landscape, name))
+
+
+def read(path):
+    """Return the spectra (a list) and the landscape (or None) of a fit's arrays."""
+    try:
+        with h5py.File(path, "r") as file:
+            if file.attrs.get("contract") != CONTRACT:
+                raise StoreError(
+                    "not the arrays of a fit", where=str(path), expected=CONTRACT, got=file.attrs.get("contract")
+                )
+            spectra = [_spectrum(name, group) for name, group in file["spectra"].items()]
+            return spectra, _landscape(file["landscape"]) if "landscape" in file else None
+    except (OSError, KeyError, ValueError) as error:
+        raise StoreError(
+            "the arrays of a fit cannot be read", where=str(path), got=str(error), fix="run the fit again"
+        ) from None
+
+
+def _spectrum(name, group):
+    axes = json.loads(group.attrs["axes"])
+    images = {key: group[key][()] for key in _IMAGES}
+    return FittedSpectrum(
+        name=name,
+        path=QPath.from_dict(axes["path"]),
+        energy=EnergyAxis.from_dict(axes["energy"]),
+        simulated=bool(group.attrs["simulated"]),
+        **images,
+    )
+
+
+def _landscape(group):
+    axes = json.loads(group.attrs["axes"])
+    arrays = {key: group[key][()] for key in ("x", "y", "values", "covariance")}
+    return Landscape(tuple(axes["names"]), tuple(axes["units"]), **arrays)

@@ -1,0 +1,159 @@
+"""Stage ``report``: one self-contained page for a study."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import StoreError
+from ..hamiltonian.conditions import Conditions
+from ..lattice.qspace import QPath
+from ..plot.crystal import crystal_figure
+from ..plot.landscape import landscape_figure
+from ..plot.report import FitContent, ReportContent, TrainingContent, render_report, report_figure
+from ..plot.spectra import data_model_figure
+from ..plot.training import training_figure
+from ..store.provenance import provenance
+from . import fit_arrays
+from .model_file import read_model
+
+SCALES = {
+    "correlation": ("log(1 + c·signal)", "residual / its standard deviation"),
+    "chi2_profiled": ("signal (arb. units)", "residual / standard deviation"),
+}
+"""What the figures of an objective's data and residuals show."""
+
+
+def run(section, index, model, fits, arrays, metrics, output, *, code=None):
+    """Write the report of a study.
+
+    Parameters
+    ----------
+    section : dict
+        ``build.report_section``.
+    index, model : str or Path
+        Of the stages ``collect`` and ``model``.
+    fits, arrays : list of str or Path
+        JSON and HDF5 file of each fit, in one order.
+    metrics : list of str or Path
+        JSON file of each trained model.
+    output : str or Path
+    code : str, optional
+        Fingerprint of the code.
+    """
+    collected = _json(index)
+    results = [_json(path) for path in fits]
+    content = ReportContent(
+        study=section["study"],
+        title=section["title"],
+        fits=tuple(_fit(result, path) for result, path in zip(results, arrays, strict=True)),
+        training=tuple(_training(_json(path)) for path in metrics),
+        figures=(_crystal(section, model),),
+        facts=_facts(section, collected),
+        provenance=provenance(
+            code=code, seed=section["seed"], data={r["fit"]: r["provenance"].get("data", {}) for r in results}
+        ),
+    )
+    output = Path(output)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(render_report(content), encoding="utf-8")
+
+
+def _json(path):
+    try:
+        return json.loads(Path(path).read_text())
+    except (OSError, ValueError) as error:
+        fix = "run its stage again"
+        raise StoreError("a result cannot be read", where=str(path), got=str(error), fix=fix) from None
+
+
+def _crystal(section, model_path):
+    model, structure = read_model(model_path)
+    paths = [QPath.from_dict(path) for path in section["paths"]]
+    figure = crystal_figure(model=model, structure=structure, paths=paths)
+    names = ", ".join(model.parameter_names)
+    return report_figure(
+        figure,
+        caption=f"Sites, ordered spins and the bonds of {names}; right, the paths of the simulations.",
+        alt=f"Crystal with the bonds of {names}, and paths through the Brillouin zone",
+    )
+
+
+def _facts(section, collected):
+    codes = ", ".join(f"{n} {code}" for code, n in collected["codes"].items() if n)
+    conditions = Conditions.from_dict(section["conditions"])
+    temperature = "not given" if conditions.temperature is None else f"{conditions.temperature:g} K"
+    return {
+        "simulated points": f"{collected['n_point']} ({codes})",
+        "batches": len(collected["batches"]),
+        "size of the store": f"{collected['bytes'] / 1e6:.1f} MB",
+        "kind of simulation": section["kind"],
+        "temperature": temperature,
+    }
+
+
+def _fit(result, arrays_path):
+    spectra, landscape = fit_arrays.read(arrays_path)
+    simulated = any(one.simulated for one in spectra)
+    figures = [_spectrum_figure(result, one) for one in spectra]
+    if landscape is not None:
+        figures.append(_landscape_figure(result, landscape, simulated))
+    return FitContent(result, tuple(figures), simulated)
+
+
+def _spectrum_figure(result, one):
+    signal, residual = SCALES[result["objective"]["kind"]]
+    figure = data_model_figure(
+        path=one.path,
+        energy=one.energy,
+        data=one.data,
+        model=one.fitted,
+        residual=one.residual,
+        valid=one.valid,
+        curves=one.bands if one.bands.shape[1] else None,
+        unit=signal,
+        residual_label=residual,
+        simulated=one.simulated,
+    )
+    what = "Simulated measurement" if one.simulated else "Measurement"
+    return report_figure(
+        figure,
+        caption=f"{what} {one.name}: data, best fit, residuals and cuts, on the scale that the objective compares.",
+        alt=f"Maps of data, model and residual along the path {one.path.name}, and cuts at three points",
+    )
+
+
+def _landscape_figure(result, landscape, simulated):
+    covariance = landscape.covariance if np.all(np.isfinite(landscape.covariance)) else None
+    figure = landscape_figure(
+        names=landscape.names,
+        units=landscape.units,
+        axes_values=(landscape.x, landscape.y),
+        values=landscape.values,
+        minima=result["minima"],
+        label=result["objective"]["label"],
+        covariance=covariance,
+        simulated=simulated,
+    )
+    return report_figure(
+        figure,
+        caption=f"{result['objective']['label']} over {' and '.join(landscape.names)} with every minimum that the "
+        "search met; right, the neighbourhood of the best one with its 68 and 95 % ellipses.",
+        alt=f"Map of the objective over {' and '.join(landscape.names)} with its minima marked",
+    )
+
+
+def _training(metrics):
+    history = metrics["history"]
+    steps = np.array([row["step"] for row in history])
+    losses = {
+        label: (steps, np.array([row[key] for row in history]))
+        for key, label in (("train_loss", "training"), ("held_out_loss", "held out"))
+    }
+    scores = {"held out": (steps, 1.0 - np.array([row["held_out_r2"] for row in history]))}
+    figure = report_figure(
+        training_figure(curves=losses, scores=scores, chosen=metrics["best_step"]),
+        caption=f"Training of {metrics['name']}: loss, and 1 − R² of log(1 + S) on spectra that it did not see.",
+        alt="Training and held-out loss against the step",
+    )
+    return TrainingContent(metrics["name"], metrics["facts"], (figure,), tuple(metrics["warnings"]))

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import sys
 from pathlib import Path
 
@@ -73,13 +72,3 @@ def test_values_are_those_of_one_process(run, tmp_path):
         for name in one.header.template:
             for point in range(one.header.n_point):
                 assert np.array_equal(one.read(name, point), other.read(name, point))
-
-
-def test_nothing_of_the_cluster_is_left_in_the_project(run):
-    folder, _ = run
-    assert not (folder / RESULTS / "work" / "simulate").exists() or not any(
-        path
-        for path in (folder / RESULTS / "work" / "simulate").rglob("*")
-        if path.is_file() and path.suffix != ".lock"
-    )
-    assert shutil.which("srun")

@@ -1,0 +1,68 @@
+"""The tiny study from its YAML file to its report, on this machine, with every stage for real."""
+
+import json
+
+import pytest
+
+RESULTS = "results/la2nio4_test"
+TRUE = {"J": 29.6, "Jp": 1.8}
+
+
+@pytest.fixture(scope="module")
+def run(project):
+    """Return the results of the study, and what the run said."""
+    done = project.snakemake("--cores", "2")
+    return project.folder / RESULTS, done.stdout
+
+
+def test_every_result_is_there_and_nothing_is_left_to_do(run, project):
+    results, _ = run
+    files = {str(path.relative_to(results)) for path in results.rglob("*") if path.is_file()}
+    fits = ("correlation", "direct", "siren", "siren_check")
+    wanted = {"model.json", "collect/index.json", "learn/siren.pt", "learn/siren.json", "measurements/path1.h5"}
+    wanted |= {"report.html", *(f"fits/{fit}.{kind}" for fit in fits for kind in ("json", "h5"))}
+    assert wanted <= files
+    assert project.jobs() == {}
+
+
+def test_each_job_has_a_log_and_a_benchmark(run):
+    results, _ = run
+    logs = {path.relative_to(results / "logs").with_suffix("") for path in (results / "logs").rglob("*.log")}
+    kept = {
+        path.relative_to(results / "benchmarks").with_suffix("") for path in (results / "benchmarks").rglob("*.tsv")
+    }
+    assert logs == kept and len(logs) == 11
+
+
+def test_a_simulated_measurement_is_announced(run):
+    _, text = run
+    assert "a SIMULATED measurement stands in" in text
+
+
+def test_the_direct_fit_finds_the_couplings_that_were_put_in(run):
+    results, _ = run
+    found = json.loads((results / "fits" / "direct.json").read_text())["parameters"]
+    assert set(found) == set(TRUE)
+    for name, value in TRUE.items():
+        # The errors are those of the fit itself; five of them leave room for a coarse, tiny bootstrap.
+        error = found[name]["std"]
+        assert abs(found[name]["value"] - value) < 5 * error < 1.0, name
+
+
+def test_the_report_stands_alone_and_says_that_the_data_are_simulated(run):
+    results, _ = run
+    page = (results / "report.html").read_text()
+    assert page.rstrip().endswith("</html>") and "SIMULATED" in page
+    assert 'src="http' not in page and 'href="http' not in page
+
+
+@pytest.mark.usefixtures("run")
+def test_a_stage_that_fails_ends_the_run_with_its_error(project, tmp_path):
+    broken = project.copy(tmp_path / "project")
+    batch = next((broken.folder / RESULTS / "simulate").glob("*.zarr.zip"))
+    batch.write_bytes(batch.read_bytes()[:1000])
+    failed = broken.snakemake("--cores", "1", "--forcerun", "collect", "--until", "collect", check=False)
+    assert failed.returncode != 0
+    assert f"where: {RESULTS}/simulate/{batch.name}" in failed.stdout and "fix:" in failed.stdout
+    others = (broken.folder / RESULTS / "fits").glob("*.json")
+    assert len(list(others)) == 4

@@ -58,7 +58,7 @@ def landscape_figure(**changed):
         "names": ("J", "Jp"),
         "axes_values": (x, y),
         "values": (x[:, None] - 30) ** 2 + y**2,
-        "minima": [{"parameters": {"J": 30.0, "Jp": 0.0}, "objective": 0.0, "count": 3}],
+        "minima": [{"parameters": {"J": 30.0, "Jp": 0.0}, "objective": 0.0, "n_start": 3}],
         "covariance": [[0.04, 0.01], [0.01, 0.02]],
     }
     return landscape.landscape_figure(**{**settings_, **changed})
@@ -230,7 +230,7 @@ def test_landscape_shows_unstable_couplings_grey_and_keeps_orientation():
 
 
 def test_all_minima_are_drawn_and_the_best_listed():
-    minima = [{"parameters": {"J": 21.0 + k, "Jp": 0.0}, "objective": float(k), "count": 1} for k in range(12)]
+    minima = [{"parameters": {"J": 21.0 + k, "Jp": 0.0}, "objective": float(k), "n_start": 1} for k in range(12)]
     axes = panels(landscape_figure(minima=minima))[0]
     assert sorted(line.get_xdata()[0] for line in axes.lines) == [21.0 + k for k in range(12)]
     listed = [t.get_text() for t in axes.get_legend().get_texts()]

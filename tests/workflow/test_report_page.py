@@ -53,7 +53,14 @@ class Page(HTMLParser):
 
 def estimate(value, std, systematic, unit="meV"):
     pairs = {f"interval{p}": [value - z * std, value + z * std] for p, z in ((68, 1.0), (95, 1.96))}
-    return {"value": value, "std": std, **pairs, "systematic": systematic, "unit": unit}
+    return {
+        "value": value,
+        "std": std,
+        **pairs,
+        "systematic": systematic,
+        "unit": unit,
+        "std_by_method": {"hessian": std},
+    }
 
 
 def result(**changed):
@@ -67,8 +74,12 @@ def result(**changed):
         "objective": {"kind": "chi2_profiled"},
         "strategy": {"kind": "multistart", "n_sobol": 256},
         "quality": {"chi2_reduced": 1.0213},
-        "minima": [{"parameters": {"J": 30.14, "Jp": -2.12}, "objective": 27123.4, "count": 4}],
-        "variants": [{"label": "no Q smear", "parameters": {"J": 29.5}, "objective": 27500.0}],
+        "minima": [{"parameters": {"J": 30.14, "Jp": -2.12}, "objective": 27123.4, "n_start": 417, "at_bound": ["Jp"]}],
+        "variants": [
+            {"label": "no Q smear", "parameters": {"J": 29.5}, "modes": {"X": 113.3}, "objective": 27500.0},
+            {"label": "wider", "parameters": {}, "modes": {}, "objective": None, "error": "no stable structure"},
+        ],
+        "combinations": [{"coefficients": {"J": 1.0, "Jp": -2.1}, "text": "J − 2.1 Jp = 34.6 ± 0.02 meV"}],
         "warnings": ["the variants move J by ten standard deviations"],
         "provenance": {"seed": 5852, "data": {"sha256": "45601712"}},
     }
@@ -145,7 +156,12 @@ def test_every_link_has_its_target_once(page):
         "113.12(11)",
         "−0.973",
         "27123.4",
+        "417",
         "no Q smear",
+        "113.3",
+        "no stable structure",
+        "as declared",
+        "J − 2.1 Jp = 34.6 ± 0.02 meV",
         "chi2_reduced",
         "1.0213",
         "chi2_profiled",

@@ -34,7 +34,7 @@ def landscape_figure(
     values : (n_x, n_y)
         The objective; smaller is better. Not finite where there is no stable structure: drawn grey.
     minima : sequence of dict
-        {"parameters": {name: value}, "objective": float, "count": int, optional "label"}, the best first.
+        {"parameters": {name: value}, "objective": float, optional "n_start": int and "label"}, the best first.
     covariance : (2, 2), optional
         Of the two parameters at the best minimum: draws the 68 and 95 % ellipses in a second panel.
     points : sequence of (label, x, y)
@@ -117,7 +117,7 @@ def _draw_minima(axes, found):
 
 def _minimum_text(k, x, y, minimum):
     text = f"{minimum.get('label') or k + 1}: ({x:.4g}, {y:.4g}), {minimum['objective']:.5g}".replace("-", "−")
-    count = minimum.get("count")
+    count = minimum.get("n_start")
     return text if count is None else f"{text}, {count} {'start' if count == 1 else 'starts'}"
 
 

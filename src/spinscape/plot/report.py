@@ -14,7 +14,9 @@ from .style import png_bytes
 _RESULT = dict.fromkeys(("measurements", "nuisances", "modes", "correlation", "combinations", "objective", "strategy"))
 _RESULT |= dict.fromkeys(("quality", "minima", "variants", "warnings", "provenance"))
 _ESTIMATE = dict.fromkeys(("value", "std", "unit", "interval68", "interval95", "systematic"))
-_ROW = {"parameters": {}, "objective": None, "count": None, "label": "", "at_bound": False}
+_ESTIMATE |= {"std_by_method": {}, "at_bound": False}
+_ROW: dict = {"parameters": {}, "modes": {}, "objective": None, "n_start": None, "count": None}
+_ROW |= {"label": "", "at_bound": (), "error": None}
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class FitContent:
 
     ``result`` holds "fit" and "parameters", and as far as they are known "measurements", "nuisances", "modes",
     "correlation", "combinations", "objective", "strategy", "quality", "minima", "variants", "warnings", "provenance".
+    A combination is a text, or a dictionary that holds one as "text".
     ``simulated`` tells that what it was fitted to was made by the program.
     """
 
@@ -117,7 +120,7 @@ def render_report(content):
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"plain": numbers.plain, "interval": numbers.interval, "rows": flattened, "shade": shade}
-    environment.globals |= {"uncertain": numbers.with_uncertainty, "couplings": _parameter_names}
+    environment.globals |= {"uncertain": numbers.with_uncertainty, "names_of": _names_of, "methods_of": _methods_of}
     template = (Path(__file__).parent / "report.html.j2").read_text(encoding="utf-8")
     return environment.from_string(template).render(
         content=content,
@@ -136,7 +139,21 @@ def completed(result):
         filled[key] = {name: {**_ESTIMATE, **entry} for name, entry in (filled[key] or {}).items()}
     for key in ("minima", "variants"):
         filled[key] = [{**_ROW, **row} for row in filled[key] or ()]
+    filled["combinations"] = [c["text"] if isinstance(c, dict) else str(c) for c in filled["combinations"] or ()]
+    filled["as_variant"] = _as_variant(filled)
     return filled
+
+
+def _as_variant(filled):
+    """Return the fit itself as the first row of the table of its variants."""
+    estimates = {**filled["parameters"], **filled["nuisances"]}
+    return {
+        **_ROW,
+        "label": "as declared",
+        "parameters": {name: p["value"] for name, p in estimates.items()},
+        "modes": {name: p["value"] for name, p in filled["modes"].items()},
+        "objective": filled["minima"][0]["objective"] if filled["minima"] else None,
+    }
 
 
 def _check_result(result):
@@ -209,9 +226,14 @@ def shade(value):
     return "rgb({} {} {})".format(*(round(255 + strength * (c - 255)) for c in end))
 
 
-def _parameter_names(rows):
-    """Return the names that rows of minima or variants give values for, in the order they come."""
-    names = {}
+def _names_of(rows, key):
+    """Return the names that rows of minima or variants give values for under a key, in the order they come."""
+    names: dict[str, None] = {}
     for row in rows:
-        names |= dict.fromkeys(row["parameters"])
+        names |= dict.fromkeys(row[key])
     return list(names)
+
+
+def _methods_of(*groups):
+    """Return the methods that standard deviations were found by: "hessian", "bootstrap"."""
+    return _names_of([entry for group in groups for entry in group.values()], "std_by_method")

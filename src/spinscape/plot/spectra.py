@@ -73,6 +73,7 @@ def data_model_figure(
     residual=None,
     valid=None,
     title="",
+    quantity="intensity",
     unit="arb. units",
     residual_label="residual / standard deviation",
     curves=None,
@@ -92,6 +93,8 @@ def data_model_figure(
         Standardised; data − model if not given.
     valid : (n_q, n_energy) bool, optional
         What was measured; all if not given. The rest is drawn grey and enters no colour scale.
+    quantity, unit : str
+        What data and model are: ``"intensity"``, or ``"log(1 + intensity)"`` without a unit.
     curves : (n_q, n_mode), meV, optional
         Mode energies, drawn over the model.
     cuts : sequence of int, optional
@@ -120,7 +123,7 @@ def data_model_figure(
         draw_map(top_left, values=data, valid=valid, norm=norm, cmap="viridis", **common)
         everywhere = np.isfinite(model)
         mesh = draw_map(top_right, values=model, valid=everywhere, norm=norm, cmap="viridis", **common)
-        bar = {"label": with_unit("intensity", unit), "pad": 0.01, "extend": "max", "ticks": _round_ticks(norm)}
+        bar = {"label": with_unit(quantity, unit), "pad": 0.01, "extend": "max", "ticks": _round_ticks(norm)}
         figure.colorbar(mesh, ax=[top_left, top_right], **bar)
         _draw_residual(figure, bottom_left, residual=residual, valid=valid, label=residual_label, **common)
         _draw_cuts(bottom_right, data=data, model=model, valid=valid, points=cuts, **common)

@@ -40,4 +40,4 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
 """A name that is safe as a file name and as a symbol of an expression."""
 Vector = tuple[float, float, float]
 IntVector = tuple[int, int, int]
-EnergyRange = tuple[Energy, Energy]
+EnergyRange = tuple[Energy, Energy]  # type: ignore[valid-type]

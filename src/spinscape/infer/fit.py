@@ -8,6 +8,7 @@ import numpy as np
 from ..errors import FitError, SpinscapeError
 from .derived import combinations, mode_gradients, mode_values
 from .gauss_newton import gauss_newton
+from .protocols import ModeForward
 from .result import Estimate, FitResult, VariantResult
 from .uncertainty import block_bootstrap, group_jackknife, hessian_covariance
 
@@ -66,6 +67,8 @@ class Fit:
         Wave vectors, r.l.u., whose lowest mode's energy is reported.
     uncertainty : UncertaintyOptions
     variants : tuple of FitVariant
+    mode_forward : ModeForward, optional
+        What knows the modes' energies where the forward model does not (a network): its parameters are the couplings.
     """
 
     name: str
@@ -76,6 +79,7 @@ class Fit:
     modes: dict = field(default_factory=dict)
     uncertainty: UncertaintyOptions = UncertaintyOptions()
     variants: tuple[FitVariant, ...] = ()
+    mode_forward: object = None
 
     def __post_init__(self):
         if self.box.names != tuple(self.problem.forward.parameter_names):
@@ -85,6 +89,12 @@ class Fit:
                 expected=self.problem.forward.parameter_names,
                 got=self.box.names,
             )
+
+    def mode_source(self, forward):
+        """Return what knows the energies of modes, asked like ``forward``; None where nothing does."""
+        if isinstance(forward, ModeForward) or self.mode_forward is None:
+            return forward
+        return self.mode_forward
 
 
 def run_fit(fit, *, seed, provenance=None):
@@ -117,6 +127,7 @@ def run_fit(fit, *, seed, provenance=None):
     couplings = tuple(fit.problem.forward.coupling_names)
     values = {name: e.value for name, e in estimates.items()}
     quality = fit.problem.objective.quality(fit.problem.forward.predict(best))
+    warnings += [_outside(what) for what in _asked_outside(fit.problem.forward, best)]
     warnings += _warnings(search, estimates, modes, quality, variants)
     result = FitResult(
         fit=fit.name,
@@ -177,8 +188,9 @@ def _leading(covariances):
 
 def _estimates(fit, best, covariances, variants):
     """Return name → Estimate of the parameters, and of the modes."""
-    gradients = mode_gradients(fit.problem.forward, best, fit.modes, fit.box) if covariances else {}
-    here = mode_values(fit.problem.forward, best, fit.modes)
+    source = fit.mode_source(fit.problem.forward)
+    gradients = mode_gradients(source, best, fit.modes, fit.box) if covariances else {}
+    here = mode_values(source, best, fit.modes)
     at_bound = fit.box.at_bound(best)
     out = {}
     for k, name in enumerate(fit.box.names):
@@ -217,15 +229,15 @@ def _systematic(value, others):
 def _refit(variant, fit, best):
     """Refit a variant from the fit's optimum; parameters that it has not are left out."""
     start = np.array([best[fit.box.names.index(name)] for name in variant.box.names])
-    forward = variant.problem.forward
+    source = fit.mode_source(variant.problem.forward)
     try:
         refit = gauss_newton(variant.problem, start, box=variant.box, max_step=50)
         parameters = dict(zip(variant.box.names, refit.parameters.tolist(), strict=True))
-        modes = mode_values(forward, refit.parameters, fit.modes)
+        modes = mode_values(source, refit.parameters, fit.modes)
     except SpinscapeError as error:
         return VariantResult(variant.label, {}, {}, None, str(error))
-    error = None if refit.converged else f"not converged after {refit.n_step} steps"
-    return VariantResult(variant.label, parameters, modes, refit.value, error)
+    doubt = None if refit.converged else f"not converged after {refit.n_step} steps"
+    return VariantResult(variant.label, parameters, modes, refit.value, doubt)
 
 
 def _correlation(covariance):
@@ -254,3 +266,12 @@ def _warnings(search, estimates, modes, quality, variants):
     if len(search.minima) > 1 and search.minima[1].n_start > search.best.n_start:
         out.append("more starts lead to a false minimum than to the best one")
     return out + [f"variant {v.label!r}: {v.error.splitlines()[0]}" for v in variants if v.error]
+
+
+def _asked_outside(forward, parameters):
+    return forward.outside(parameters) if hasattr(forward, "outside") else ()
+
+
+def _outside(what):
+    words = {"q": "momenta", "energy": "energies", "theta": "couplings"}[what]
+    return f"the network was asked at {words} outside of its training: it extrapolates there"

@@ -1,9 +1,6 @@
 """Measurements as HDF5 files under the contract ``measurement/1``: an exact round trip."""
 
-import contextlib
 import json
-import os
-import tempfile
 from pathlib import Path
 
 import h5py
@@ -12,6 +9,7 @@ import numpy as np
 from ..errors import SpinscapeError, StoreError
 from ..hamiltonian.conditions import Conditions
 from ..lattice.qspace import EnergyAxis, QPath
+from ..store.files import hdf5_bytes, write_whole
 from .measurement import Measurement
 
 CONTRACT = "measurement/1"
@@ -31,37 +29,7 @@ _OPTIONAL = ("std",)
 
 def write_measurement(path, measurement):
     """Write a measurement; the file is complete, or not there."""
-    path = Path(path)
-    data = _image(measurement)
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".part-", suffix=".h5", delete=False) as out:
-            temporary = Path(out.name)
-            out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except OSError as error:
-        raise StoreError(
-            "a measurement cannot be written",
-            where=str(path),
-            got=error.strerror or str(error),
-            fix="check the folder and the free space; nothing that was there is lost",
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            if temporary is not None:
-                temporary.unlink(missing_ok=True)
-
-
-def _image(measurement):
-    """Return the bytes of the file, made in memory: on a full disk the HDF5 library crashes when it closes."""
-    with h5py.File("measurement.h5", "w", driver="core", backing_store=False) as store:
-        _fill(store, measurement)
-        store.flush()
-        return store.id.get_file_image()
+    write_whole(path, hdf5_bytes(lambda store: _fill(store, measurement)))
 
 
 def _fill(store, measurement):

@@ -3,7 +3,6 @@
 import json
 import logging
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from ..infer.objectives import objective_by_name
 from ..infer.problem import Problem
 from ..infer.strategies import strategy_by_name
 from ..simulate.spinwave import SpinwaveSettings
+from ..store.files import write_whole
 from ..store.provenance import provenance
 from . import fit_arrays
 from .model_file import read_model
@@ -134,8 +134,7 @@ def run(section, name, model, measurements, siren, seed, output, arrays, *, code
     )
     document = result.to_dict()
     document["objective"]["label"] = LABELS[fit.objective.kind]
-    Path(output).parent.mkdir(parents=True, exist_ok=True)
-    Path(output).write_text(json.dumps(document, indent=1, ensure_ascii=False))
+    write_whole(output, json.dumps(document, indent=1, ensure_ascii=False))
     best = search.best.parameters
     landscape = _landscape(problem, box, best, document["correlation"], result)
     fit_arrays.write(arrays, _spectra(problem, prepared, best), landscape)

@@ -2,13 +2,13 @@
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 
 import h5py
 import numpy as np
 
 from ..errors import StoreError
 from ..lattice.qspace import EnergyAxis, QPath
+from ..store.files import hdf5_bytes, write_whole
 
 CONTRACT = "fit-arrays/1"
 _IMAGES = ("data", "fitted", "residual", "valid", "bands")
@@ -65,21 +65,22 @@ class Landscape:
 
 def write(path, spectra, landscape):
     """Write the arrays of a fit; ``landscape`` is None for a fit of one parameter."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with h5py.File(path, "w") as file:
-        file.attrs["contract"] = CONTRACT
-        for one in spectra:
-            group = file.create_group(f"spectra/{one.name}")
-            group.attrs["axes"] = json.dumps({"path": one.path.to_dict(), "energy": one.energy.to_dict()})
-            group.attrs["simulated"] = one.simulated
-            for name in _IMAGES:
-                group.create_dataset(name, data=getattr(one, name), compression="gzip", shuffle=True)
-        if landscape is not None:
-            group = file.create_group("landscape")
-            group.attrs["axes"] = json.dumps({"names": list(landscape.names), "units": list(landscape.units)})
-            for name in ("x", "y", "values", "covariance"):
-                group.create_dataset(name, data=getattr(landscape, name))
+    write_whole(path, hdf5_bytes(lambda file: _fill(file, spectra, landscape)))
+
+
+def _fill(file, spectra, landscape):
+    file.attrs["contract"] = CONTRACT
+    for one in spectra:
+        group = file.create_group(f"spectra/{one.name}")
+        group.attrs["axes"] = json.dumps({"path": one.path.to_dict(), "energy": one.energy.to_dict()})
+        group.attrs["simulated"] = one.simulated
+        for name in _IMAGES:
+            group.create_dataset(name, data=getattr(one, name), compression="gzip", shuffle=True)
+    if landscape is not None:
+        group = file.create_group("landscape")
+        group.attrs["axes"] = json.dumps({"names": list(landscape.names), "units": list(landscape.units)})
+        for name in ("x", "y", "values", "covariance"):
+            group.create_dataset(name, data=getattr(landscape, name))
 
 
 def read(path):

@@ -43,7 +43,6 @@ def run(section, name, model, seed, data_folder, output, *, cache_folder=None):
             raise
         print(f"{name}: the measured data cannot be had; a SIMULATED measurement stands in.\n{error}", file=sys.stderr)
         measurement = _simulated(declared.simulated, section, name, model, seed)
-    Path(output).parent.mkdir(parents=True, exist_ok=True)
     write_measurement(output, measurement)
 
 

@@ -1,10 +1,10 @@
 """Stage ``model``: from the sections of a study to the symmetry-expanded table."""
 
 import json
-from pathlib import Path
 
 from ..config.build import build_model
 from ..config.schema import ModelSections
+from ..store.files import write_whole
 from .model_file import CONTRACT
 
 
@@ -20,6 +20,4 @@ def run(section, output):
     """
     model, structure = build_model(ModelSections.model_validate(section))
     document = {"contract": CONTRACT, **model.to_dict(), "structure": structure.to_dict()}
-    output = Path(output)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(document))
+    write_whole(output, json.dumps(document))

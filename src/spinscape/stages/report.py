@@ -13,13 +13,14 @@ from ..plot.landscape import landscape_figure
 from ..plot.report import FitContent, ReportContent, TrainingContent, render_report, report_figure
 from ..plot.spectra import data_model_figure
 from ..plot.training import training_figure
+from ..store.files import write_whole
 from ..store.provenance import provenance
 from . import fit_arrays
 from .model_file import read_model
 
 SCALES = {
-    "correlation": ("log(1 + c·signal)", "residual / its standard deviation"),
-    "chi2_profiled": ("signal (arb. units)", "residual / standard deviation"),
+    "correlation": ({"quantity": "log(1 + c·signal)", "unit": ""}, "residual / its standard deviation"),
+    "chi2_profiled": ({"quantity": "signal"}, "residual / standard deviation"),
 }
 """What the figures of an objective's data and residuals show."""
 
@@ -54,9 +55,7 @@ def run(section, index, model, fits, arrays, metrics, output, *, code=None):
             code=code, seed=section["seed"], data={r["fit"]: r["provenance"].get("data", {}) for r in results}
         ),
     )
-    output = Path(output)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(render_report(content), encoding="utf-8")
+    write_whole(output, render_report(content))
 
 
 def _json(path):
@@ -111,7 +110,7 @@ def _spectrum_figure(result, one):
         residual=one.residual,
         valid=one.valid,
         curves=one.bands if one.bands.shape[1] else None,
-        unit=signal,
+        **signal,
         residual_label=residual,
         simulated=one.simulated,
     )
@@ -133,6 +132,7 @@ def _landscape_figure(result, landscape, simulated):
         minima=result["minima"],
         label=result["objective"]["label"],
         covariance=covariance,
+        points=_variant_points(result, landscape.names),
         simulated=simulated,
     )
     return report_figure(
@@ -141,6 +141,15 @@ def _landscape_figure(result, landscape, simulated):
         "search met; right, the neighbourhood of the best one with its 68 and 95 % ellipses.",
         alt=f"Map of the objective over {' and '.join(landscape.names)} with its minima marked",
     )
+
+
+def _variant_points(result, names):
+    """Return (label, x, y) of the variants that have both parameters."""
+    return [
+        (variant["label"], *(variant["parameters"][name] for name in names))
+        for variant in result["variants"]
+        if set(names) <= set(variant["parameters"])
+    ]
 
 
 def _training(metrics):

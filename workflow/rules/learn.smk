@@ -10,12 +10,12 @@ rule learn:
         "<results>/{study}/benchmarks/learn/{name}.tsv"
     conda:
         "../../envs/environment.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=scaled(4000),
         runtime=120,
     params:
-        section=of_study(lambda study, wildcards: study.section("learn")[wildcards.name]),
+        section=built(build.learn_section),
         seed=of_study(lambda study, wildcards: study.seed),
         code=code("learn", "spinscape.stages.learn"),
         work=work_folder("learn"),

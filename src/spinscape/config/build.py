@@ -197,6 +197,13 @@ def build_model(study):
     return build_terms(study, crystal), build_structure(study, crystal)
 
 
+def learn_section(study, name):
+    """Return what the learn stage needs of a study, as plain data."""
+    grid = study.grid
+    box = {name: list(pair) for name, pair in grid.box.items()} if grid.kind in ("random", "sobol") else None
+    return {"model": study.section("learn")[name], "box": box, "name": name}
+
+
 def measurement_section(study, name):
     """Return what the measurement stage needs of a study, as plain data."""
     measurement = study.measurements[name]

@@ -12,7 +12,7 @@ from ..plot.crystal import crystal_figure
 from ..plot.landscape import landscape_figure
 from ..plot.report import FitContent, ReportContent, TrainingContent, render_report, report_figure
 from ..plot.spectra import data_model_figure
-from ..plot.training import training_figure
+from ..plot.training import held_out_figure, training_figure
 from ..store.files import write_whole
 from ..store.provenance import provenance
 from . import fit_arrays
@@ -154,15 +154,21 @@ def _variant_points(result, names):
 
 def _training(metrics):
     history = metrics["history"]
-    steps = np.array([row["step"] for row in history])
+    steps = np.array(history["step"])
     losses = {
-        label: (steps, np.array([row[key] for row in history]))
+        label: (steps, np.array(history[key]))
         for key, label in (("train_loss", "training"), ("held_out_loss", "held out"))
     }
-    scores = {"held out": (steps, 1.0 - np.array([row["held_out_r2"] for row in history]))}
-    figure = report_figure(
-        training_figure(curves=losses, scores=scores, chosen=metrics["best_step"]),
-        caption=f"Training of {metrics['name']}: loss, and 1 − R² of log(1 + S) on spectra that it did not see.",
-        alt="Training and held-out loss against the step",
-    )
-    return TrainingContent(metrics["name"], metrics["facts"], (figure,), tuple(metrics["warnings"]))
+    figures = [
+        report_figure(
+            training_figure(curves=losses, chosen=metrics["best_step"], y_label="mean squared error / variance"),
+            caption=f"Training of {metrics['name']}: error of log(1 + S) on spectra it learns from and on others.",
+            alt="Training and held-out loss against the step",
+        )
+    ]
+    theta, names = np.array(metrics["held_out"]["theta"]), metrics["parameter_names"]
+    if len(names) >= 2:
+        figure = held_out_figure(names=names[:2], theta=theta[:, :2], errors=metrics["held_out"]["rms"])
+        caption = f"Error of {metrics['name']} at held-out couplings, over the whole box of the grid."
+        figures.append(report_figure(figure, caption=caption, alt="Held-out error over the couplings"))
+    return TrainingContent(metrics["name"], metrics["facts"], tuple(figures), tuple(metrics["warnings"]))

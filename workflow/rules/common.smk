@@ -95,9 +95,9 @@ def ranks(wildcards):
     return max(2, STUDIES[wildcards.study].simulate.ranks)
 
 
-def work_folder(stage):
+def work_folder(*parts):
     """Return a function of wildcards: the folder for a stage's work under way, which is not an output of any rule."""
-    return lambda wildcards: str(RESULTS / wildcards.study / "work" / stage)
+    return lambda wildcards: str(RESULTS.joinpath(wildcards.study, "work", *parts))
 
 
 def scaled(mem_mb):

@@ -18,6 +18,6 @@ rule learn:
         section=built(build.learn_section),
         seed=of_study(lambda study, wildcards: study.seed),
         code=code("learn", "spinscape.stages.learn"),
-        work=work_folder("learn"),
+        work=work_folder("learn", code("learn", "spinscape.stages.learn")),
     script:
         "../scripts/learn.py"

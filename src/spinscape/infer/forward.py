@@ -101,6 +101,95 @@ def spinwave_forward(model, structure, measurements, *, settings, nuisances=(), 
     return SpinwaveForward(spectra, names, tuple(nuisances), values, free)
 
 
+@dataclass(frozen=True, eq=False)
+class SirenForward:
+    """A trained network on the axes of each measurement. Make it with :func:`siren_forward`.
+
+    Parameters
+    ----------
+    siren : Siren
+        ``predict``, ``predict_gradient``, ``log_at`` and ``log_and_gradient_at``, and the ``domain`` it was trained in.
+    axes : tuple of (points (n_q, 3), energies (n_energy,))
+        Of each measurement: r.l.u. and bin centres in meV.
+    coupling_names : tuple of str
+        The free couplings.
+    fixed, free : as in :class:`SpinwaveForward`
+    """
+
+    siren: object
+    axes: tuple
+    coupling_names: tuple[str, ...]
+    fixed: np.ndarray
+    free: np.ndarray
+    kind: str = "siren"
+
+    @property
+    def parameter_names(self):
+        """The free couplings."""
+        return self.coupling_names
+
+    @property
+    def units(self):
+        """Unit of each parameter."""
+        return ("meV",) * len(self.coupling_names)
+
+    def theta(self, parameters):
+        """Return all couplings θ, the fixed ones filled in, from the parameters of the fit."""
+        return full_theta(self.fixed, self.free, parameters)
+
+    def predict(self, parameters):
+        """Return the spectra, each (n_q, n_energy); a network has no unstable states."""
+        theta = self.theta(parameters)
+        return tuple(self.siren.predict(points, energies, theta) for points, energies in self.axes)
+
+    def gradient(self, parameters):
+        """Return the derivatives by the free couplings, each (n_coupling, n_q, n_energy)."""
+        theta = self.theta(parameters)
+        return tuple(self.siren.predict_gradient(points, e, theta)[1][self.free] for points, e in self.axes)
+
+    def predict_pixels(self, parameters, pixels):
+        """Return S at flat indices into each (n_q, n_energy), and the pullback of derivatives to the parameters."""
+        theta = self.theta(parameters)
+        asked = [self._at(axes, theta, index) for axes, index in zip(self.axes, pixels, strict=True)]
+
+        def pullback(slopes):
+            return np.sum([d @ slope for (_, d), slope in zip(asked, slopes, strict=True)], axis=0)
+
+        return tuple(values for values, _ in asked), pullback
+
+    def outside(self, parameters):
+        """Return what lies outside the region that the network was trained in: a tuple of words, empty if nothing."""
+        theta, out = self.theta(parameters), []
+        for points, energies in self.axes:
+            flags = self.siren.domain.coverage(points, energies, theta)
+            out += [what for what in ("q", "energy", "theta") if not np.all(flags[what])]
+        return tuple(dict.fromkeys(out))
+
+    def _at(self, axes, theta, index):
+        """Return S (n,) and its derivatives by the free couplings (n_coupling, n) at flat indices (n,)."""
+        points, energies = axes
+        momentum, energy = np.divmod(index, len(energies))
+        rows = np.broadcast_to(theta, (len(index), len(theta)))
+        log, slope = self.siren.log_and_gradient_at(np.column_stack([points[momentum], energies[energy], rows]))
+        return np.expm1(log), np.exp(log) * slope.T[self.free]
+
+
+def siren_forward(siren, measurements, *, fixed=None):
+    """Return the :class:`SirenForward` of a trained network on the axes of measurements.
+
+    Parameters
+    ----------
+    siren : Siren
+    measurements : sequence of Measurement
+        Momenta and energies may be others than those of the training, within its region.
+    fixed : dict of str to float, optional
+        Couplings that are not fitted, and their values in meV.
+    """
+    free, values = free_couplings(tuple(siren.parameter_names), fixed or {})
+    axes = tuple((m.path.points, m.energy.centres) for m in measurements)
+    return SirenForward(siren, axes, tuple(siren.parameter_names[k] for k in free), values, free)
+
+
 def free_couplings(names, fixed):
     """Return the indices (n_free,) of the couplings that are not fixed, and θ (n_coupling,) with the fixed values."""
     unknown = sorted(set(fixed) - set(names))

@@ -70,8 +70,7 @@ def _accept(problem, here, value, gradient, matrix, damping, box):
     """Return ((parameters, value, spectra), damping) of the first step that lowers the value, or (None, damping)."""
     while damping <= MAX_DAMPING:
         trial = box.clip(here + _step(gradient, matrix, damping, here, box))
-        predictions = problem.predict(trial)
-        lower = np.inf if predictions is None else problem.objective.value(predictions)
+        lower, predictions = problem.evaluate(trial)
         if lower < value:
             return (trial, lower, predictions), max(0.1 * damping, 1e-12)
         damping *= 10.0

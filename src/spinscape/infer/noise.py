@@ -67,7 +67,8 @@ def estimate_noise(measurement, *, window=5):
     Notes
     -----
     The second difference along the path, within a segment and a row of one energy, sees no slope of the signal; under
-    independent noise its variance is 6 var. The median leaves out peaks, edges and spots (up to half of the pixels).
+    independent noise its variance is 6 var. The median leaves out peaks, edges and spots; each percent of triples at an
+    edge raises the gain by 2 %.
     Below one count the variance is that of one count. Data × c gives std × c. Limits: neighbours that share counts
     (interpolated data) have less noise in δ than in truth; for such data give standard deviations.
     """

@@ -37,8 +37,14 @@ class Problem:
 
     def __call__(self, parameters):
         """Return the objective's value; +inf where the forward model raises ``UnstableError``."""
+        return self.evaluate(parameters)[0]
+
+    def evaluate(self, parameters):
+        """Return the objective's value and the spectra; (+inf, None) where they are unstable."""
         predictions = self.predict(parameters)
-        return np.inf if predictions is None else self._finite(self.objective.value(predictions), parameters)
+        if predictions is None:
+            return np.inf, None
+        return self._finite(self.objective.value(predictions), parameters), predictions
 
     def predict(self, parameters):
         """Return the spectra, or None where they are unstable."""

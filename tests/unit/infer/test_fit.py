@@ -1,0 +1,156 @@
+"""Whole fits: what stands in the result, what is warned of, what a failure costs."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from spinscape.errors import FitError
+from spinscape.infer.box import Box
+from spinscape.infer.derived import combinations
+from spinscape.infer.fit import Fit, FitVariant, UncertaintyOptions, run_fit
+from spinscape.infer.objectives import chi2_profiled
+from spinscape.infer.problem import Problem
+from spinscape.infer.strategies import Adam, Multistart
+from spinscape.infer.uncertainty import Covariance
+
+SEARCH = Multistart(n_sobol=64, n_refine=3)
+ERRORS = UncertaintyOptions(hessian=True, bootstrap=(4, 5), n_replica=30, jackknife=3)
+MODES = {"top": (0.0, 0.0, 0.0), "middle": (0.25, 0.0, 0.0)}
+
+
+@pytest.fixture
+def fit(noisy, band, box):
+    measurement = noisy()
+    objective = chi2_profiled([measurement])
+    narrow = Box(("a", "b"), box.lower[:2], box.upper[:2])
+    thinner = Problem(band(("a", "b"), ("meV", "meV"), fixed_width=1.8), objective)
+    wider = Problem(band(("a", "b"), ("meV", "meV"), fixed_width=2.4), objective)
+    variants = (FitVariant("thinner", thinner, narrow), FitVariant("wider", wider, narrow))
+    problem = Problem(band(), objective)
+    return Fit("toy", problem, SEARCH, box, (measurement,), MODES, ERRORS, variants)
+
+
+def test_a_fit_recovers_what_was_put_in_and_says_how_well(fit):
+    result, search = run_fit(fit, seed=1, provenance={"data": "none"})
+    plain = json.loads(json.dumps(result.to_dict()))
+    assert set(plain["parameters"]) == {"a", "b"} and set(plain["nuisances"]) == {"width"}
+    for name, truth in (("a", 14.0), ("b", 5.0)):
+        estimate = plain["parameters"][name]
+        assert estimate["value"] == pytest.approx(truth, abs=4 * estimate["std"])
+        assert estimate["unit"] == "meV" and 0.005 < estimate["std"] < 0.3
+        low, high = estimate["interval68"]
+        assert high - low == pytest.approx(2 * estimate["std"]) and low < estimate["value"] < high
+        assert np.diff(estimate["interval95"])[0] == pytest.approx(2 * 1.96 * estimate["std"], rel=1e-3)
+        methods = estimate["std_by_method"]
+        assert set(methods) == {"hessian", "bootstrap", "jackknife"}
+        assert estimate["std"] == max(methods["hessian"], methods["bootstrap"])
+    assert plain["objective"]["kind"] == "chi2_profiled"
+    assert plain["objective"]["value"] == search.best.objective == plain["minima"][0]["objective"]
+    assert plain["quality"]["chi2_per_dof"] == pytest.approx(1.0, abs=0.2)
+    assert plain["strategy"]["kind"] == "multistart" and plain["strategy"]["n_call"] == search.n_call
+    assert plain["provenance"]["data"] == "none" and plain["provenance"]["box"]["a"] == [5.0, 25.0]
+    assert result.values["width"] == pytest.approx(2.0, abs=0.1)
+
+
+def test_equal_seeds_give_equal_results(fit):
+    assert run_fit(fit, seed=7)[0].to_dict() == run_fit(fit, seed=7)[0].to_dict()
+
+
+def test_modes_have_the_errors_of_their_couplings(fit):
+    """The band is at a + b at the top and at a in the middle: the delta method must give just these errors."""
+    result, _ = run_fit(fit, seed=1)
+    values, names = result.values, result.correlation["names"]
+    assert result.modes["top"].value == pytest.approx(values["a"] + values["b"], abs=1e-9)
+    assert result.modes["middle"].std == pytest.approx(result.parameters["a"].std, rel=1e-3)
+    i, j = names.index("a"), names.index("b")
+    rho, method = result.correlation["matrix"][i][j], result.correlation["method"]
+    a, b = (result.parameters[n].std_by_method[method] for n in "ab")
+    expected = np.sqrt(a**2 + b**2 + 2 * rho * a * b)
+    assert result.modes["top"].std_by_method[method] == pytest.approx(expected, rel=1e-3)
+
+
+def test_the_systematic_error_is_half_the_spread_over_the_variants(fit):
+    result, _ = run_fit(fit, seed=1)
+    values = [result.parameters["b"].value] + [v.parameters["b"] for v in result.variants]
+    assert result.parameters["b"].systematic == pytest.approx(0.5 * np.ptp(values))
+    tops = [result.modes["top"].value] + [v.modes["top"] for v in result.variants]
+    assert result.modes["top"].systematic == pytest.approx(0.5 * np.ptp(tops))
+    assert result.nuisances["width"].systematic is None
+    assert [v.label for v in result.variants] == ["thinner", "wider"]
+    assert all(v.objective > result.objective["value"] for v in result.variants)
+
+
+def test_a_variant_that_fails_is_told_and_costs_nothing_else(fit, band):
+    class Broken(band):
+        def predict(self, parameters):
+            raise FitError("this variant cannot be")
+
+    broken = FitVariant("broken", Problem(Broken(), fit.problem.objective), fit.box)
+    result, _ = run_fit(replace(fit, variants=(*fit.variants, broken)), seed=1)
+    assert result.variants[-1].error.startswith("this variant cannot be")
+    assert any("broken" in warning for warning in result.warnings)
+    assert result.parameters["a"].systematic is not None
+
+
+def test_bounds_poor_fits_and_moves_are_warned_of(fit, band):
+    low = Box(fit.box.names, fit.box.lower, [25.0, 3.0, 5.0])
+    result, _ = run_fit(replace(fit, box=low, variants=()), seed=1)
+    text = "\n".join(result.warnings)
+    assert "b sits at a bound" in text and "χ²/dof" in text
+    estimate = result.parameters["b"]
+    assert estimate.at_bound and "hessian" not in estimate.std_by_method
+    assert estimate.interval95 is None or estimate.interval95[1] <= 3.0
+    assert result.parameters["a"].systematic is None
+
+
+def test_an_error_that_cannot_be_had_is_a_warning(fit):
+    options = UncertaintyOptions(hessian=False, bootstrap=(100, 100), n_replica=20)
+    result, _ = run_fit(replace(fit, uncertainty=options, variants=()), seed=1)
+    none = run_fit(replace(fit, uncertainty=UncertaintyOptions(hessian=False), variants=()), seed=1)[0]
+    assert none.parameters["a"].std is None and none.parameters["a"].interval68 is None
+    assert none.combinations == () and none.correlation["method"] is None
+    # Two blocks in all, one for each segment: the replicas without one of them have still a fit.
+    assert result.parameters["a"].std is not None
+
+
+def test_networks_borrow_the_modes_of_a_simulator_and_say_where_they_extrapolate(fit, band):
+    class Network:
+        parameter_names, units, coupling_names = ("a", "b", "width"), ("meV",) * 3, ("a", "b")
+
+        def predict(self, parameters):
+            return band().predict(parameters)
+
+        def outside(self, parameters):
+            return ("energy",)
+
+    own = replace(fit, problem=Problem(Network(), fit.problem.objective), variants=())
+    assert run_fit(own, seed=1)[0].modes == {}
+    borrowed, _ = run_fit(replace(own, mode_forward=band()), seed=1)
+    assert borrowed.modes["top"].value == pytest.approx(19.0, abs=0.2)
+    assert any("energies outside of its training" in w for w in borrowed.warnings)
+
+
+def test_a_box_of_another_model_is_refused(fit, band):
+    with pytest.raises(FitError, match="does not fit the forward model"):
+        replace(fit, box=Box(("a", "b"), [0, 0], [1, 1]))
+
+
+def test_adam_without_pixel_gradients_is_refused(fit):
+    with pytest.raises(FitError, match="multistart"):
+        run_fit(replace(fit, strategy=Adam(n_start=1, n_step=2)), seed=0)
+
+
+def test_combinations_are_uncorrelated_and_in_words():
+    matrix = np.array([[1.0, 0.49, 0.0], [0.49, 0.25, 0.0], [0.0, 0.0, 9.0]])
+    covariance = Covariance(("J", "K", "w"), matrix, (), "hessian")
+    best, worst = combinations(covariance, {"J": 10.0, "K": 2.0, "w": 1.0}, names=("J", "K"), unit="meV")
+    assert best.std < worst.std
+    first, second = (np.array([c.coefficients["J"], c.coefficients["K"]]) for c in (best, worst))
+    assert first @ matrix[:2, :2] @ second == pytest.approx(0.0, abs=1e-12)
+    assert best.std == pytest.approx(np.sqrt(first @ matrix[:2, :2] @ first))
+    assert best.value == pytest.approx(first @ [10.0, 2.0])
+    assert best.text.startswith("K − 0.49") and best.text.endswith("meV")
+    held = Covariance(("J", "K"), np.diag([1.0, 0.0]), ("K",), "hessian")
+    assert [c.text for c in combinations(held, {"J": 3.0, "K": 0.0}, names=("J", "K"), unit="meV")] == ["J = 3 ± 1 meV"]

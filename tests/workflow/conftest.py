@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[2]
-PARTS = ("Snakefile", "config", "envs", "profiles", "src", "workflow")
+PARTS = ("Snakefile", "config", "envs", "profiles", "workflow")
 STUDY = "config/test/la2nio4.yaml"
 
 
@@ -29,7 +29,7 @@ class Project:
         self.folder, self.environment = folder, environment
 
     def snakemake(self, *arguments, study=STUDY, **keywords):
-        """Run Snakemake on a study in this copy, with this copy's package."""
+        """Run Snakemake on a study in this copy."""
         command = [sys.executable, "-m", "snakemake", *arguments, "--config", f"studies={study}"]
         return self.command(command, **keywords)
 
@@ -69,21 +69,34 @@ class Project:
     def copy(self, folder):
         """Return a copy of this copy, time stamps and Snakemake's records included."""
         shutil.copytree(self.folder, folder, symlinks=True)
-        return Project(folder, {**self.environment, "PYTHONPATH": str(folder / "src")})
+        own = {"PYTHONPATH": str(folder / "src")} if (folder / "src").exists() else {}
+        return Project(folder, {**self.environment, **own})
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory):
-    """Return a copy of the project without measured data, in which nothing has been run."""
-    folder = tmp_path_factory.mktemp("project")
-    for part in PARTS:
+def copied(folder, parts):
+    """Return a copy of parts of the project, without measured data, in which nothing has been run."""
+    for part in parts:
         source = PROJECT / part
         if source.is_dir():
             shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
         else:
             shutil.copy2(source, folder / part)
     environment = {name: value for name, value in os.environ.items() if name != "SPINSCAPE_DATA"}
-    return Project(folder, {**environment, "PYTHONPATH": str(folder / "src"), "XDG_CACHE_HOME": str(folder / "cache")})
+    return Project(folder, {**environment, "XDG_CACHE_HOME": str(folder / "cache")})
+
+
+@pytest.fixture(scope="module")
+def workflow(tmp_path_factory):
+    """Return a copy of the workflow that runs the installed package, whose kernels are compiled already."""
+    return copied(tmp_path_factory.mktemp("workflow"), PARTS)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """Return a copy of the workflow and of the package, which it runs, so that both can be edited."""
+    project = copied(tmp_path_factory.mktemp("project"), (*PARTS, "src"))
+    project.environment["PYTHONPATH"] = str(project.folder / "src")
+    return project
 
 
 @pytest.fixture(scope="module")

@@ -9,20 +9,20 @@ TRUE = {"J": 29.6, "Jp": 1.8}
 
 
 @pytest.fixture(scope="module")
-def run(project):
+def run(workflow):
     """Return the results of the study, and what the run said."""
-    done = project.snakemake("--cores", "2")
-    return project.folder / RESULTS, done.stdout
+    done = workflow.snakemake("--cores", "2")
+    return workflow.folder / RESULTS, done.stdout
 
 
-def test_every_result_is_there_and_nothing_is_left_to_do(run, project):
+def test_every_result_is_there_and_nothing_is_left_to_do(run, workflow):
     results, _ = run
     files = {str(path.relative_to(results)) for path in results.rglob("*") if path.is_file()}
     fits = ("correlation", "direct", "siren", "siren_check")
     wanted = {"model.json", "collect/index.json", "learn/siren.pt", "learn/siren.json", "measurements/path1.h5"}
     wanted |= {"report.html", *(f"fits/{fit}.{kind}" for fit in fits for kind in ("json", "h5"))}
     assert wanted <= files
-    assert project.jobs() == {}
+    assert workflow.jobs() == {}
 
 
 def test_each_job_has_a_log_and_a_benchmark(run):
@@ -57,8 +57,8 @@ def test_the_report_stands_alone_and_says_that_the_data_are_simulated(run):
 
 
 @pytest.mark.usefixtures("run")
-def test_a_stage_that_fails_ends_the_run_with_its_error(project, tmp_path):
-    broken = project.copy(tmp_path / "project")
+def test_a_stage_that_fails_ends_the_run_with_its_error(workflow, tmp_path):
+    broken = workflow.copy(tmp_path / "project")
     batch = next((broken.folder / RESULTS / "simulate").glob("*.zarr.zip"))
     batch.write_bytes(batch.read_bytes()[:1000])
     failed = broken.snakemake("--cores", "1", "--forcerun", "collect", "--until", "collect", check=False)

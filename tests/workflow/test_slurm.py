@@ -27,17 +27,17 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def run(project, tmp_path_factory):
+def run(workflow, tmp_path_factory):
     """Return the project after `snakemake --profile slurm`, and what that said."""
     home = tmp_path_factory.mktemp("home")
-    project.environment.update(HOME=str(home), PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-    project.environment.pop("XDG_CONFIG_HOME", None)
+    workflow.environment.update(HOME=str(home), PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    workflow.environment.pop("XDG_CONFIG_HOME", None)
     # The README's one line.
-    project.command(
+    workflow.command(
         ["sh", "-c", 'mkdir -p ~/.config/snakemake && ln -s "$PWD/profiles/slurm" ~/.config/snakemake/slurm']
     )
-    done = project.snakemake("--profile", "slurm", "--printshellcmds", *TEST_CLUSTER, timeout=900)
-    return project.folder, done.stdout
+    done = workflow.snakemake("--profile", "slurm", "--printshellcmds", *TEST_CLUSTER, timeout=900)
+    return workflow.folder, done.stdout
 
 
 def test_the_report_is_made(run):

@@ -143,15 +143,16 @@ def test_combine_is_a_sum():
     np.testing.assert_allclose(out, constant + np.einsum("k,kqij->qij", theta, matrices), rtol=1e-14)
 
 
-def test_no_index_runs_out_of_bounds():
-    """Run once as plain Python, where numpy checks every index (the compiled code does not)."""
+@pytest.mark.slow
+def test_no_index_runs_out_of_bounds(tmp_path):
+    """Compile once more with numba's bounds checks, which a compiled kernel does without."""
     code = (
         "import numpy as np; from spinscape.kernels.bogoliubov import *\n"
         "d = np.tile(np.eye(6) * 2 + 0.3, (9, 1, 1)).astype(complex); v = np.ones((9, 3, 6), complex)\n"
         "e, a, s = np.zeros((9, 3)), np.zeros((9, 3, 3), complex), np.zeros(9, int)\n"
-        "solve_blocks(d, v, np.arange(6), np.array([0, 6]), signature(3), 1e-10, e, a, s)\n"
+        "assert solve_blocks(d, v, np.arange(6), np.array([0, 6]), signature(3), 1e-10, e, a, s)\n"
         "np.testing.assert_allclose(e, solve_plain(d, v)[0], rtol=1e-12)"
     )
-    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
+    environment = {**os.environ, "NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

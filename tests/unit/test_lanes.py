@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from spinscape.kernels.lanes import LANES, cholesky, forward, implicit_ql, make_real, sandwich, tridiagonalise
+from spinscape.kernels.lanes import cholesky, forward, implicit_ql, make_real, sandwich, tridiagonalise
+from spinscape.kernels.simd import LANES
 
 TOL = 1e-12
 
@@ -71,7 +72,7 @@ def spectral_weights(matrices, columns):
     tridiagonalise(re, im, y_re, y_im, diagonal, below, work)
     values, weights = np.empty((LANES, n)), np.empty((LANES, n))
     for lane in range(LANES):
-        d, e, z = np.empty(n), np.empty(n), np.zeros((n, 8))
+        d, e, z = np.empty(n), np.empty(n), np.zeros((n, LANES))
         make_real(lane, diagonal, below, y_re, y_im, d, e, z)
         assert implicit_ql(d, e, z)
         order = np.argsort(d)

@@ -6,12 +6,13 @@ with its eigenvectors U the amplitude of a source x†v is sqrt(λ_n) (U† C⁻
 and rotations that diagonalise C† g C are applied to the three columns C⁻¹v only, eight Q side by side in SIMD lanes.
 """
 
-import numba as nb
 import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from .lanes import JIT, LANES, cholesky, forward, implicit_ql, make_real, sandwich, tridiagonalise
+from .jit import compiled
+from .lanes import cholesky, forward, implicit_ql, make_real, sandwich, tridiagonalise
+from .simd import LANES
 
 REGULAR, REGULARISED, UNSTABLE = 0, 1, 2
 """What happened to a matrix: positive definite; singular and shifted; not even the shifted one is positive."""
@@ -67,7 +68,7 @@ def solve_plain(dynamical, vectors):
     return values[:, n:], amplitudes[:, n:]
 
 
-@nb.njit(**JIT)
+@compiled
 def combine(theta, matrices, constant, out):
     """Write constant + Σ_k θ_k matrices_k.
 
@@ -101,7 +102,7 @@ def find_blocks(pattern):
     return [np.flatnonzero(label == k) for k in range(count)]
 
 
-@nb.njit(**JIT)
+@compiled
 def _load(dynamical, vectors, first, members, shift, re, im, y_re, y_im):
     """Gather one block of up to LANES matrices (lower triangles) and its sources."""
     n, last = len(members), len(dynamical) - 1
@@ -117,7 +118,7 @@ def _load(dynamical, vectors, first, members, shift, re, im, y_re, y_im):
                 y_re[i, c, lane], y_im[i, c, lane] = v.real, v.imag
 
 
-@nb.njit(**JIT)
+@compiled
 def _insert(q, value, z, i, count, energies, amplitudes):
     """Put one mode into the ascending list of its Q."""
     k = count
@@ -132,7 +133,7 @@ def _insert(q, value, z, i, count, energies, amplitudes):
         amplitudes[q, k, a] = root * complex(z[i, a], z[i, a + 3])
 
 
-@nb.njit(**JIT)
+@compiled
 def _buffers(n):
     """Return work space for one block of n rows."""
     return (
@@ -148,7 +149,7 @@ def _buffers(n):
     )
 
 
-@nb.njit(**JIT)
+@compiled
 def _factorise(dynamical, vectors, first, members, start, shift, smallest, buffers):
     """Load and factorise all blocks of a chunk; `smallest` receives each lane's smallest squared pivot."""
     pivot = np.empty(LANES)
@@ -161,7 +162,7 @@ def _factorise(dynamical, vectors, first, members, start, shift, smallest, buffe
             smallest[lane] = smallest[lane] if pivot[lane] >= smallest[lane] else pivot[lane]
 
 
-@nb.njit(**JIT)
+@compiled
 def _solve_block(first, sign, count, energies, amplitudes, buffers):
     """Solve one block of a chunk that has been factorised into its buffers."""
     re, im, h_re, h_im, y_re, y_im, diagonal, below, work = buffers
@@ -169,7 +170,7 @@ def _solve_block(first, sign, count, energies, amplitudes, buffers):
     forward(re, im, y_re, y_im)
     sandwich(re, im, sign, h_re, h_im)
     tridiagonalise(h_re, h_im, y_re, y_im, diagonal, below, work)
-    d, e, z = np.empty(n), np.empty(n), np.zeros((n, 8))
+    d, e, z = np.empty(n), np.empty(n), np.zeros((n, LANES))
     converged = True
     for lane in range(len(count)):
         make_real(lane, diagonal, below, y_re, y_im, d, e, z)
@@ -182,7 +183,7 @@ def _solve_block(first, sign, count, energies, amplitudes, buffers):
     return converged
 
 
-@nb.njit(**JIT)
+@compiled
 def _solve_chunk(dynamical, vectors, first, members, start, sign, tiny, energies, amplitudes, status, buffers):
     """Solve the matrices first, first + 1, ... of one chunk; False where an iteration did not converge."""
     shift, smallest = np.zeros(LANES), np.empty(LANES)
@@ -209,7 +210,7 @@ def _solve_chunk(dynamical, vectors, first, members, start, sign, tiny, energies
     return converged
 
 
-@nb.njit(**JIT)
+@compiled
 def solve_blocks(dynamical, vectors, members, start, sign, tiny, energies, amplitudes, status):
     """Solve many Bogoliubov problems that fall apart into the same blocks.
 

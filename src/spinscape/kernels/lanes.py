@@ -1,92 +1,94 @@
 """Dense Hermitian linear algebra on LANES small matrices side by side: arrays in, arrays out.
 
-The last axis of every array is the lane, so that each inner loop is one SIMD instruction; real and imaginary parts
+The last axis of every array is the lane, so that each operation is one SIMD instruction; real and imaginary parts
 stand in arrays of their own. Only lower triangles are used. Sources: Golub and Van Loan, Matrix Computations, 4th ed.,
 4.2 (Cholesky), 8.3 (Householder tridiagonalisation, implicit QL).
 """
 
-import numba as nb
 import numpy as np
 
-LANES = 8
-"""Matrices that are treated side by side."""
-JIT = {"cache": True, "error_model": "numpy", "fastmath": {"contract"}, "nogil": True}
-"""Options of every compiled function here: contraction to fused multiply-adds, no other freedom."""
+from .jit import compiled
+from .simd import LANES, divided, fill, load, minus_product, plus_product, store, times
+
 _MAX_SWEEP = 60
 
 
-@nb.njit(**JIT)
+@compiled
 def cholesky(re, im, smallest):
     """Factorise in place, D = C C†; `smallest` receives the smallest squared pivot of each lane."""
     n = len(re)
     smallest[:] = np.inf
-    root = np.empty(LANES)
+    root = np.empty((1, LANES))
     for j in range(n):
         for lane in range(LANES):
             pivot = re[j, j, lane]
             # Written so that NaN, which compares with nothing, gets through.
             smallest[lane] = smallest[lane] if pivot >= smallest[lane] else pivot
             # A lane that fails goes on with harmless numbers; the caller reads `smallest`.
-            root[lane] = 1.0 / np.sqrt(pivot if pivot > 1e-280 else 1.0)
-            re[j, j, lane] = 1.0 / root[lane]
+            root[0, lane] = 1.0 / np.sqrt(pivot if pivot > 1e-280 else 1.0)
+            re[j, j, lane] = 1.0 / root[0, lane]
             im[j, j, lane] = 0.0
+        r = load(root, 0)
         for i in range(j + 1, n):
-            for lane in range(LANES):
-                re[i, j, lane] *= root[lane]
-                im[i, j, lane] *= root[lane]
+            store(re, (i, j), times(load(re, (i, j)), r))
+            store(im, (i, j), times(load(im, (i, j)), r))
         for i in range(j + 1, n):
+            a, b = load(re, (i, j)), load(im, (i, j))
             for k in range(j + 1, i + 1):
-                for lane in range(LANES):
-                    re[i, k, lane] -= re[i, j, lane] * re[k, j, lane] + im[i, j, lane] * im[k, j, lane]
-                    im[i, k, lane] -= im[i, j, lane] * re[k, j, lane] - re[i, j, lane] * im[k, j, lane]
+                c, d = load(re, (k, j)), load(im, (k, j))
+                store(re, (i, k), minus_product(minus_product(load(re, (i, k)), a, c), b, d))
+                store(im, (i, k), plus_product(minus_product(load(im, (i, k)), b, c), a, d))
 
 
-@nb.njit(**JIT)
+@compiled
 def forward(re, im, y_re, y_im):
     """Solve C y = v in place, for the three sources."""
     n = len(re)
     for i in range(n):
+        pivot = load(re, (i, i))
         for c in range(3):
+            p, q = load(y_re, (i, c)), load(y_im, (i, c))
             for k in range(i):
-                for lane in range(LANES):
-                    y_re[i, c, lane] -= re[i, k, lane] * y_re[k, c, lane] - im[i, k, lane] * y_im[k, c, lane]
-                    y_im[i, c, lane] -= re[i, k, lane] * y_im[k, c, lane] + im[i, k, lane] * y_re[k, c, lane]
-            for lane in range(LANES):
-                y_re[i, c, lane] /= re[i, i, lane]
-                y_im[i, c, lane] /= re[i, i, lane]
+                a, b = load(re, (i, k)), load(im, (i, k))
+                x, y = load(y_re, (k, c)), load(y_im, (k, c))
+                p = plus_product(minus_product(p, a, x), b, y)
+                q = minus_product(minus_product(q, a, y), b, x)
+            store(y_re, (i, c), divided(p, pivot))
+            store(y_im, (i, c), divided(q, pivot))
 
 
-@nb.njit(**JIT)
+@compiled
 def sandwich(re, im, sign, h_re, h_im):
     """Form the lower triangle of H = C† g C from the lower triangle C."""
     n = len(re)
     for i in range(n):
         for k in range(i + 1):
-            for lane in range(LANES):
-                h_re[i, k, lane] = 0.0
-                h_im[i, k, lane] = 0.0
+            h_re[i, k] = 0.0
+            h_im[i, k] = 0.0
     for r in range(n):
-        s = sign[r]
+        s = fill(sign[r])
         for i in range(r + 1):
+            a, b = times(s, load(re, (r, i))), times(s, load(im, (r, i)))
             for k in range(i + 1):
-                for lane in range(LANES):
-                    h_re[i, k, lane] += s * (re[r, i, lane] * re[r, k, lane] + im[r, i, lane] * im[r, k, lane])
-                    h_im[i, k, lane] += s * (re[r, i, lane] * im[r, k, lane] - im[r, i, lane] * re[r, k, lane])
+                c, d = load(re, (r, k)), load(im, (r, k))
+                store(h_re, (i, k), plus_product(plus_product(load(h_re, (i, k)), a, c), b, d))
+                store(h_im, (i, k), minus_product(plus_product(load(h_im, (i, k)), a, d), b, c))
 
 
-@nb.njit(**JIT)
+@compiled
 def _reflector(h_re, h_im, j, v_re, v_im, e, tau):
     """Make the Householder vector that clears column j below its subdiagonal; H's new element is e (real)."""
     n = len(h_re)
-    for lane in range(LANES):
-        tau[lane] = 0.0
+    square = fill(0.0)
     for i in range(j + 1, n):
-        for lane in range(LANES):
-            v_re[i, lane], v_im[i, lane] = h_re[i, j, lane], h_im[i, j, lane]
-            tau[lane] += v_re[i, lane] ** 2 + v_im[i, lane] ** 2
+        a, b = load(h_re, (i, j)), load(h_im, (i, j))
+        store(v_re, i, a)
+        store(v_im, i, b)
+        square = plus_product(plus_product(square, a, a), b, b)
+    store(tau, 0, square)
     for lane in range(LANES):
         a_re, a_im = v_re[j + 1, lane], v_im[j + 1, lane]
-        norm, head = np.sqrt(tau[lane]), np.sqrt(a_re * a_re + a_im * a_im)
+        norm, head = np.sqrt(tau[0, lane]), np.sqrt(a_re * a_re + a_im * a_im)
         tiny = norm < 1e-150
         # P = 1 - tau v v† takes the column to -phase·norm; the phase is taken off afterwards, in `make_real`.
         c = 1.0 if head < 1e-150 else a_re / head
@@ -95,83 +97,85 @@ def _reflector(h_re, h_im, j, v_re, v_im, e, tau):
         v_im[j + 1, lane] += s * norm
         e[0, lane] = 0.0 if tiny else -c * norm
         e[1, lane] = 0.0 if tiny else -s * norm
-        tau[lane] = 0.0 if tiny else 1.0 / (norm * (norm + head))
+        tau[0, lane] = 0.0 if tiny else 1.0 / (norm * (norm + head))
 
 
-@nb.njit(**JIT)
-def _apply_to_matrix(h_re, h_im, j, v_re, v_im, w_re, w_im, tau, dot):
-    """Reflect H ← P H P below column j, by a symmetric rank-two update of the lower triangle."""
+@compiled
+def _times_vector(h_re, h_im, j, v_re, v_im, w_re, w_im):
+    """Write w = H v below column j, from the lower triangle of H."""
     n = len(h_re)
     for i in range(j + 1, n):
-        for lane in range(LANES):
-            w_re[i, lane] = h_re[i, i, lane] * v_re[i, lane]
-            w_im[i, lane] = h_re[i, i, lane] * v_im[i, lane]
-    for i in range(j + 1, n):
+        x, y, a = load(v_re, i), load(v_im, i), load(h_re, (i, i))
+        p, q = times(a, x), times(a, y)
         for k in range(j + 1, i):
-            for lane in range(LANES):
-                a, b = h_re[i, k, lane], h_im[i, k, lane]
-                w_re[i, lane] += a * v_re[k, lane] - b * v_im[k, lane]
-                w_im[i, lane] += a * v_im[k, lane] + b * v_re[k, lane]
-                w_re[k, lane] += a * v_re[i, lane] + b * v_im[i, lane]
-                w_im[k, lane] += a * v_im[i, lane] - b * v_re[i, lane]
-    for lane in range(LANES):
-        dot[lane] = 0.0
+            a, b = load(h_re, (i, k)), load(h_im, (i, k))
+            s, t = load(v_re, k), load(v_im, k)
+            p = minus_product(plus_product(p, a, s), b, t)
+            q = plus_product(plus_product(q, a, t), b, s)
+            store(w_re, k, plus_product(plus_product(load(w_re, k), a, x), b, y))
+            store(w_im, k, minus_product(plus_product(load(w_im, k), a, y), b, x))
+        store(w_re, i, p)
+        store(w_im, i, q)
+
+
+@compiled
+def _rank_two(h_re, h_im, j, v_re, v_im, w_re, w_im):
+    """Take v w† + w v† off the lower triangle of H below column j."""
+    n = len(h_re)
     for i in range(j + 1, n):
-        for lane in range(LANES):
-            dot[lane] += v_re[i, lane] * w_re[i, lane] + v_im[i, lane] * w_im[i, lane]
-    for i in range(j + 1, n):
-        for lane in range(LANES):
-            half = 0.5 * tau[lane] * dot[lane]
-            w_re[i, lane] = tau[lane] * (w_re[i, lane] - half * v_re[i, lane])
-            w_im[i, lane] = tau[lane] * (w_im[i, lane] - half * v_im[i, lane])
-    for i in range(j + 1, n):
+        x, y, u, v = load(v_re, i), load(v_im, i), load(w_re, i), load(w_im, i)
         for k in range(j + 1, i + 1):
-            for lane in range(LANES):
-                h_re[i, k, lane] -= (
-                    v_re[i, lane] * w_re[k, lane]
-                    + v_im[i, lane] * w_im[k, lane]
-                    + w_re[i, lane] * v_re[k, lane]
-                    + w_im[i, lane] * v_im[k, lane]
-                )
-                h_im[i, k, lane] -= (
-                    v_im[i, lane] * w_re[k, lane]
-                    - v_re[i, lane] * w_im[k, lane]
-                    + w_im[i, lane] * v_re[k, lane]
-                    - w_re[i, lane] * v_im[k, lane]
-                )
+            a, b, c, d = load(v_re, k), load(v_im, k), load(w_re, k), load(w_im, k)
+            p = minus_product(minus_product(load(h_re, (i, k)), x, c), y, d)
+            store(h_re, (i, k), minus_product(minus_product(p, u, a), v, b))
+            q = plus_product(minus_product(load(h_im, (i, k)), y, c), x, d)
+            store(h_im, (i, k), plus_product(minus_product(q, v, a), u, b))
 
 
-@nb.njit(**JIT)
-def _apply_to_sources(j, v_re, v_im, tau, y_re, y_im, d_re, d_im):
+@compiled
+def _apply_to_matrix(h_re, h_im, j, v_re, v_im, w_re, w_im, tau):
+    """Reflect H ← P H P below column j, by a symmetric rank-two update of the lower triangle."""
+    n = len(h_re)
+    _times_vector(h_re, h_im, j, v_re, v_im, w_re, w_im)
+    dot = fill(0.0)
+    for i in range(j + 1, n):
+        dot = plus_product(plus_product(dot, load(v_re, i), load(w_re, i)), load(v_im, i), load(w_im, i))
+    t = load(tau, 0)
+    half = times(times(fill(0.5), t), dot)
+    for i in range(j + 1, n):
+        store(w_re, i, times(t, minus_product(load(w_re, i), half, load(v_re, i))))
+        store(w_im, i, times(t, minus_product(load(w_im, i), half, load(v_im, i))))
+    _rank_two(h_re, h_im, j, v_re, v_im, w_re, w_im)
+
+
+@compiled
+def _apply_to_sources(j, v_re, v_im, tau, y_re, y_im):
     """Reflect the sources: y ← P y."""
     n = len(v_re)
+    t = load(tau, 0)
     for c in range(3):
-        for lane in range(LANES):
-            d_re[lane] = 0.0
-            d_im[lane] = 0.0
+        p, q = fill(0.0), fill(0.0)
         for i in range(j + 1, n):
-            for lane in range(LANES):
-                d_re[lane] += v_re[i, lane] * y_re[i, c, lane] + v_im[i, lane] * y_im[i, c, lane]
-                d_im[lane] += v_re[i, lane] * y_im[i, c, lane] - v_im[i, lane] * y_re[i, c, lane]
-        for lane in range(LANES):
-            d_re[lane] *= tau[lane]
-            d_im[lane] *= tau[lane]
+            a, b, x, y = load(v_re, i), load(v_im, i), load(y_re, (i, c)), load(y_im, (i, c))
+            p = plus_product(plus_product(p, a, x), b, y)
+            q = minus_product(plus_product(q, a, y), b, x)
+        p, q = times(t, p), times(t, q)
         for i in range(j + 1, n):
-            for lane in range(LANES):
-                y_re[i, c, lane] -= v_re[i, lane] * d_re[lane] - v_im[i, lane] * d_im[lane]
-                y_im[i, c, lane] -= v_re[i, lane] * d_im[lane] + v_im[i, lane] * d_re[lane]
+            a, b = load(v_re, i), load(v_im, i)
+            store(y_re, (i, c), plus_product(minus_product(load(y_re, (i, c)), a, p), b, q))
+            store(y_im, (i, c), minus_product(minus_product(load(y_im, (i, c)), a, q), b, p))
 
 
-@nb.njit(**JIT)
+@compiled
 def tridiagonalise(h_re, h_im, y_re, y_im, diagonal, below, work):
     """Bring H to tridiagonal form, lane by lane alike; `below` (n, 2, LANES) stays complex."""
     n = len(h_re)
     v_re, v_im, w_re, w_im = work[0], work[1], work[2], work[3]
-    tau, dot, spare = np.empty(LANES), np.empty(LANES), np.empty(LANES)
+    tau = np.empty((1, LANES))
     for j in range(n - 2):
         _reflector(h_re, h_im, j, v_re, v_im, below[j], tau)
-        _apply_to_matrix(h_re, h_im, j, v_re, v_im, w_re, w_im, tau, dot)
-        _apply_to_sources(j, v_re, v_im, tau, y_re, y_im, dot, spare)
+        _apply_to_matrix(h_re, h_im, j, v_re, v_im, w_re, w_im, tau)
+        _apply_to_sources(j, v_re, v_im, tau, y_re, y_im)
     for lane in range(LANES):
         if n > 1:
             below[n - 2, 0, lane], below[n - 2, 1, lane] = h_re[n - 1, n - 2, lane], h_im[n - 1, n - 2, lane]
@@ -179,7 +183,7 @@ def tridiagonalise(h_re, h_im, y_re, y_im, diagonal, below, work):
             diagonal[i, lane] = h_re[i, i, lane]
 
 
-@nb.njit(**JIT)
+@compiled
 def make_real(lane, diagonal, below, y_re, y_im, d, e, z):
     """Copy one lane out, with phases on the basis that make its subdiagonal real and positive."""
     c, s = 1.0, 0.0
@@ -196,9 +200,9 @@ def make_real(lane, diagonal, below, y_re, y_im, d, e, z):
             c, s = (x / e[i], y / e[i]) if e[i] > 0.0 else (1.0, 0.0)
 
 
-@nb.njit(**JIT)
+@compiled
 def implicit_ql(d, e, z):
-    """Diagonalise a real tridiagonal matrix, rotating the rows of z along; True where it converged."""
+    """Diagonalise a real tridiagonal matrix, rotating the rows of z (n, LANES) along; True where it converged."""
     n, eps = len(d), 2.3e-16
     e[n - 1] = 0.0
     for low in range(n):
@@ -230,10 +234,9 @@ def implicit_ql(d, e, z):
                 p = s * r
                 d[i + 1] = g + p
                 g = c * r - b
-                for a in range(8):
-                    upper, lower = z[i, a], z[i + 1, a]
-                    z[i + 1, a] = s * upper + c * lower
-                    z[i, a] = c * upper - s * lower
+                upper, lower, cosine, sine = load(z, i), load(z, i + 1), fill(c), fill(s)
+                store(z, i + 1, plus_product(times(cosine, lower), sine, upper))
+                store(z, i, minus_product(times(cosine, upper), sine, lower))
             if not broken:
                 d[low] -= p
                 e[low] = g

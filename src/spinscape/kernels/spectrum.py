@@ -2,10 +2,9 @@
 
 import math
 
-import numba as nb
 import numpy as np
 
-from .lanes import JIT
+from .jit import compiled
 
 REACH = 8.0
 """A Gaussian is followed to this many standard deviations (1e-14 of its peak)."""
@@ -13,7 +12,7 @@ _SIGMA_PER_FWHM = 1.0 / (2.0 * math.sqrt(2.0 * math.log(2.0)))
 _ROOT_TWO_PI = math.sqrt(2.0 * math.pi)
 
 
-@nb.njit(**JIT)
+@compiled
 def mode_intensities(amplitudes, weights, scale, out):
     """Write scale · Σ_ab W_ab Re(m_a* m_b) of each mode.
 
@@ -35,7 +34,7 @@ def mode_intensities(amplitudes, weights, scale, out):
             out[q, n] = scale * total
 
 
-@nb.njit(**JIT)
+@compiled
 def group_end(energies, start, tolerance):
     """Return where the group of degenerate modes ends that begins at ``start``; energies (n_mode,) ascend."""
     end = start + 1
@@ -45,7 +44,7 @@ def group_end(energies, start, tolerance):
     return end
 
 
-@nb.njit(**JIT)
+@compiled
 def _polynomial(coefficients, x):
     """Return Σ c_n xⁿ and its derivative."""
     value, slope = 0.0, 0.0
@@ -55,7 +54,7 @@ def _polynomial(coefficients, x):
     return value, slope
 
 
-@nb.njit(**JIT)
+@compiled
 def _window(centre, sigma, first, step, n_energy):
     """Return the bins within reach of a Gaussian, lo to hi - 1, and the one that is nearest to its centre."""
     lo = max(0.0, math.ceil((centre - REACH * sigma - first) / step))
@@ -66,7 +65,7 @@ def _window(centre, sigma, first, step, n_energy):
     return int(lo), int(hi), int(nearest)
 
 
-@nb.njit(**JIT)
+@compiled
 def _add_gaussian(area, centre, sigma, first, step, row):
     """Add a normalised Gaussian to bin centres, by recurrence from its peak outwards."""
     lo, hi, start = _window(centre, sigma, first, step, len(row))
@@ -89,7 +88,7 @@ def _add_gaussian(area, centre, sigma, first, step, row):
         value *= ratio
 
 
-@nb.njit(**JIT)
+@compiled
 def broaden(energies, intensities, factor, offset, polynomial, width_factor, cap, tolerance, first, step, out):
     """Add up Gaussians at the mode energies, groups of degenerate modes as one line each.
 
@@ -139,7 +138,7 @@ def broaden(energies, intensities, factor, offset, polynomial, width_factor, cap
     return np.nan
 
 
-@nb.njit(**JIT)
+@compiled
 def broaden_gradient(
     energies,
     intensities,
@@ -201,7 +200,7 @@ def broaden_gradient(
     return np.nan
 
 
-@nb.njit(**JIT)
+@compiled
 def smear_rows(rows, source, distance, weight, sigma, out):
     """Average rows with Gaussian weights in the distance between them.
 

@@ -22,7 +22,8 @@ def correlation_tensor(amplitudes, *, n_cell):
     -------
     (n_q, n_mode, 3, 3) complex128, Hermitian in its last two axes
     """
-    return amplitudes.conj()[..., :, None] * amplitudes[..., None, :] / n_cell
+    scaled = amplitudes / np.sqrt(n_cell)
+    return scaled.conj()[..., :, None] * scaled[..., None, :]
 
 
 def polarisation_weights(component, q):

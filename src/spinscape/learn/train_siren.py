@@ -125,7 +125,7 @@ def train_siren(
     device : torch.device or str, optional
         The graphics card where there is one, else the CPU.
     on_check : callable, optional
-        Called with (step, history) after each check.
+        Called with the :class:`~spinscape.learn.training.Training` after each check.
 
     Returns
     -------

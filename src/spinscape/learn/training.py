@@ -56,7 +56,7 @@ class AutogradGradient:
         self._net.zero_grad()
         loss = (weight * (self._net(inputs) - target) ** 2).mean()
         loss.backward()
-        return float(loss)
+        return float(loss.detach())
 
 
 class Training:

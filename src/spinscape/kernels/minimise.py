@@ -3,10 +3,10 @@
     E(n) = ½ Σ_i n_i·(Σ_j A_ij n_j + B_i n_i) + Σ_i c_i·n_i,   f_i = ∂E/∂n_i = Σ_j A_ij n_j + B_i n_i + c_i
 
 Rows of A are lists: the neighbours of i are head[start[i]:start[i + 1]], j ≠ i, and A_ji = A_ijᵀ. Sweeps that lay
-each spin against its field take turns with a Riemannian trust-region method with truncated conjugate gradients: Absil, Mahony
-and Sepulchre, Optimization Algorithms on Matrix Manifolds (Princeton, 2008), ch. 7. Where torques are below the square
-root of rounding, energies cannot tell states apart: both decreases are then shifted by what rounding makes of E, and
-Newton steps go on.
+each spin against its field take turns with a Riemannian trust-region method with truncated conjugate gradients:
+Absil, Mahony and Sepulchre, Optimization Algorithms on Matrix Manifolds (Princeton, 2008), ch. 7. Where torques are
+below the square root of rounding, energies cannot tell states apart: both decreases are then shifted by what rounding
+makes of E, and Newton steps go on.
 """
 
 import numpy as np

@@ -135,8 +135,9 @@ def minimise_energy(
     """Return the lowest classical states of a supercell at many couplings.
 
     Each start is drawn at random, laid along its local fields in over-relaxed sweeps, then relaxed by Riemannian
-    trusted Newton steps; where these do not come to rest, in further rounds of longer sweeps. The starts of a point depend on the seed, couplings, field and cell alone: more starts
-    never change the earlier ones, and points may be asked for in any order.
+    trusted Newton steps; where these do not come to rest, in further rounds of longer sweeps. The starts of a point
+    depend on the seed, couplings, field and cell alone: more starts never change the earlier ones, and points may be
+    asked for in any order.
 
     Parameters
     ----------

@@ -87,7 +87,7 @@ def simulation_code(wildcards):
 def fit_code(study, wildcards):
     """Return the fingerprint of a fit; what only trained networks need counts for fits through one."""
     network = study.fits[wildcards.name].forward.kind == "siren"
-    return code("fit", "spinscape.stages.fit", without=() if network else ("spinscape.infer.siren_forward",))
+    return code("fit", "spinscape.stages.fit", without=() if network else ("spinscape.learn.checkpoint",))
 
 
 def ranks(wildcards):

@@ -174,7 +174,18 @@ class SirenForward:
         return np.expm1(log), np.exp(log) * slope.T[self.free]
 
 
-def siren_forward(siren, measurements, *, fixed=None):
+@dataclass(frozen=True, eq=False)
+class SirenForwardWithModes(SirenForward):
+    """A network, and the spin-wave model that it stands in for: the network knows spectra, the model its modes."""
+
+    bands: SpinwaveForward | None = None
+
+    def mode_energies(self, parameters, q):
+        """Return mode energies at q (n_q, 3) in r.l.u., (n_q, n_mode), meV, rising."""
+        return self.bands.mode_energies(parameters, q)
+
+
+def siren_forward(siren, measurements, *, fixed=None, bands=None):
     """Return the :class:`SirenForward` of a trained network on the axes of measurements.
 
     Parameters
@@ -184,10 +195,15 @@ def siren_forward(siren, measurements, *, fixed=None):
         Momenta and energies may be others than those of the training, within its region.
     fixed : dict of str to float, optional
         Couplings that are not fitted, and their values in meV.
+    bands : SpinwaveForward, optional
+        The model that the network stands in for, of the same couplings: it answers for mode energies.
     """
     free, values = free_couplings(tuple(siren.parameter_names), fixed or {})
     axes = tuple((m.path.points, m.energy.centres) for m in measurements)
-    return SirenForward(siren, axes, tuple(siren.parameter_names[k] for k in free), values, free)
+    names = tuple(siren.parameter_names[k] for k in free)
+    if bands is None:
+        return SirenForward(siren, axes, names, values, free)
+    return SirenForwardWithModes(siren, axes, names, values, free, bands=bands)
 
 
 def free_couplings(names, fixed):

@@ -13,7 +13,7 @@ from ..experiment.background import without_savitzky_golay
 from ..experiment.file import read_measurement
 from ..infer.box import Box
 from ..infer.fit import Fit, FitVariant, UncertaintyOptions, run_fit
-from ..infer.forward import spinwave_forward
+from ..infer.forward import siren_forward, spinwave_forward
 from ..infer.noise import with_estimated_std
 from ..infer.objectives import objective_by_name
 from ..infer.problem import Problem
@@ -72,10 +72,11 @@ class Job:
         """Return the forward model on the measurements' axes."""
         settings = self.settings
         if declared.kind == "siren":
-            from ..infer.siren_forward import siren_forward
+            # Here, so that torch and the learning code count only for fits through a network.
+            from ..learn.checkpoint import load_siren
 
             bands = self._spinwave(measurements, settings, ())
-            return siren_forward(self.siren, measurements, fixed=self.fixed, modes=bands)
+            return siren_forward(load_siren(self.siren), measurements, fixed=self.fixed, bands=bands)
         if declared.q_smear != "simulate":
             settings = replace(settings, q_smear=0.0 if declared.q_smear == "none" else declared.q_smear)
         settings = replace(settings, fwhm_factor=declared.fwhm_factor)

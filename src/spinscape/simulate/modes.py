@@ -167,3 +167,23 @@ def modes(form, theta, *, regularisation=REGULARISATION):
     energies, amplitudes, status = solve(form, values, blocks=blocks_of(form), regularisation=regularisation)
     tensor = correlation_tensor(amplitudes, n_cell=form.n_cell)
     return Modes(energies, amplitudes, tensor, status == REGULARISED)
+
+
+def complex_frequencies(form, theta):
+    """Return the eigenvalues of g D: mode energies without any demand on the structure.
+
+    The route for structures that are known not to be the ground state: D may be indefinite, frequencies complex, and
+    the spins need not lie along their fields. There are no intensities.
+
+    Parameters
+    ----------
+    form : QuadraticForm
+    theta : (n_parameter,) float64, meV
+
+    Returns
+    -------
+    (n_q, 2 n_mode) complex128, meV
+        Ascending by the real part: those of -Q, negative, come first where the structure is stable.
+    """
+    values = checked_couplings(theta, form.parameter_names)
+    return np.sort_complex(np.linalg.eigvals(signature(form.n_mode)[:, None] * form.assembled(values)))

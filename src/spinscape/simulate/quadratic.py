@@ -9,6 +9,10 @@ S_i = sqrt(S_i/2) (ū_i b_i + u_i b_i†) + n_i (S_i - b_i† b_i) turns E = Σ 
 where w_0 = u, w_1 = ū, the sums run over directed bonds (met in reverse, M becomes its transpose) and d is the way
 from site to site. An on-site S·A·S is one directed bond of a site to itself with A + Aᵀ; the field gives
 -μ_B B·g_i·n_i on the diagonal. D = D_0 + Σ_k θ_k D_k.
+
+A biquadratic B (S_i·S_j)² has the second-order part 2Bc (S_i·S_j)₂ + B l², c = S_i S_j n_i·n_j and l = S_j n_j·t_i +
+S_i n_i·t_j with t the part of a spin across its axis: an exchange 2Bc and, where the spins are not collinear, rows
+that act across the spins only.
 """
 
 from dataclasses import dataclass
@@ -35,6 +39,9 @@ class DirectedBonds:
         M as seen from the tail.
     way : (n_directed, 3) float64
         From i to j, in units of the chemical lattice vectors.
+    share : (n_directed,) float64
+        Part of S_i·M·S_j that counts as classical energy: 1/2 for what is quadratic in the spins, 1/4 for what is
+        quartic, 0 for a row that acts across the spins only.
     """
 
     tail: np.ndarray
@@ -42,6 +49,7 @@ class DirectedBonds:
     parameter: np.ndarray
     matrix: np.ndarray
     way: np.ndarray
+    share: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,29 +166,68 @@ def sublattice_finder(structure, n_site):
     return lambda site, cell: table[key(site, cell)]
 
 
-def directed_bonds(model, structure):
-    """Return the bonds and on-site terms of the magnetic cell, each bond once from either end."""
+def directed_bonds(model, structure, biquadratic=None):
+    """Return the bonds and on-site terms of the magnetic cell, each bond once from either end.
+
+    Parameters
+    ----------
+    model : Model
+    structure : MagneticStructure
+    biquadratic : BiquadraticTable, optional
+        Linearised about the structure.
+
+    Returns
+    -------
+    DirectedBonds
+    """
     crystal, bonds, onsite = model.crystal, model.bonds, model.onsite
     find = sublattice_finder(structure, crystal.n_site)
     members = [np.flatnonzero(structure.site == s) for s in range(crystal.n_site)]
+
+    def pairs(table, b):
+        """Yield tail, head and the way between them, for each cell of the magnetic one."""
+        i, j, offset = table.site_i[b], table.site_j[b], table.offset[b]
+        way = crystal.positions[j] + offset - crystal.positions[i]
+        return [(tail, find(j, structure.cell[tail] + offset), way) for tail in members[i]]
+
     rows = []
     for b in range(bonds.n_bond):
-        i, j, offset, k, m = (getattr(bonds, name)[b] for name in ("site_i", "site_j", "offset", "parameter", "matrix"))
-        way = crystal.positions[j] + offset - crystal.positions[i]
-        for tail in members[i]:
-            head = find(j, structure.cell[tail] + offset)
-            rows += [(tail, head, k, m, way), (head, tail, k, m.T, -way)]
+        k, m = bonds.parameter[b], bonds.matrix[b]
+        for tail, head, way in pairs(bonds, b):
+            rows += [(tail, head, k, m, way, 0.5), (head, tail, k, m.T, -way, 0.5)]
     for b in range(onsite.n_onsite):
         a = onsite.matrix[b]
-        rows += [(s, s, onsite.parameter[b], a + a.T, np.zeros(3)) for s in members[onsite.site[b]]]
-    tail, head, parameter, matrix, way = zip(*rows, strict=True) if rows else ((), (), (), (), ())
+        rows += [(s, s, onsite.parameter[b], a + a.T, np.zeros(3), 0.5) for s in members[onsite.site[b]]]
+    for b in range(0 if biquadratic is None else biquadratic.n_bond):
+        for tail, head, way in pairs(biquadratic, b):
+            rows += _biquadratic_rows(
+                biquadratic.parameter[b], biquadratic.factor[b], tail, head, way, crystal.spins, structure
+            )
+    tail, head, parameter, matrix, way, share = zip(*rows, strict=True) if rows else ((),) * 6
     return DirectedBonds(
         np.array(tail, dtype=np.int64),
         np.array(head, dtype=np.int64),
         np.array(parameter, dtype=np.int64),
         np.array(matrix, dtype=np.float64).reshape(-1, 3, 3),
         np.array(way, dtype=np.float64).reshape(-1, 3),
+        np.array(share, dtype=np.float64),
     )
+
+
+def _biquadratic_rows(parameter, factor, tail, head, way, spins, structure):
+    """Return the directed rows of one biquadratic bond; see the head of this file."""
+    first, second = (spins[structure.site[k]] * structure.direction[k] for k in (tail, head))
+    exchange = 2.0 * factor * (first @ second) * np.eye(3)
+    # l = second·t_tail + first·t_head.
+    mixed = 2.0 * factor * np.outer(second, first)
+    return [
+        (tail, head, parameter, exchange, way, 0.25),
+        (head, tail, parameter, exchange, -way, 0.25),
+        (tail, head, parameter, mixed, way, 0.0),
+        (head, tail, parameter, mixed.T, -way, 0.0),
+        (tail, tail, parameter, 2.0 * factor * np.outer(second, second), np.zeros(3), 0.0),
+        (head, head, parameter, 2.0 * factor * np.outer(first, first), np.zeros(3), 0.0),
+    ]
 
 
 def dynamical_matrices(bonds, *, spins, direction, q, n_parameter):
@@ -206,7 +253,8 @@ def dynamical_matrices(bonds, *, spins, direction, q, n_parameter):
         i, j, k, m = bonds.tail[b], bonds.head[b], bonds.parameter[b], bonds.matrix[b]
         hop = 0.5 * np.sqrt(spins[i] * spins[j]) * (axes[:, i] @ m @ axes[:, j].conj().T)
         out[k, :, :, i, :, j] += hop * phase[:, b, None, None]
-        out[k, :, [0, 1], i, [0, 1], i] -= spins[j] * (direction[i] @ m @ direction[j])
+        if bonds.share[b] > 0.0:
+            out[k, :, [0, 1], i, [0, 1], i] -= spins[j] * (direction[i] @ m @ direction[j])
     return out.reshape(n_parameter, len(q), 2 * n, 2 * n)
 
 
@@ -214,6 +262,7 @@ def local_fields(bonds, *, spins, direction, n_parameter):
     """Return dE/dS_i of unit couplings, (n_parameter, N, 3) float64."""
     out = np.zeros((n_parameter, len(spins), 3))
     pull = spins[bonds.head, None] * np.einsum("bxy,by->bx", bonds.matrix, direction[bonds.head])
+    pull[bonds.share == 0.0] = 0.0
     np.add.at(out, (bonds.parameter, bonds.tail), pull)
     return out
 
@@ -226,12 +275,19 @@ def _magnitudes(bonds, spins, n_parameter):
     return out.max(axis=1)
 
 
+def _classical_energies(bonds, spins, direction, n_parameter):
+    """Return the classical energy per spin of unit couplings, (n_parameter,)."""
+    vectors = spins[:, None] * direction
+    energy = np.einsum("bx,bxy,by->b", vectors[bonds.tail], bonds.matrix, vectors[bonds.head])
+    return np.bincount(bonds.parameter, weights=bonds.share * energy, minlength=n_parameter) / len(spins)
+
+
 def _across(field, direction):
     """Return the part of a local field that is perpendicular to the spins."""
     return field - direction * np.sum(field * direction, axis=-1, keepdims=True)
 
 
-def quadratic_form(model, structure, q, conditions=None, *, apply_g=False):
+def quadratic_form(model, structure, q, conditions=None, *, biquadratic=None, apply_g=False):
     """Return the quadratic form of spin waves on a commensurate structure.
 
     Parameters
@@ -241,6 +297,8 @@ def quadratic_form(model, structure, q, conditions=None, *, apply_g=False):
     q : (n_q, 3) float64, r.l.u. of the chemical cell
     conditions : Conditions, optional
         The field enters as + μ_B Σ B·g·S.
+    biquadratic : BiquadraticTable, optional
+        Terms θ B (S_i·S_j)², in the large-S form.
     apply_g : bool
         Let the moments g·S stand in place of the spins in the correlations.
 
@@ -256,7 +314,7 @@ def quadratic_form(model, structure, q, conditions=None, *, apply_g=False):
     check_shape("q", points, ("n_q", 3), hint="One row (h, k, l) for each wave vector.")
     crystal, direction = model.crystal, structure.direction
     spins, g = crystal.spins[structure.site], crystal.g[structure.site]
-    bonds = directed_bonds(model, structure)
+    bonds = directed_bonds(model, structure, biquadratic)
     n, n_parameter = structure.n_sublattice, model.n_parameter
     zeeman = MU_B * np.einsum("a,iab->ib", np.asarray((conditions or Conditions()).field, dtype=np.float64), g)
     along = np.sum(zeeman * direction, axis=1)
@@ -274,6 +332,6 @@ def quadratic_form(model, structure, q, conditions=None, *, apply_g=False):
         magnitude_constant=float(np.max(np.linalg.norm(zeeman, axis=1))),
         torque=_across(fields, direction),
         torque_constant=_across(zeeman, direction),
-        classical=np.einsum("i,kia,ia->k", spins, fields, direction) / (2.0 * n),
+        classical=_classical_energies(bonds, spins, direction, n_parameter),
         classical_constant=float(spins @ along) / n,
     )

@@ -1,0 +1,144 @@
+"""Spin waves of single-Q spirals in the rotating frame, commensurate or not.
+
+In the frame that turns with the spins, S(R) = R(φ) S'(R) with φ = 2π k·R, the exchange between cells becomes
+M R(2π k·offset) and the structure repeats with the chemical cell, where the Hamiltonian is invariant under rotations
+about the axis. With R(φ) = R_0 + e^{iφ} R_1 + e^{-iφ} R_1*, R_0 = n nᵀ and R_1 = ½ (1 - n nᵀ - i [n]×),
+
+    S(Q) = R_0 S'(Q) + R_1 S'(Q + k) + R_1* S'(Q - k):
+
+each Q shows the magnons of the rotating frame at Q, Q + k and Q - k. Where 2k is a reciprocal lattice vector the last
+two are one magnon, and their amplitudes add; where k is one, all three are.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..errors import ConfigError
+from ..hamiltonian.conditions import Conditions
+from ..hamiltonian.model import BondTable, MagneticStructure, Model
+from .modes import Modes, modes
+from .quadratic import quadratic_form
+
+_TOLERANCE = 1e-9
+
+
+def turn_matrices(axis, angle):
+    """Return rotations about a unit axis, (n, 3, 3), by (n,) angles in radians (Rodrigues)."""
+    cross = np.cross(np.eye(3), axis)
+    angle = np.asarray(angle)[:, None, None]
+    return np.eye(3) + np.sin(angle) * cross + (1.0 - np.cos(angle)) * (cross @ cross)
+
+
+def check_turns(model, spiral, conditions):
+    """Raise :class:`ConfigError` unless every term is invariant under rotations about the spiral's axis."""
+    turn = np.cross(np.eye(3), spiral.axis)
+    tables = {"a bond": model.bonds.matrix, "an on-site term": model.onsite.matrix}
+    for name, matrix in tables.items():
+        clash = np.abs(turn @ matrix - matrix @ turn).max(axis=(1, 2), initial=0.0)
+        if np.any(clash > _TOLERANCE * np.maximum(np.abs(matrix).max(axis=(1, 2), initial=0.0), 1.0)):
+            worst = int(np.argmax(clash))
+            raise ConfigError(
+                f"{name} is not invariant under rotations about the axis of the spiral",
+                where=f"row {worst} of its table",
+                expected="isotropic exchange, DM along the axis, anisotropy about the axis",
+                got=matrix[worst].tolist(),
+                fix="use a supercell",
+            )
+    pull = np.einsum("a,iab->ib", np.asarray(conditions.field, dtype=np.float64), model.crystal.g)
+    if np.any(np.abs(pull @ turn.T) > _TOLERANCE * max(1.0, float(np.abs(pull).max(initial=0.0)))):
+        raise ConfigError(
+            "a field across the axis of a spiral",
+            where="conditions.field",
+            expected=f"along {spiral.axis.tolist()}",
+            got=list(conditions.field),
+            fix="use a supercell",
+        )
+
+
+def rotating_frame(model, spiral):
+    """Return the model and the one-cell structure that a spiral is in the frame that turns with it.
+
+    Returns
+    -------
+    Model, MagneticStructure
+    """
+    bonds = model.bonds
+    turned = bonds.matrix @ turn_matrices(spiral.axis, 2.0 * np.pi * (bonds.offset @ spiral.k))
+    table = BondTable(bonds.site_i, bonds.site_j, bonds.offset, bonds.parameter, turned)
+    n = model.crystal.n_site
+    structure = MagneticStructure(np.eye(3), np.arange(n), np.zeros((n, 3)), spiral.direction)
+    return Model(model.crystal, model.parameter_names, table, model.onsite), structure
+
+
+def _components(spiral):
+    """Return the matrices that go with S'(Q), S'(Q + k) and S'(Q - k): (3, 3, 3) complex128."""
+    along = np.outer(spiral.axis, spiral.axis)
+    cross = np.cross(np.eye(3), spiral.axis)
+    plus = 0.5 * (np.eye(3) - along - 1j * cross)
+    parts = np.stack([along.astype(np.complex128), plus, plus.conj()])
+    whole, half = (np.all(np.abs(x - np.round(x)) < _TOLERANCE) for x in (spiral.k, 2.0 * spiral.k))
+    if whole:
+        return np.stack([parts.sum(axis=0), np.zeros((3, 3)), np.zeros((3, 3))])
+    return np.stack([parts[0], parts[1] + parts[2], np.zeros((3, 3))]) if half else parts
+
+
+def spiral_form(model, spiral, q, conditions=None):
+    """Return the quadratic form of a spiral at Q, Q + k and Q - k, one after the other.
+
+    Parameters
+    ----------
+    model : Model
+        Invariant under rotations about the axis of the spiral.
+    spiral : SpiralStructure
+    q : (n_q, 3) float64, r.l.u. of the chemical cell
+    conditions : Conditions, optional
+        A field must lie along the axis.
+
+    Returns
+    -------
+    QuadraticForm
+        With 3 n_q wave vectors; :func:`spiral_modes` puts them together again.
+    """
+    conditions = conditions or Conditions()
+    check_turns(model, spiral, conditions)
+    turned, structure = rotating_frame(model, spiral)
+    points = np.asarray(q, dtype=np.float64)
+    form = quadratic_form(turned, structure, np.concatenate([points, points + spiral.k, points - spiral.k]), conditions)
+    # φ counts cells, not positions: S' at Q ± k carries the phase of its site in the cell.
+    phase = np.exp(-2j * np.pi * np.outer([0.0, 1.0, -1.0], model.crystal.positions @ spiral.k))
+    phase = np.tile(phase, (1, 2)).reshape(3, 1, 1, -1)
+    vectors = form.vectors.reshape(3, len(points), 3, -1)
+    seen = np.einsum("pab,pqbm->pqam", _components(spiral), vectors) * phase
+    return replace(form, vectors=seen.reshape(form.vectors.shape))
+
+
+def spiral_modes(form, theta):
+    """Return the spin waves of a spiral.
+
+    Parameters
+    ----------
+    form : QuadraticForm
+        From :func:`spiral_form`.
+    theta : (n_parameter,) float64, meV
+
+    Returns
+    -------
+    Modes
+        With 3 n_site modes at each Q, ascending. Magnons that coincide stand there more than once, one of them with
+        all the intensity.
+    """
+    found = modes(form, theta)
+    n_q = len(form.q) // 3
+
+    def together(array):
+        parts = array.reshape(3, n_q, form.n_mode, *array.shape[2:])
+        return np.concatenate(parts, axis=1)
+
+    energies = together(found.energies)
+    order = np.argsort(energies, axis=1, kind="stable")
+    rows = np.arange(n_q)[:, None]
+    regularised = found.regularised.reshape(3, n_q).any(axis=0)
+    return Modes(
+        energies[rows, order], together(found.amplitudes)[rows, order], together(found.s_ab)[rows, order], regularised
+    )

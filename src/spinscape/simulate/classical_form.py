@@ -84,12 +84,13 @@ class ClassicalForm:
     def at(self, theta):
         """Return :class:`FormAt` at many sets of couplings, (n_point, n_parameter)."""
         between, own = self.between.matrices(theta), self.own.matrices(theta)
-        linear = np.broadcast_to(self.linear, (len(theta), self.n_spin, 3))
+        linear = np.tile(self.linear, (len(theta), 1, 1))
         size = np.linalg.norm(own, axis=(2, 3)) + np.linalg.norm(linear, axis=2)
         for p, matrices in enumerate(between):
             size[p] += np.bincount(self.tail, weights=np.linalg.norm(matrices, axis=(1, 2)), minlength=self.n_spin)
-        shift = np.linalg.eigvalsh(own)[:, :, -1]
-        return FormAt(between, own, np.ascontiguousarray(linear), shift, np.maximum(size.max(axis=1), _MIN_SCALE))
+        # Contiguous arrays of one kind: every other layout would compile the kernel anew.
+        shift = np.linalg.eigvalsh(own)[:, :, -1].copy()
+        return FormAt(between, own, linear, shift, np.maximum(size.max(axis=1), _MIN_SCALE))
 
     def pulls(self, direction):
         """Return ∂²E/∂n∂θ, the field of each coupling at unit strength: (n_parameter, n_spin, 3) float64."""

@@ -8,7 +8,9 @@ from spinscape.hamiltonian.conditions import Conditions
 from spinscape.hamiltonian.model import BondTable, MagneticStructure, Model, OnsiteTable
 from spinscape.hamiltonian.spiral import SpiralStructure
 from spinscape.lattice.crystal import Crystal
+from spinscape.lattice.qspace import EnergyAxis, path_through
 from spinscape.simulate.quadratic import quadratic_form
+from spinscape.simulate.spectrum import SpectrumModel, SpinwaveSettings
 from spinscape.simulate.spinwave import modes
 from spinscape.simulate.spiral import spiral_form, spiral_modes, turn_matrices
 
@@ -92,3 +94,24 @@ def test_terms_that_break_the_turn_are_refused():
         spiral_form(chain(onsite=easy_plane_axis), spiral(0.2), Q)
     with pytest.raises(ConfigError, match="a field across the axis"):
         spiral_form(chain(), spiral(0.2), Q, Conditions(field=(1.0, 0.0, 0.0)))
+
+
+@pytest.mark.parametrize("k", [0.25, 0.5])
+def test_spectra_and_gradients_of_spirals_are_those_of_the_supercell(k):
+    period = round(1 / k)
+    cells = [[n, 0, 0] for n in range(period)]
+    direction = [[np.cos(2 * np.pi * k * n), np.sin(2 * np.pi * k * n), 0] for n in range(period)]
+    supercell = MagneticStructure(np.diag([period, 1, 1]), [0] * period, cells, direction)
+    # Neighbours that are half a turn apart, and an easy plane: stable at both wave vectors.
+    bonds = BondTable([0], [0], [[period // 2, 0, 0]], [1], [np.eye(3)])
+    plane = OnsiteTable([0], [0], [np.diag([0.0, 0.0, 1.0])])
+    model, theta = Model(chain().crystal, ("D", "J"), bonds, plane), [0.5, 1.2]
+    path = path_through([[0.11, 0, 0], [0.4, 0.3, 0]], n_point=[8], reciprocal=model.crystal.reciprocal)
+    energy = EnergyAxis.from_range(first=0.0, last=12.0, step=0.2)
+    settings = SpinwaveSettings(component="perp", fwhm=(0.8,))
+    turning, large = (SpectrumModel(model, s, path, energy, settings) for s in (spiral(k), supercell))
+    np.testing.assert_allclose(turning.predict(theta), large.predict(theta), atol=1e-9)
+    np.testing.assert_allclose(turning.predict_gradient(theta), large.predict_gradient(theta), atol=1e-7)
+    every = large.mode_energies(theta, path.points)
+    for row, wanted in zip(turning.mode_energies(theta, path.points), every, strict=True):
+        assert np.abs(row[:, None] - wanted).min(axis=1).max() < 1e-8

@@ -6,12 +6,14 @@ import numpy as np
 
 from ..errors import ConfigError
 from ..hamiltonian.conditions import Conditions
+from ..hamiltonian.spiral import SpiralStructure
 from ..kernels.spectrum import broaden, broaden_gradient, mode_intensities
 from ..observables.resolution import smear_along_path
 from ..observables.structure_factor import COMPONENTS, polarisation_weights
 from .gradient import line_gradient
 from .modes import REGULARISATION, blocks_of, checked_couplings, solve
 from .quadratic import quadratic_form
+from .spiral import merged_parts, spiral_form
 
 DEGENERACY = 1e-6
 """Modes closer than this part of the largest energy at their Q are one group."""
@@ -86,13 +88,19 @@ class SpinwaveSettings:
         return cls(**data)
 
 
+def form_of(model, structure, q, conditions):
+    """Return the quadratic form of a commensurate structure, or of a spiral at Q, Q + k and Q - k."""
+    make = spiral_form if isinstance(structure, SpiralStructure) else quadratic_form
+    return make(model, structure, q, conditions)
+
+
 class SpectrumModel:
     """The spectrum S(Q, ω; θ) on one path, everything that does not depend on θ prepared once.
 
     Parameters
     ----------
     model : Model
-    structure : MagneticStructure
+    structure : MagneticStructure or SpiralStructure
     path : QPath
     energy : EnergyAxis
     settings : SpinwaveSettings
@@ -110,9 +118,12 @@ class SpectrumModel:
         # Corners stand twice on a path: each Q is solved once.
         unique, inverse = np.unique(np.round(path.points, 12), axis=0, return_inverse=True)
         self._row = inverse.reshape(-1)
-        self._form = quadratic_form(model, structure, unique, self.conditions)
+        self._form = form_of(model, structure, unique, self.conditions)
         self._blocks = blocks_of(self._form)
-        self._weights = polarisation_weights(self.settings.component, unique @ model.crystal.reciprocal)
+        weights = polarisation_weights(self.settings.component, unique @ model.crystal.reciprocal)
+        # A spiral shows the magnons of three wave vectors at each Q.
+        self._n_part = len(self._form.q) // len(unique)
+        self._weights = np.tile(weights, (self._n_part, 1, 1))
         self._polynomial = np.array(self.settings.fwhm)
 
     @property
@@ -126,13 +137,14 @@ class SpectrumModel:
         return (*self.path.shape, len(self.energy.centres))
 
     def _lines(self, theta):
-        """Return energies, intensities (n_unique, n_mode), amplitudes and status at θ."""
+        """Return energies and intensities (n_unique, n_mode), and the status of each wave vector, at θ."""
         values = checked_couplings(theta, self.parameter_names)
         energies, amplitudes, status = solve(
             self._form, values, blocks=self._blocks, regularisation=self.settings.regularisation
         )
         intensities = np.empty_like(energies)
         mode_intensities(amplitudes, self._weights, 1.0 / self._form.n_cell, intensities)
+        energies, intensities = merged_parts(self._n_part, energies, intensities)
         return energies, intensities, status
 
     def _shape_arguments(self, fwhm_factor, energy_offset):
@@ -201,10 +213,9 @@ class SpectrumModel:
             regularisation=self.settings.regularisation,
             tolerance=DEGENERACY,
         )
-        rows = np.empty((self.model.n_parameter, len(status), len(self.energy.centres)))
-        how = self._shape_arguments(fwhm_factor, energy_offset)
-        bad = broaden_gradient(lines.energies, lines.intensities, lines.brighten, lines.shift, *how, rows)
-        self._check_width(bad)
+        parts = merged_parts(self._n_part, lines.energies, lines.intensities, lines.brighten, lines.shift)
+        rows = np.empty((self.model.n_parameter, len(parts[0]), len(self.energy.centres)))
+        self._check_width(broaden_gradient(*parts, *self._shape_arguments(fwhm_factor, energy_offset), rows))
         return np.stack([self._along_path(part, q_smear) for part in rows])
 
     def _along_path(self, rows, sigma):
@@ -234,7 +245,7 @@ class SpectrumModel:
         -------
         (n, n_mode) float64, meV, ascending, ``energy_factor`` included
         """
-        form = quadratic_form(self.model, self.structure, np.atleast_2d(q), self.conditions)
+        form = form_of(self.model, self.structure, np.atleast_2d(q), self.conditions)
         values = checked_couplings(theta, self.parameter_names)
         energies, _, _ = solve(form, values, blocks=blocks_of(form), regularisation=self.settings.regularisation)
-        return self.settings.energy_factor * energies
+        return self.settings.energy_factor * merged_parts(self._n_part, energies)[0]

@@ -5,6 +5,7 @@ import numpy as np
 from ..errors import ConfigError, UnstableError
 from ..hamiltonian.conditions import Conditions
 from ..hamiltonian.model import MagneticStructure
+from ..hamiltonian.spiral import SpiralStructure
 from ..lattice.qspace import EnergyAxis, QPath
 from .modes import Modes, modes
 from .protocol import ArrayTemplate, Coordinate, PointResult
@@ -58,7 +59,8 @@ class SpinwaveSimulator:
                 expected=", ".join(_SETTINGS),
                 got=", ".join(settings),
             )
-        structure = MagneticStructure.from_dict(settings["structure"])
+        kind = SpiralStructure if "k" in settings["structure"] else MagneticStructure
+        structure = kind.from_dict(settings["structure"])
         energy = EnergyAxis.from_dict(settings["energy"])
         conditions = Conditions.from_dict(settings["conditions"])
         how = SpinwaveSettings.from_dict(settings["spinwave"])

@@ -17,6 +17,7 @@ import numpy as np
 from ..errors import ConfigError
 from ..hamiltonian.conditions import Conditions
 from ..hamiltonian.model import BondTable, MagneticStructure, Model
+from ..observables.structure_factor import correlation_tensor
 from .modes import Modes, modes
 from .quadratic import quadratic_form
 
@@ -129,16 +130,34 @@ def spiral_modes(form, theta):
         all the intensity.
     """
     found = modes(form, theta)
-    n_q = len(form.q) // 3
+    energies, *numbers = merged_parts(3, found.energies, *np.moveaxis(found.amplitudes, 2, 0))
+    amplitudes = np.stack(numbers, axis=2)
+    regularised = found.regularised.reshape(3, -1).any(axis=0)
+    return Modes(energies, amplitudes, correlation_tensor(amplitudes, n_cell=form.n_cell), regularised)
 
-    def together(array):
-        parts = array.reshape(3, n_q, form.n_mode, *array.shape[2:])
-        return np.concatenate(parts, axis=1)
 
-    energies = together(found.energies)
-    order = np.argsort(energies, axis=1, kind="stable")
-    rows = np.arange(n_q)[:, None]
-    regularised = found.regularised.reshape(3, n_q).any(axis=0)
-    return Modes(
-        energies[rows, order], together(found.amplitudes)[rows, order], together(found.s_ab)[rows, order], regularised
-    )
+def merged_parts(n_part, energies, *others):
+    """Put the modes of several wave vectors that show at one Q together, in ascending order.
+
+    Parameters
+    ----------
+    n_part : int
+        Wave vectors for each Q; their blocks stand one after the other.
+    energies : (n_part n_q, n_mode) float64
+    *others : (..., n_part n_q, n_mode) arrays
+
+    Returns
+    -------
+    list of (..., n_q, n_part n_mode) arrays
+        The energies first.
+    """
+    if n_part == 1:
+        return [energies, *others]
+    together = [
+        np.moveaxis(x.reshape(*x.shape[:-2], n_part, -1, x.shape[-1]), -3, -2).reshape(
+            *x.shape[:-2], x.shape[-2] // n_part, -1
+        )
+        for x in (energies, *others)
+    ]
+    order = np.argsort(together[0], axis=1, kind="stable")
+    return [np.take_along_axis(x, np.broadcast_to(order, x.shape), axis=-1) for x in together]

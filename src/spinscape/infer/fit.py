@@ -8,7 +8,6 @@ import numpy as np
 from ..errors import FitError, SpinscapeError
 from .derived import combinations, mode_gradients, mode_values
 from .gauss_newton import gauss_newton
-from .protocols import ModeForward
 from .result import Estimate, FitResult, VariantResult
 from .uncertainty import block_bootstrap, group_jackknife, hessian_covariance
 
@@ -67,8 +66,6 @@ class Fit:
         Wave vectors, r.l.u., whose lowest mode's energy is reported.
     uncertainty : UncertaintyOptions
     variants : tuple of FitVariant
-    mode_forward : ModeForward, optional
-        What knows the modes' energies where the forward model does not (a network): its parameters are the couplings.
     """
 
     name: str
@@ -79,7 +76,6 @@ class Fit:
     modes: dict = field(default_factory=dict)
     uncertainty: UncertaintyOptions = UncertaintyOptions()
     variants: tuple[FitVariant, ...] = ()
-    mode_forward: object = None
 
     def __post_init__(self):
         if self.box.names != tuple(self.problem.forward.parameter_names):
@@ -89,12 +85,6 @@ class Fit:
                 expected=self.problem.forward.parameter_names,
                 got=self.box.names,
             )
-
-    def mode_source(self, forward):
-        """Return what knows the energies of modes, asked like ``forward``; None where nothing does."""
-        if isinstance(forward, ModeForward) or self.mode_forward is None:
-            return forward
-        return self.mode_forward
 
 
 def run_fit(fit, *, seed, provenance=None):
@@ -188,7 +178,7 @@ def _leading(covariances):
 
 def _estimates(fit, best, covariances, variants):
     """Return name → Estimate of the parameters, and of the modes."""
-    source = fit.mode_source(fit.problem.forward)
+    source = fit.problem.forward
     gradients = mode_gradients(source, best, fit.modes, fit.box) if covariances else {}
     here = mode_values(source, best, fit.modes)
     at_bound = fit.box.at_bound(best)
@@ -229,11 +219,10 @@ def _systematic(value, others):
 def _refit(variant, fit, best):
     """Refit a variant from the fit's optimum; parameters that it has not are left out."""
     start = np.array([best[fit.box.names.index(name)] for name in variant.box.names])
-    source = fit.mode_source(variant.problem.forward)
     try:
         refit = gauss_newton(variant.problem, start, box=variant.box, max_step=50)
         parameters = dict(zip(variant.box.names, refit.parameters.tolist(), strict=True))
-        modes = mode_values(source, refit.parameters, fit.modes)
+        modes = mode_values(variant.problem.forward, refit.parameters, fit.modes)
     except SpinscapeError as error:
         return VariantResult(variant.label, {}, {}, None, str(error))
     doubt = None if refit.converged else f"not converged after {refit.n_step} steps"

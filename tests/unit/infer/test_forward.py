@@ -146,3 +146,13 @@ def test_pixels_of_a_network_are_those_of_its_images(chain, network):
         assert np.allclose(value, image.reshape(-1)[index], atol=1e-6)
         expected += jacobian.reshape(2, -1)[:, index] @ weight
     assert np.allclose(pullback(weights), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_a_network_with_the_bands_of_its_simulator_knows_their_energies(chain, network):
+    one = measurement(chain)
+    bands = spinwave_forward(*chain, [one], settings=SETTINGS)
+    forward = siren_forward(network, [one], bands=bands)
+    assert isinstance(forward, ModeForward)
+    q = np.array([[0.25, 0, 0]])
+    assert np.array_equal(forward.mode_energies([5.0, 0.3], q), bands.mode_energies([5.0, 0.3], q))
+    assert np.array_equal(forward.predict([5.0, 0.3])[0], siren_forward(network, [one]).predict([5.0, 0.3])[0])

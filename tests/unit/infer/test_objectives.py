@@ -191,6 +191,10 @@ def test_the_fit_lies_on_the_data(noisy, band):
     assert (residual**2).sum() == pytest.approx(objective.value(images), rel=1e-12)
     clipped = replace(measurement, signal=np.maximum(measurement.signal, 0.0))
     fitted = correlation([clipped]).fitted(images)[0]
+    rest = correlation([clipped]).residuals(images)[0]
+    expected = (np.log1p(clipped.signal) - fitted)[ok]
+    assert rest[ok] == pytest.approx(expected / np.sqrt(np.mean(expected**2)), abs=1e-10)
+    assert not rest[~ok].any()
     assert np.log1p(clipped.signal[ok]).mean() == pytest.approx(fitted[ok].mean(), rel=1e-12)
 
 

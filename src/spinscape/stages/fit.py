@@ -66,7 +66,7 @@ class Job:
         if fit.background is not None:
             recipe = fit.background.model_dump(exclude={"kind"})
             measured = [without_savitzky_golay(m, **recipe) for m in measured]
-        return tuple(_inside(m, fit.window) for m in measured)
+        return tuple(inside(m, fit.window) for m in measured)
 
     def forward(self, declared, measurements):
         """Return the forward model on the measurements' axes."""
@@ -142,7 +142,7 @@ def run(section, name, model, measurements, siren, seed, output, arrays, *, code
     _log.info("fit %s: %s", name, {n: round(e.value, 4) for n, e in result.parameters.items()})
 
 
-def _inside(measurement, window):
+def inside(measurement, window):
     """Return the measurement with the pixels outside the window masked."""
     keep = np.ones(measurement.shape, dtype=bool)
     if window.energy is not None:

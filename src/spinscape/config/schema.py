@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from .fits import FitSection
+from .fits import FitSection, Strict
 from .quantities import (
     Angle,
     Energy,
@@ -17,12 +17,6 @@ from .quantities import (
     Vector,
     Wavevector,
 )
-
-
-class Strict(BaseModel):
-    """A section that knows its keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 Expression = Annotated[str, Field(max_length=200)]

@@ -156,8 +156,10 @@ def test_a_file_without_occupancies_needs_a_word(tmp_path):
     [
         ({"cell": {"a": None}}, DataError, "number of a CIF"),
         ({"cell": {"a": "5,43"}}, DataError, "number of a CIF"),
-        ({"cell": {"a": "-5"}}, DataError, "form no lattice"),
-        ({"cell": {"gamma": "1e999"}}, DataError, "number of a CIF"),
+        ({"cell": {"a": "-5"}}, DataError, "out of range"),
+        ({"cell": {"gamma": "1e999"}}, DataError, "out of range"),
+        ({"cell": {"alpha": 20, "beta": 20, "gamma": 60}}, DataError, "form no lattice"),
+        ({"atoms": ("Ni1 Ni 1e300 0 0 1",)}, DataError, "out of range"),
         ({"cell": {"c": 5.5}, "symmetry": "Fd-3m"}, SymmetryError, "lattice of a file contradicts"),
         ({"symmetry": "_space_group_name_H-M_alt ?"}, DataError, "names no symmetry"),
         ({"symmetry": "_space_group_name_H-M_alt 'F d -3 m'"}, SymmetryError, "leaves the setting open"),

@@ -23,6 +23,20 @@ def test_every_spherical_harmonic_up_to_the_degree_averages_exactly(degree):
             assert abs(mean - (order == 0) / np.sqrt(4 * np.pi)) < 1e-14, (order, m)
 
 
+@pytest.mark.parametrize("degree", [1, 2, 4, 7, 8, 11])
+def test_half_the_points_do_for_even_functions(degree):
+    whole, half = sphere_rule(degree), sphere_rule(degree, even=True)
+    assert half.n_direction == whole.n_direction // 2
+    theta, phi = angles(half.directions)
+    for order in range(0, degree + 1, 2):
+        for m in range(-order, order + 1):
+            mean = half.weights @ sph_harm_y(order, m, theta, phi)
+            assert abs(mean - (order == 0) / np.sqrt(4 * np.pi)) < 1e-14, (order, m)
+    distance = np.array([0.4, 1.7, 3.1])
+    seen = powder_average(lambda k: np.cos(k @ distance), 1.0, tolerance=1e-12, even=True).value
+    assert seen == pytest.approx(spherical_jn(0, np.linalg.norm(distance)), abs=1e-13)
+
+
 @pytest.mark.parametrize("degree", [4, 11])
 def test_the_degree_is_not_understated(degree):
     rule = sphere_rule(degree)

@@ -1,13 +1,12 @@
 """Crystals from CIF files (gemmi reads their syntax)."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..errors import ConfigError, DataError
-from .cif_file import CifAtom, CifBlock, atoms, cell_vectors, read_block, space_group_operations
+from .cif_file import CifAtom, CifBlock, atoms, cell_vectors, leading_letters, read_block, space_group_operations
 from .crystal import Crystal
 from .symmetry import SiteSpec, expand_sites
 
@@ -116,8 +115,7 @@ def magnetic_atoms(
 
 def _names(atom):
     """Return the names of an atom, the most special first: label, type symbol, element."""
-    element = re.match(r"[A-Za-z]{0,2}", atom.element)[0]
-    return (atom.label, atom.element, element)
+    return (atom.label, atom.element, leading_letters(atom.element))
 
 
 def _key_of(atom, magnetic_ions):

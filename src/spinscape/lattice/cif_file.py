@@ -135,27 +135,32 @@ def _value(text, cif):
     return None if cif.is_null(text) else cif.as_string(text).strip()
 
 
-def number(text: str | None, *, where: str) -> float:
-    """Return a number of a CIF, its uncertainty in brackets left out.
+def number(text: str | None, *, where: str, low: float = -1e3, high: float = 1e3) -> float:
+    """Return a number of a CIF, between two bounds, its uncertainty in brackets left out.
 
     >>> number("5.4310(2)", where="cell")
     5.431
     """
     match = _NUMBER.fullmatch(text) if text is not None else None
-    if match is None or not np.isfinite(float(match[1])):
-        raise DataError("a number of a CIF is missing or cannot be read", where=where, got=text or "?")
-    return float(match[1])
+    if match is None:
+        raise DataError("a number of a CIF is missing or cannot be read", where=where, got=(text or "?")[:40])
+    value = float(match[1])
+    if not low <= value <= high:
+        raise DataError(
+            "a number of a CIF is out of range", where=where, expected=f"{low:g} to {high:g}", got=(text or "?")[:40]
+        )
+    return value
 
 
 def cell_vectors(block: CifBlock) -> np.ndarray:
     """Return the lattice vectors as rows, (3, 3) Å; an angle that is not given is 90°, as the dictionary has it."""
-    lengths = {
-        axis: number(block.value(f"_cell_length_{axis}"), where=f"{block.where}: _cell_length_{axis}") for axis in "abc"
-    }
-    angles = {}
+    lengths, angles = {}, {}
+    for name in ("a", "b", "c"):
+        tag = f"_cell_length_{name}"
+        lengths[name] = number(block.value(tag), where=f"{block.where}: {tag}", low=0.5, high=1e4)
     for name in ("alpha", "beta", "gamma"):
-        text = block.value(f"_cell_angle_{name}")
-        angles[name] = 90.0 if text is None else number(text, where=f"{block.where}: _cell_angle_{name}")
+        tag = f"_cell_angle_{name}"
+        angles[name] = number(block.value(tag) or "90", where=f"{block.where}: {tag}", low=5.0, high=175.0)
     try:
         return lattice_vectors(**lengths, **angles)
     except ConfigError as error:
@@ -184,12 +189,21 @@ def atoms(block: CifBlock, *, assume_full_occupancy: bool) -> list[CifAtom]:
         if _entry(block, "_atom_site_calc_flag", k) == "dum":
             continue
         names = [f"_atom_site_fract_{axis}" for axis in "xyz"]
-        position = tuple(number(_entry(block, name, k), where=f"{where}: {name}") for name in names)
-        element = _entry(block, "_atom_site_type_symbol", k) or re.match(r"[A-Za-z]{0,2}", label)[0]
-        out.append(CifAtom(label, element, position, _flaw(block, k, where, assume_full_occupancy)))
+        x, y, z = (number(_entry(block, name, k), where=f"{where}: {name}") for name in names)
+        element = _entry(block, "_atom_site_type_symbol", k) or leading_letters(label)
+        out.append(CifAtom(label, element, (x, y, z), _flaw(block, k, where, assume_full_occupancy)))
     if not out:
         raise DataError("a CIF lists no atoms", where=f"{block.where}: _atom_site_label")
     return out
+
+
+def leading_letters(text: str) -> str:
+    """Return the element that a label or a type symbol begins with.
+
+    >>> leading_letters("Ni2+"), leading_letters("O1A")
+    ('Ni', 'O')
+    """
+    return re.sub(r"[^A-Za-z].*", "", text)[:2]
 
 
 def _entry(block, tag, k):
@@ -294,23 +308,26 @@ def space_group_operations(block: CifBlock, vectors: np.ndarray) -> Operations:
     operations = checked_operations([(*operation_from_triplet(t or ""), 1) for t in texts], where=where)
     check_lattice(operations, vectors, where=block.where)
     declared = block.value(*_NUMBERS)
-    found = _found_group(operations, vectors, where) if declared is not None else None
-    if declared is not None and number(declared, where=where) != found.number:
-        raise SymmetryError(
-            "the operations of a CIF are not those of its space group",
-            where=where,
-            expected=f"number {declared}",
-            got=f"{len(texts)} operations of number {found.number} ({found.international_short})",
-            fix="complete the list of operations, or correct the number",
-        )
+    if declared is not None:
+        _check_group_number(operations, vectors, number(declared, where=where), where=where)
     return operations
 
 
-def _found_group(operations, vectors, where) -> Any:
+def _check_group_number(operations, vectors, declared, *, where):
     try:
-        return spglib.get_spacegroup_type_from_symmetry(operations.rotations, operations.translations, lattice=vectors)
+        found: Any = spglib.get_spacegroup_type_from_symmetry(
+            operations.rotations, operations.translations, lattice=vectors
+        )
     except spglib.SpglibError as error:
         raise SymmetryError("the operations of a CIF are no space group", where=where, got=str(error)) from None
+    if declared != found.number:
+        raise SymmetryError(
+            "the operations of a CIF are not those of its space group",
+            where=where,
+            expected=f"number {declared:g}",
+            got=f"{len(operations.rotations)} operations of number {found.number} ({found.international_short})",
+            fix="complete the list of operations, or correct the number",
+        )
 
 
 def check_lattice(operations: Operations, vectors: np.ndarray, *, where: str) -> None:

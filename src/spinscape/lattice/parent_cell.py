@@ -48,12 +48,13 @@ def read_in_parent_cell(
     DataError
         Where the file does not say how the cells are related; SymmetryError where the atoms do not fit the parent.
     """
-    options = {
-        "block": block,
-        "assume_full_occupancy": assume_full_occupancy,
-        "allow_disorder_elsewhere": allow_disorder_elsewhere,
-    }
-    child = read_ordered_crystal(path, magnetic_ions, **options)
+    child = read_ordered_crystal(
+        path,
+        magnetic_ions,
+        block=block,
+        assume_full_occupancy=assume_full_occupancy,
+        allow_disorder_elsewhere=allow_disorder_elsewhere,
+    )
     content = read_block(path, block=block)
     matrix, origin = _transform(content)
     raw = np.linalg.solve(matrix, child.crystal.vectors)

@@ -70,18 +70,21 @@ class PowderAverage:
 
 
 @functools.lru_cache(maxsize=16)
-def sphere_rule(degree: int) -> SphereRule:
+def sphere_rule(degree: int, *, even: bool = False) -> SphereRule:
     """Return the product rule that is exact for spherical harmonics up to l = ``degree``.
 
     Parameters
     ----------
     degree : int
         1 to :data:`MAX_DEGREE`.
+    even : bool
+        For functions with f(-Q) = f(Q): one direction of each opposite pair, of twice the weight.
 
     Returns
     -------
     SphereRule
-        (degree + 1)²/2 directions for odd degrees; with every direction its opposite.
+        (degree + 1)²/2 directions for odd degrees, half as many for even functions; without ``even``, every direction
+        comes with its opposite.
 
     Notes
     -----
@@ -97,7 +100,12 @@ def sphere_rule(degree: int) -> SphereRule:
     directions = np.stack(
         [np.outer(sine, np.cos(phi)), np.outer(sine, np.sin(phi)), np.repeat(cosine[:, None], n_phi, axis=1)], axis=-1
     )
-    return SphereRule(directions.reshape(-1, 3), np.repeat(0.5 * weight / n_phi, n_phi), degree)
+    directions, weights = directions.reshape(-1, 3), np.repeat(0.5 * weight / n_phi, n_phi)
+    if even:
+        # The first half of the nodes has cos θ < 0; a node in the middle has opposite points half a turn apart.
+        half = len(weights) // 2
+        directions, weights = directions[:half], 2.0 * weights[:half]
+    return SphereRule(directions, weights, degree)
 
 
 def sphere_average(function: Callable, q_modulus: float, *, rule: SphereRule, chunk: int = 4096) -> np.ndarray:
@@ -142,6 +150,7 @@ def powder_average(
     tolerance: float = 1e-3,
     first_degree: int = FIRST_DEGREE,
     max_degree: int = MAX_DEGREE,
+    even: bool = False,
     chunk: int = 4096,
 ) -> PowderAverage:
     """Return the average of a function over all directions of Q, to a tolerance.
@@ -158,6 +167,9 @@ def powder_average(
     first_degree : int
         A function with structure on the angle α needs some π/α; a start far below it may miss the structure twice.
     max_degree : int
+    even : bool
+        Say that f(-Q) = f(Q), which halves the work: so it is for crystals with inversion, and for structures that
+        time reversal and a symmetry of the crystal together keep.
     chunk : int
         Most directions given to the function at once.
 
@@ -177,7 +189,7 @@ def powder_average(
         )
     degree, before, n_evaluation, change = first_degree, None, 0, np.inf
     while degree <= max_degree:
-        rule = sphere_rule(degree)
+        rule = sphere_rule(degree, even=even)
         value = sphere_average(function, q_modulus, rule=rule, chunk=chunk)
         n_evaluation += rule.n_direction
         if before is not None:

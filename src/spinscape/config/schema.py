@@ -18,7 +18,6 @@ from .quantities import (
     Wavevector,
 )
 
-
 Expression = Annotated[str, Field(max_length=200)]
 Element = Expression | float
 
@@ -375,9 +374,9 @@ class Study(ModelSections):
     paths: dict[Name, PathSection]
     grid: Grid
     simulate: SpinwaveSection
-    learn: dict[Name, SirenSection] = {}
-    measurements: dict[Name, CsvMeasurement] = {}
-    fits: dict[Name, FitSection] = {}
+    learn: dict[Name, SirenSection] = Field(default_factory=dict)
+    measurements: dict[Name, CsvMeasurement] = Field(default_factory=dict)
+    fits: dict[Name, FitSection] = Field(default_factory=dict)
 
     def section(self, name):
         """Return a section as plain data that validates to the same bits: what a rule of the workflow receives."""

@@ -27,6 +27,8 @@ def _parser():
     show = commands.add_parser("show", help="draw crystal, bonds and paths to a PNG file")
     show.add_argument("study", type=Path)
     show.add_argument("--output", type=Path, help="default: STUDY.png in the current folder")
+    show.add_argument("--symmetry", action="store_true", help="print the allowed exchange of each bond shell instead")
+    show.add_argument("--shells", type=int, default=4, help="with --symmetry: how many distances (default 4)")
     show.set_defaults(run=_show)
     schema = commands.add_parser("schema", help="print the JSON schema of study files, for editors")
     schema.set_defaults(run=_schema)
@@ -48,6 +50,12 @@ def _show(arguments):
     from .plot.crystal import crystal_figure
 
     study = load_study(arguments.study)
+    if arguments.symmetry:
+        from .config.summary import symmetry_summary
+
+        with located(arguments.study):
+            print(symmetry_summary(study, n_shell=arguments.shells))
+        return
     with located(arguments.study):
         model, structure = build.build_model(study)
     output = arguments.output or Path(f"{study.study}.png")

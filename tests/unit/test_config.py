@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from spinscape.cli import main
 from spinscape.config import build
 from spinscape.config.crosscheck import changed_fit
 from spinscape.config.load import load_study, study_from_data
@@ -95,3 +96,18 @@ def test_the_summary_names_bonds_grid_and_fits(study):
     text = summary(study)
     for part in ("bonds     4", "1200 points", "path1: la2nio4/Sqw_path1.csv", "direct: spinwave × chi2_profiled"):
         assert part in text
+
+
+def test_show_symmetry_prints_the_allowed_form_of_each_shell(capsys):
+    assert main(["show", str(STUDY), "--symmetry", "--shells", "2"]) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert len(rows) == 3
+    # A bond along a with inversion at its centre and mirrors: three numbers on the diagonal, no DM vector.
+    assert "3.8900 Å      2" in rows[1] and "[[A, 0, 0], [0, B, 0], [0, 0, C]]" in rows[1]
+    # Across the square the mirrors stand at 45 degrees.
+    assert "[[A, C, 0], [C, A, 0], [0, 0, B]]" in rows[2]
+
+
+def test_show_draws_a_png(tmp_path, capsys):
+    assert main(["show", str(STUDY), "--output", str(tmp_path / "a.png")]) == 0
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")

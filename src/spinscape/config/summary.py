@@ -95,3 +95,24 @@ def _data_rows(study):
         parts = " × ".join((fit.forward.kind, fit.objective.kind, fit.strategy.kind))
         rows.append(f"fit       {name}: {parts} on {', '.join(fit.measurements)}")
     return rows
+
+
+def symmetry_summary(study, *, n_shell=4):
+    """Return the bond shells of a study's crystal and the exchange matrix that symmetry allows on each.
+
+    The letters of a form are its free numbers; the form is that of the reference bond, which ``bond: {shell: ...}`` or
+    the printed ends name in a study.
+    """
+    from ..lattice.bonds import neighbour_shells
+    from ..lattice.invariants import allowed_form_text
+    from ..lattice.orbits import allowed_exchange
+
+    crystal = build.build_crystal(study)
+    rows = ["shell  distance   bonds  reference bond         allowed exchange"]
+    for shell in neighbour_shells(crystal, n_shell=n_shell):
+        i, j, offset = shell.bond
+        ends = f"{crystal.labels[i]}{i} -> {crystal.labels[j]}{j} + ({' '.join(str(n) for n in offset)})"
+        basis = allowed_exchange(crystal, i, j, offset)
+        form = allowed_form_text(basis)
+        rows.append(f"{shell.label:5s} {shell.distance:8.4f} Å  {shell.n_bond:5d}  {ends:22s} {form}")
+    return "\n".join(rows)

@@ -218,7 +218,7 @@ def descend(n, start, head, matrix, own, linear, scale, tolerance, max_step):
 
 @compiled
 def minimise_runs(
-    point, n, start, head, matrix, own, linear, shift, scale, sweeps, over, tolerance, max_step, energy, torque, steps
+    point, n, start, head, matrix, own, linear, shift, scale, sweeps, max_step, over, tolerance, energy, torque, steps
 ):
     """Minimise E from many starts at many sets of couplings, in rounds of sweeps and Newton steps.
 
@@ -234,11 +234,10 @@ def minimise_runs(
         As of :func:`gradient`.
     matrix, own, linear, shift, scale
         As of :func:`align` and :func:`descend`, with the axis (n_point,) in front.
-    sweeps : (n_round,) int64
-        Sweeps of each round, which Newton steps follow; no round begins at rest.
-    over : float
-    tolerance, max_step
-        As of :func:`descend`, of each round.
+    sweeps, max_step : (n_round,) int64
+        Sweeps of each round, and Newton steps after them at most; no round begins at rest.
+    over, tolerance : float
+        As of :func:`align` and :func:`descend`.
     energy, torque : (n_run,) float64, steps : (n_run,) int64
         Written.
     """
@@ -246,11 +245,11 @@ def minimise_runs(
         p = point[r]
         steps[r] = 0
         torque[r] = np.inf
-        for n_sweep in sweeps:
-            for _ in range(n_sweep):
+        for k in range(len(sweeps)):
+            for _ in range(sweeps[k]):
                 align(n[r], start, head, matrix[p], own[p], linear[p], shift[p], over)
             energy[r], torque[r], n_step = descend(
-                n[r], start, head, matrix[p], own[p], linear[p], scale[p], tolerance, max_step
+                n[r], start, head, matrix[p], own[p], linear[p], scale[p], tolerance, max_step[k]
             )
             steps[r] += n_step
             if torque[r] <= tolerance * scale[p]:

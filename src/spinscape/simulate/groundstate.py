@@ -15,9 +15,10 @@ from .classical_form import ClassicalForm, checked_grid, classical_form
 TORQUE = 1e-10
 """Largest torque on a spin, relative to the scale of the local fields, of a state that counts as stationary."""
 _GOAL = 1e-12
-_SWEEPS, _OVER = (30, 100, 300, 1000, 3000), 0.5
-_MAX_STEP = 25
-"""Newton steps of each round: more than that many means a minimum that sweeps are better at."""
+ROUNDS = ((30, 4), (60, 4), (120, 4), (240, 4), (500, 8), (1000, 25), (3000, 100))
+"""Sweeps, and Newton steps at most, of each round. Few steps are enough near a simple minimum; far from it, and along
+bent families of degenerate states, sweeps are faster; long waves in large cells need the steps of the last rounds."""
+_OVER = 0.5
 SAME_ENERGY, SAME_SITE_ENERGY = 1e-9, 1e-5
 """Differences, relative to the same scale, within which two minima are one. Torques decide the energy to second
 order, energies of sites to first; at soft minima (E ~ x⁴) a torque of 1e-12 leaves 1e-8 of those."""
@@ -110,7 +111,7 @@ class GroundStates:
                 where=f"theta = {self.theta[point].tolist()} meV",
                 expected=f"a relative torque below {TORQUE:g}",
                 got=f"{self.torques[point].min():.3g} at best",
-                fix="ask for more starts, or longer rounds of sweeps",
+                fix="ask for more starts, or longer rounds",
             )
         return structure_of_spins(self.spins[point], self.cell)
 
@@ -130,7 +131,7 @@ def minimise_energy(
     n_start: int = 32,
     seed: int = 0,
     first=None,
-    sweeps=_SWEEPS,
+    rounds=ROUNDS,
 ) -> GroundStates:
     """Return the lowest classical states of a supercell at many couplings.
 
@@ -152,8 +153,8 @@ def minimise_energy(
     seed : int
     first : (n_first, n_spin, 3) float64, optional
         Directions that every point is also started from, before the random ones.
-    sweeps : sequence of int
-        Sweeps of each round; Newton steps follow each, and end the work where they come to rest.
+    rounds : sequence of (int, int)
+        Sweeps of each round, and Newton steps at most after them, which end the work where they come to rest.
 
     Returns
     -------
@@ -178,13 +179,13 @@ def minimise_energy(
         some = values[begin : begin + step]
         drawn = [_random_starts(seed, row, conditions, block, n_start) for row in some]
         starts = np.stack([np.concatenate([given, row]) for row in drawn])
-        parts.append(_minimised(form, some, starts, sweeps))
+        parts.append(_minimised(form, some, starts, rounds))
     spins, energies, torques, steps, minima = zip(*parts, strict=True)
     joined = [np.concatenate(arrays) for arrays in (spins, energies, torques, steps)]
     return GroundStates(model, block, values, *joined, tuple(row for rows in minima for row in rows))
 
 
-def relax(form: ClassicalForm, theta, starts, *, sweeps=_SWEEPS):
+def relax(form: ClassicalForm, theta, starts, *, rounds=ROUNDS):
     """Return the states that directions relax to.
 
     Parameters
@@ -192,8 +193,8 @@ def relax(form: ClassicalForm, theta, starts, *, sweeps=_SWEEPS):
     form : ClassicalForm
     theta : (n_point, n_parameter) float64, meV
     starts : (n_point, n_start, n_spin, 3) float64, unit vectors
-    sweeps : sequence of int
-        Sweeps of each round.
+    rounds : sequence of (int, int)
+        Sweeps and Newton steps of each round.
 
     Returns
     -------
@@ -204,21 +205,27 @@ def relax(form: ClassicalForm, theta, starts, *, sweeps=_SWEEPS):
         Largest torque, relative to the scale of the local fields.
     steps : (n_point, n_start) int64
     """
+    schedule = np.array(rounds, dtype=np.int64)
+    if schedule.ndim != 2 or schedule.shape[1] != 2 or len(schedule) < 1 or schedule.min() < 0:
+        raise ConfigError(
+            "no round of minimisation", where="rounds", expected="pairs (sweeps, steps)", got=repr(rounds)
+        )
     at, shape = form.at(theta), starts.shape[:2]
     n = np.array(starts, dtype=np.float64, order="C").reshape(-1, form.n_spin, 3)
     point = np.repeat(np.arange(shape[0]), shape[1])
     energy, torque, steps = np.empty(len(n)), np.empty(len(n)), np.empty(len(n), dtype=np.int64)
     coefficients = (form.start, form.head, at.between, at.own, at.linear, at.shift, at.scale)
-    minimise_runs(point, n, *coefficients, np.array(sweeps), _OVER, _GOAL, _MAX_STEP, energy, torque, steps)
+    sweeps, most = schedule.T.copy()
+    minimise_runs(point, n, *coefficients, sweeps, most, _OVER, _GOAL, energy, torque, steps)
     if not np.all(np.isfinite(energy)):
         raise SpinscapeError("an energy overflows", where="theta", got=f"largest scale {at.scale.max():.3g} meV")
     relative = (torque / at.scale[point]).reshape(shape)
     return n.reshape(*shape, -1, 3), energy.reshape(shape), relative, steps.reshape(shape)
 
 
-def _minimised(form, theta, starts, sweeps):
+def _minimised(form, theta, starts, rounds):
     """Return spins of the lowest states, and energies, torques, steps and minima of all."""
-    n, energy, torque, steps = relax(form, theta, starts, sweeps=sweeps)
+    n, energy, torque, steps = relax(form, theta, starts, rounds=rounds)
     at = form.at(theta)
     spins, minima = [], []
     for p in range(len(theta)):

@@ -27,7 +27,7 @@ _NEAR = 1e-3
 """Error of |n_i|² from which unit vectors are made; it enters the energy in second order."""
 _MIXED = 1e-6
 """As DEGENERATE, for eigenvalues that multipliers have brought together."""
-_MAX_VECTOR = 24
+_MAX_VECTOR = 12
 _TRIES = 12
 _MAX_CUT = 60
 _BATCH = 1_000_000
@@ -77,7 +77,7 @@ class LuttingerTisza:
     bound : float, meV per spin
         No state of these couplings has less energy.
     orders : tuple of Order
-        Ordering vectors, at most 24; ±q is one.
+        Ordering vectors, at most 12; ±q is one.
     flat : float
         Part of the mesh where the lowest eigenvalue is the minimum: near 1 for a flat band, where the vectors
         are no selection.
@@ -352,30 +352,41 @@ def _best_multipliers(matrix, mesh, orbit):
     """Return the multipliers, constant on each orbit, that lift the lowest eigenvalue most (cutting planes).
 
     λ_min(d) is concave; the weight of its eigenvectors on each orbit is a supergradient. Each step maximises the least
-    of the planes found so far.
+    of the planes found so far; first those of the mesh, which are cheap, then those of refined wave vectors, from
+    the best multipliers of the mesh and from none.
     """
     members = (orbit[:, None] == np.unique(orbit)).astype(np.float64)
-    n, size = members.shape[1], matrix.size
-    planes, limits, best, d = [], [], (-np.inf, np.zeros(n)), np.zeros(n)
-    for _ in range(_MAX_CUT):
-        values = _lowest(matrix, mesh, members @ d)
-        q = np.stack([mesh[np.argmin(values)], _downhill(matrix, mesh[np.argmin(values)], members @ d)])
-        lowest, weight = min((_plane(matrix, x, members, d) for x in q), key=lambda pair: pair[0])
-        best = max(best, (lowest, d), key=lambda pair: pair[0])
-        planes.append([*-weight, 1.0])
-        limits.append(lowest - weight @ d)
-        cut = linprog(
-            [*np.zeros(n), -1.0],
-            A_ub=planes,
-            b_ub=limits,
-            A_eq=[[*members.sum(axis=0), 0.0]],
-            b_eq=[0.0],
-            bounds=[(-2 * size, 2 * size)] * n + [(None, None)],
-        )
-        d, promised = cut.x[:n], cut.x[n]
-        if promised <= best[0] + DEGENERATE * size:
-            break
-    return members @ best[1]
+    planes: list[tuple] = []
+    d = np.zeros(members.shape[1])
+    for refined in (False, True):
+        best, queue = (-np.inf, d), [d, np.zeros_like(d)]
+        for _ in range(_MAX_CUT):
+            d = queue.pop(0)
+            q = mesh[np.argmin(_lowest(matrix, mesh, members @ d))]
+            lowest, weight = _plane(matrix, _downhill(matrix, q, members @ d) if refined else q, members, d)
+            best = max(best, (lowest, d), key=lambda pair: pair[0])
+            planes.append((weight, lowest - weight @ d))
+            if not queue:
+                d, promised = _highest(planes, members.sum(axis=0), matrix.size)
+                if promised <= best[0] + DEGENERATE * matrix.size:
+                    break
+                queue = [d]
+        d = best[1]
+    return members @ d
+
+
+def _highest(planes, count, size):
+    """Return where the least of some planes weight·d + limit is highest, with Σ count·d = 0, and its height."""
+    n = len(count)
+    cut = linprog(
+        [*np.zeros(n), -1.0],
+        A_ub=[[*-weight, 1.0] for weight, _ in planes],
+        b_ub=[limit for _, limit in planes],
+        A_eq=[[*count, 0.0]],
+        b_eq=[0.0],
+        bounds=[(-2 * size, 2 * size)] * n + [(None, None)],
+    )
+    return cut.x[:n], cut.x[n]
 
 
 def _plane(matrix, q, members, d):

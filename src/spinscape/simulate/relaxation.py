@@ -28,7 +28,8 @@ SOFT = 1e-6
 """Part of the driving field, relative to its scale, that a zero mode may carry."""
 _MAX_ESCAPE = 10
 _ESCAPE = 1e-2
-_SWEEPS = (0, 0, 100, 1000, 3000)
+_ROUNDS = ((0, 25), (100, 25), (1000, 25), (3000, 100))
+"""Without sweeps at first: the structure stays in the valley that it was declared in."""
 
 
 def relaxed_structure(
@@ -63,7 +64,7 @@ def relaxed_structure(
     direction = np.empty_like(structure.direction)
     direction[order] = structure.direction
     for _ in range(_MAX_ESCAPE):
-        n, _, torque, _ = relax(form, values[None], direction[None, None], sweeps=_SWEEPS)
+        n, _, torque, _ = relax(form, values[None], direction[None, None], rounds=_ROUNDS)
         direction = n[0, 0]
         if torque[0, 0] > TORQUE:
             break

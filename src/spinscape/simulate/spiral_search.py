@@ -15,7 +15,7 @@ from ..rng import stream
 from .luttinger_tisza import zone_mesh
 from .spiral_energy import energy_and_slopes, local_matrices, spiral_energy, turns_freely
 
-_SWEEPS, _OVER, _GOAL, _MAX_STEP = (30, 300), 0.5, 1e-10, 25
+_SWEEPS, _STEPS, _OVER, _GOAL = np.array([30, 300]), np.array([5, 25]), 0.5, 1e-10
 _POLISHED = 12
 _WHOLE = 1e-6
 """Part of a turn by which a spiral may miss a magnetic cell."""
@@ -119,6 +119,8 @@ def minimise_spiral(
     # Ties go to the first: rounding must not choose between equal spirals.
     floor = min(e for e, *_ in best)
     e, q, axis, sites = next(row for row in best if row[0] <= floor + 1e-11 * form.size)
+    if np.max(np.linalg.norm(sites[:, :2], axis=1)) < _WHOLE:
+        q = np.zeros(3)  # spins along the axis do not turn
     q = q - np.ceil(q - 0.5 - 1e-9) + 0.0  # no negative zeros
     frame = np.concatenate([_frame(axis), axis[None]])
     return LowestSpiral(SpiralStructure(q, axis, sites @ frame), e / form.n_site, turns_freely(form, axis, sites))
@@ -158,7 +160,7 @@ def _site_minima(form, k, axis, local):
     point = np.repeat(np.arange(len(k)), n_start)
     energy, torque, steps = np.empty(len(runs)), np.empty(len(runs)), np.empty(len(runs), dtype=np.int64)
     coefficients = (start, head[apart], between, own, linear, shift, scale)
-    minimise_runs(point, runs, *coefficients, np.array(_SWEEPS), _OVER, _GOAL, _MAX_STEP, energy, torque, steps)
+    minimise_runs(point, runs, *coefficients, _SWEEPS, _STEPS, _OVER, _GOAL, energy, torque, steps)
     return runs.reshape(len(k), n_start, n, 3), energy.reshape(len(k), n_start)
 
 

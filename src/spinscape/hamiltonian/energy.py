@@ -33,6 +33,7 @@ class PairList(NamedTuple):
 
 def pair_list(model: Model, cell: Supercell) -> PairList:
     """Return every bond of a model in a supercell, each once: :class:`PairList`."""
+    model.check_bilinear("the classical energy of a supercell")
     bonds = model.bonds
     first, second = cell.bond_ends(bonds.site_i, bonds.site_j, bonds.offset)
     return PairList(

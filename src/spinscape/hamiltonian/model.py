@@ -1,6 +1,6 @@
 """The Hamiltonian as one table, linear in its named parameters.
 
-    E(S; θ) = Σ_bonds(once) θ_k S_i·M·S_j + Σ_i θ_k S_i·A·S_i + μ_B Σ_i B·g_i·S_i
+    E(S; θ) = Σ_bonds(once) θ_k S_i·M·S_j + Σ_i θ_k S_i·A·S_i + μ_B Σ_i B·g_i·S_i + dipoles
 
 A row is one bond, counted once; couplings are positive for antiferromagnetic exchange; the Zeeman sign is
 that of electrons, whose moment is antiparallel to the spin.
@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..errors import check_shape
+from ..errors import ConfigError, check_shape
 from ..lattice.crystal import Crystal, read_only
+from .dipolar import DipolarTable, empty_dipolar
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,12 +102,14 @@ class Model:
         Names of θ, in the order of every array (n_point, n_parameter) in the project.
     bonds : BondTable
     onsite : OnsiteTable
+    dipolar : DipolarTable
     """
 
     crystal: Crystal
     parameter_names: tuple[str, ...]
     bonds: BondTable
     onsite: OnsiteTable = field(default_factory=empty_onsite)
+    dipolar: DipolarTable = field(default_factory=empty_dipolar)
 
     @property
     def n_parameter(self):
@@ -115,12 +118,14 @@ class Model:
 
     def to_dict(self):
         """Return plain lists, for JSON; :meth:`from_dict` is the inverse, bit for bit."""
-        return {
+        out = {
             "crystal": self.crystal.to_dict(),
             "parameter_names": list(self.parameter_names),
-            "bonds": {k: getattr(self.bonds, k).tolist() for k in BondTable.__dataclass_fields__},
-            "onsite": {k: getattr(self.onsite, k).tolist() for k in OnsiteTable.__dataclass_fields__},
+            "bonds": _lists(self.bonds),
+            "onsite": _lists(self.onsite),
         }
+        # Without rows a table is not written: the files of models that lack it are what they always were.
+        return {**out, **({"dipolar": _lists(self.dipolar)} if self.dipolar.n_row else {})}
 
     @classmethod
     def from_dict(cls, data):
@@ -130,7 +135,33 @@ class Model:
             tuple(data["parameter_names"]),
             BondTable(**data["bonds"]),
             OnsiteTable(**data["onsite"]),
+            DipolarTable(**data["dipolar"]) if "dipolar" in data else empty_dipolar(),
         )
+
+    def check_bilinear(self, where):
+        """Raise :class:`ConfigError` where the model has terms beyond bonds and single sites.
+
+        Parameters
+        ----------
+        where : str
+            What it is that cannot deal with them.
+        """
+        rows = {"dipoles": self.dipolar.n_row}
+        found = [name for name, n in rows.items() if n]
+        if found:
+            raise ConfigError(
+                f"{' and '.join(found)} are not taken into account here",
+                where=where,
+                expected="bonds and on-site terms only",
+                got=", ".join(f"{rows[name]} rows of {name}" for name in found),
+                fix="give the structure in place of a search for it",
+            )
+
+
+def _lists(table):
+    """Return the columns of a table as plain lists."""
+    columns = {name: getattr(table, name) for name in table.__dataclass_fields__}
+    return {name: list(x) if isinstance(x, tuple) else x.tolist() for name, x in columns.items()}
 
 
 @dataclass(frozen=True, eq=False)

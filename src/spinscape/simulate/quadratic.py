@@ -15,41 +15,27 @@ S_i n_i·t_j with t the part of a spin across its axis: an exchange 2Bc and, whe
 that act across the spins only.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..errors import ConfigError, check_shape
+from ..errors import check_shape
 from ..hamiltonian.conditions import Conditions
+from ..hamiltonian.dipolar import dipole_bound, dipole_interaction
 from ..kernels.bogoliubov import combine
 from ..lattice.crystal import read_only
 from ..units import MU_B
+from .directed import directed_bonds, sublattice_finder
 
-
-@dataclass(frozen=True, eq=False)
-class DirectedBonds:
-    """Every bond of the magnetic cell, once in each direction.
-
-    Parameters
-    ----------
-    tail, head : (n_directed,) int64
-        Sublattices i and j of i → j.
-    parameter : (n_directed,) int64
-    matrix : (n_directed, 3, 3) float64
-        M as seen from the tail.
-    way : (n_directed, 3) float64
-        From i to j, in units of the chemical lattice vectors.
-    share : (n_directed,) float64
-        Part of S_i·M·S_j that counts as classical energy: 1/2 for what is quadratic in the spins, 1/4 for what is
-        quartic, 0 for a row that acts across the spins only.
-    """
-
-    tail: np.ndarray
-    head: np.ndarray
-    parameter: np.ndarray
-    matrix: np.ndarray
-    way: np.ndarray
-    share: np.ndarray
+__all__ = [
+    "QuadraticForm",
+    "directed_bonds",
+    "dynamical_matrices",
+    "local_axes",
+    "local_fields",
+    "quadratic_form",
+    "sublattice_finder",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,103 +117,6 @@ def local_axes(direction):
     first = axis - direction * np.sum(axis * direction, axis=1, keepdims=True)
     first /= np.linalg.norm(first, axis=1, keepdims=True)
     return first + 1j * np.cross(direction, first)
-
-
-def _adjugate(cell):
-    """Return the integer adjugate of an integer 3×3 matrix: cell @ adjugate = det · 1."""
-    a, b, c = (np.asarray(row, dtype=np.int64) for row in cell)
-    return np.stack([np.cross(b, c), np.cross(c, a), np.cross(a, b)], axis=1)
-
-
-def sublattice_finder(structure, n_site):
-    """Return a function (site, cell) -> sublattice that folds any chemical cell into the magnetic one.
-
-    Raises
-    ------
-    ConfigError
-        Where the structure does not list each site of the magnetic cell once.
-    """
-    adjugate = _adjugate(structure.magnetic_cell)
-    volume = abs(int(structure.magnetic_cell[0] @ adjugate[:, 0]))
-
-    def key(site, cell):
-        # Cells are equivalent where (c - c')·adjugate is a multiple of the determinant: integers, no rounding.
-        return (int(site), *(int(x) for x in (np.asarray(cell) @ adjugate) % max(volume, 1)))
-
-    table = {key(s, c): k for k, (s, c) in enumerate(zip(structure.site, structure.cell, strict=True))}
-    if volume == 0 or len(table) != volume * n_site or structure.n_sublattice != len(table):
-        raise ConfigError(
-            "the moments do not fill the magnetic cell",
-            where="structure",
-            expected=f"each of {volume * n_site} sites once ({volume} chemical cells of {n_site} sites)",
-            got=f"{structure.n_sublattice} moments on {len(table)} different sites",
-            fix="list each site of each chemical cell of the magnetic cell once",
-        )
-    return lambda site, cell: table[key(site, cell)]
-
-
-def directed_bonds(model, structure, biquadratic=None):
-    """Return the bonds and on-site terms of the magnetic cell, each bond once from either end.
-
-    Parameters
-    ----------
-    model : Model
-    structure : MagneticStructure
-    biquadratic : BiquadraticTable, optional
-        Linearised about the structure.
-
-    Returns
-    -------
-    DirectedBonds
-    """
-    crystal, bonds, onsite = model.crystal, model.bonds, model.onsite
-    find = sublattice_finder(structure, crystal.n_site)
-    members = [np.flatnonzero(structure.site == s) for s in range(crystal.n_site)]
-
-    def pairs(table, b):
-        """Yield tail, head and the way between them, for each cell of the magnetic one."""
-        i, j, offset = table.site_i[b], table.site_j[b], table.offset[b]
-        way = crystal.positions[j] + offset - crystal.positions[i]
-        return [(tail, find(j, structure.cell[tail] + offset), way) for tail in members[i]]
-
-    rows = []
-    for b in range(bonds.n_bond):
-        k, m = bonds.parameter[b], bonds.matrix[b]
-        for tail, head, way in pairs(bonds, b):
-            rows += [(tail, head, k, m, way, 0.5), (head, tail, k, m.T, -way, 0.5)]
-    for b in range(onsite.n_onsite):
-        a = onsite.matrix[b]
-        rows += [(s, s, onsite.parameter[b], a + a.T, np.zeros(3), 0.5) for s in members[onsite.site[b]]]
-    for b in range(0 if biquadratic is None else biquadratic.n_bond):
-        for tail, head, way in pairs(biquadratic, b):
-            rows += _biquadratic_rows(
-                biquadratic.parameter[b], biquadratic.factor[b], tail, head, way, crystal.spins, structure
-            )
-    tail, head, parameter, matrix, way, share = zip(*rows, strict=True) if rows else ((),) * 6
-    return DirectedBonds(
-        np.array(tail, dtype=np.int64),
-        np.array(head, dtype=np.int64),
-        np.array(parameter, dtype=np.int64),
-        np.array(matrix, dtype=np.float64).reshape(-1, 3, 3),
-        np.array(way, dtype=np.float64).reshape(-1, 3),
-        np.array(share, dtype=np.float64),
-    )
-
-
-def _biquadratic_rows(parameter, factor, tail, head, way, spins, structure):
-    """Return the directed rows of one biquadratic bond; see the head of this file."""
-    first, second = (spins[structure.site[k]] * structure.direction[k] for k in (tail, head))
-    exchange = 2.0 * factor * (first @ second) * np.eye(3)
-    # l = second·t_tail + first·t_head.
-    mixed = 2.0 * factor * np.outer(second, first)
-    return [
-        (tail, head, parameter, exchange, way, 0.25),
-        (head, tail, parameter, exchange, -way, 0.25),
-        (tail, head, parameter, mixed, way, 0.0),
-        (head, tail, parameter, mixed.T, -way, 0.0),
-        (tail, tail, parameter, 2.0 * factor * np.outer(second, second), np.zeros(3), 0.0),
-        (head, head, parameter, 2.0 * factor * np.outer(first, first), np.zeros(3), 0.0),
-    ]
 
 
 def dynamical_matrices(bonds, *, spins, direction, q, n_parameter):
@@ -321,7 +210,7 @@ def quadratic_form(model, structure, q, conditions=None, *, biquadratic=None, ap
     fields = local_fields(bonds, spins=spins, direction=direction, n_parameter=n_parameter)
     axes = local_axes(direction) if not apply_g else np.einsum("iab,ib->ia", g, local_axes(direction))
     vectors = np.sqrt(spins / 2.0) * np.concatenate([axes, axes.conj()]).T.reshape(3, 2, n)
-    return QuadraticForm(
+    form = QuadraticForm(
         parameter_names=model.parameter_names,
         q=points,
         dynamical=dynamical_matrices(bonds, spins=spins, direction=direction, q=points, n_parameter=n_parameter),
@@ -335,3 +224,47 @@ def quadratic_form(model, structure, q, conditions=None, *, biquadratic=None, ap
         classical=_classical_energies(bonds, spins, direction, n_parameter),
         classical_constant=float(spins @ along) / n,
     )
+    return _with_dipoles(form, model, structure) if model.dipolar.n_row else form
+
+
+def dipolar_matrices(between, at_zero, *, spins, direction):
+    """Return D(q) of interactions M_ij(q) between all sublattices.
+
+    Parameters
+    ----------
+    between : (n_q, N, N, 3, 3) complex128
+        M_ij(q).
+    at_zero : (N, N, 3, 3) float64
+        M_ij(0).
+    spins : (N,) float64
+    direction : (N, 3) float64
+
+    Returns
+    -------
+    (n_q, 2N, 2N) complex128
+    """
+    n = len(spins)
+    axes = np.stack([local_axes(direction), local_axes(direction).conj()]) * np.sqrt(0.5 * spins)[:, None]
+    out = np.einsum("aix,qijxy,bjy->qaibj", axes, between, axes.conj(), optimize=True).reshape(-1, 2 * n, 2 * n)
+    along = np.einsum("ix,ijxy,jy,j->i", direction, at_zero, direction, spins)
+    return out - np.diag(np.tile(along, 2))
+
+
+def _with_dipoles(form, model, structure):
+    """Return a form with the dipole-dipole interaction of its model added."""
+    crystal, table, direction = model.crystal, model.dipolar, structure.direction
+    spins = crystal.spins[structure.site]
+    at_zero = dipole_interaction(crystal, structure, np.zeros((1, 3)))[0].real
+    between = dipole_interaction(crystal, structure, form.q)
+    dynamical = dipolar_matrices(between, at_zero, spins=spins, direction=direction)
+    field = np.einsum("ijxy,jy,j->ix", at_zero, direction, spins)
+    energy = 0.5 * np.mean(spins * np.sum(direction * field, axis=1))
+    size = np.linalg.norm(at_zero, ord=2, axis=(2, 3)) * (np.sqrt(np.outer(spins, spins)) + spins)
+    # The size at other q, estimated without them: a block of wave vectors must not depend on its neighbours.
+    magnitude = size.sum(axis=1).max() + dipole_bound(crystal, structure) * spins.max()
+    parts = {"dynamical": dynamical, "torque": _across(field, direction), "classical": energy, "magnitude": magnitude}
+    arrays = {name: getattr(form, name).copy() for name in parts}
+    for name, part in parts.items():
+        for k, factor in zip(table.parameter, table.factor, strict=True):
+            arrays[name][k] += part * (abs(factor) if name == "magnitude" else factor)
+    return replace(form, **arrays)

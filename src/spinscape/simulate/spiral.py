@@ -33,6 +33,7 @@ def turn_matrices(axis, angle):
 
 def check_turns(model, spiral, conditions):
     """Raise :class:`ConfigError` unless every term is invariant under rotations about the spiral's axis."""
+    model.check_bilinear("a spiral in the rotating frame")
     turn = np.cross(np.eye(3), spiral.axis)
     tables = {"a bond": model.bonds.matrix, "an on-site term": model.onsite.matrix}
     for name, matrix in tables.items():

@@ -163,7 +163,7 @@ def minimise_energy(
     Notes
     -----
     Spins keep their lengths. A start that has not come to rest after the last round keeps its energy and torque, and
-    counts in no minimum.
+    counts in no minimum. Memory: 24 n_start n_spin bytes and 100 MB.
     """
     block = supercell(cell, n_site=model.crystal.n_site)
     conditions = conditions or Conditions()
@@ -180,9 +180,11 @@ def minimise_energy(
         drawn = [_random_starts(seed, row, conditions, block, n_start) for row in some]
         starts = np.stack([np.concatenate([given, row]) for row in drawn])
         parts.append(_minimised(form, some, starts, rounds))
-    spins, energies, torques, steps, minima = zip(*parts, strict=True)
-    joined = [np.concatenate(arrays) for arrays in (spins, energies, torques, steps)]
-    return GroundStates(model, block, values, *joined, tuple(row for rows in minima for row in rows))
+    *arrays, minima = zip(*parts, strict=True)
+    spins, energies, torques, steps = (np.concatenate(array) for array in arrays)
+    return GroundStates(
+        model, block, values, spins, energies, torques, steps, tuple(row for rows in minima for row in rows)
+    )
 
 
 def relax(form: ClassicalForm, theta, starts, *, rounds=ROUNDS):

@@ -15,7 +15,7 @@ from scipy.optimize import least_squares, linprog, minimize
 from ..errors import ConfigError
 from ..hamiltonian.model import Model
 from ..rng import stream
-from .modes import checked_couplings
+from .exchange import exchange, local_minima, zone_mesh
 
 DEGENERATE = 1e-8
 """Difference, relative to the size of A, within which eigenvalues are one."""
@@ -94,111 +94,6 @@ class LuttingerTisza:
     def exact(self):
         """Whether a state of one ordering vector reaches the bound."""
         return any(order.meets_constraint for order in self.orders)
-
-
-@dataclass(frozen=True, eq=False)
-class Exchange:
-    """A(q) at given couplings, made of bonds i → j, met from one end.
-
-    Parameters
-    ----------
-    site_i, site_j : (n_bond,) int64
-    offset : (n_bond, 3) int64
-    matrix : (n_bond, 3, 3) float64, meV
-    constant : (n_site, 3, 3) float64, meV
-        On the diagonal at every q.
-    """
-
-    site_i: np.ndarray
-    site_j: np.ndarray
-    offset: np.ndarray
-    matrix: np.ndarray
-    constant: np.ndarray
-
-    @property
-    def n_site(self):
-        """Number of sites of the chemical cell."""
-        return len(self.constant)
-
-    @property
-    def size(self):
-        """Upper estimate of |A(q)|, meV."""
-        norm = np.linalg.norm(self.matrix, axis=(1, 2))
-        row = np.bincount(self.site_i, weights=norm, minlength=self.n_site)
-        row += np.bincount(self.site_j, weights=norm, minlength=self.n_site)
-        return float(np.max(row + np.linalg.norm(self.constant, axis=(1, 2)))) or 1.0
-
-    def at(self, q, multipliers=None):
-        """Return A(q), (n_q, 3 n_site, 3 n_site) complex128, meV, for q (n_q, 3) in r.l.u."""
-        n = self.n_site
-        out = np.zeros((len(q), n, 3, n, 3), dtype=np.complex128)
-        phase = np.exp(2j * np.pi * (q @ self.offset.T))
-        for b, (i, j) in enumerate(zip(self.site_i, self.site_j, strict=True)):
-            out[:, i, :, j] += phase[:, b, None, None] * self.matrix[b]
-            out[:, j, :, i] += phase[:, b, None, None].conj() * self.matrix[b].T
-        site = np.arange(n)
-        out[:, site, :, site] += self.constant[:, None]
-        if multipliers is not None:
-            out[:, site, :, site] += (multipliers[:, None, None] * np.eye(3))[:, None]
-        return out.reshape(len(q), 3 * n, 3 * n)
-
-    def slope(self, q, u):
-        """Return the gradient of u†A(q)u by q, (3,), for one q (3,) and u (3 n_site,)."""
-        v = u.reshape(-1, 3)
-        phase = np.exp(2j * np.pi * (self.offset @ q))
-        parts = np.einsum("ba,bac,bc->b", v[self.site_i].conj(), self.matrix, v[self.site_j]) * phase
-        return 2.0 * (2j * np.pi * parts).real @ self.offset
-
-
-def exchange(model: Model, theta) -> Exchange:
-    """Return the exchange matrix of a model at couplings (n_parameter,), meV."""
-    values, s = checked_couplings(theta, model.parameter_names), model.crystal.spins
-    bonds, onsite = model.bonds, model.onsite
-    scale = values[bonds.parameter] * s[bonds.site_i] * s[bonds.site_j]
-    constant = np.zeros((model.crystal.n_site, 3, 3))
-    weight = values[onsite.parameter] * s[onsite.site] ** 2
-    single = weight[:, None, None] * (onsite.matrix + onsite.matrix.transpose(0, 2, 1))
-    np.add.at(constant, onsite.site, single)
-    return Exchange(bonds.site_i, bonds.site_j, bonds.offset, scale[:, None, None] * bonds.matrix, constant)
-
-
-def zone_mesh(offset, n_mesh: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return a mesh of wave vectors over the zone.
-
-    Parameters
-    ----------
-    offset : (n_bond, 3) int64
-        Of the bonds; an axis that none goes along has one point.
-    n_mesh : int
-        Points along each other axis.
-
-    Returns
-    -------
-    half : (n_half, 3) float64, r.l.u.
-        One of each pair q and -q, whose matrices are conjugate.
-    where : (n_a, n_b, n_c) int64
-        Index in ``half`` of each point of the mesh.
-    """
-    check_mesh(n_mesh)
-    shape = np.where(np.any(np.asarray(offset) != 0, axis=0), n_mesh, 1)
-    index = np.stack([axis.ravel() for axis in np.indices(shape)], axis=1)
-    mirror = np.ravel_multi_index(tuple((-index % shape).T), tuple(shape))
-    _, first, where = np.unique(np.minimum(np.arange(len(index)), mirror), return_index=True, return_inverse=True)
-    return index[first] / shape, where.reshape(shape)
-
-
-def local_minima(values) -> np.ndarray:
-    """Return which points of a periodic mesh (n_a, n_b, n_c) lie no higher than their neighbours, as bool."""
-    lowest = values
-    for axis in range(3):
-        lowest = np.minimum(lowest, np.minimum(np.roll(lowest, 1, axis), np.roll(lowest, -1, axis)))
-    return values <= lowest
-
-
-def check_mesh(n_mesh):
-    """Raise unless a mesh has a reasonable number of points along each axis."""
-    if not 2 <= n_mesh <= 200:
-        raise ConfigError("not a mesh over the zone", where="n_mesh", expected="2 to 200 points an axis", got=n_mesh)
 
 
 def luttinger_tisza(

@@ -62,6 +62,7 @@ class SpiralEnergy:
 
 def spiral_energy(model: Model, theta, conditions: Conditions | None = None) -> SpiralEnergy:
     """Return the form of a model at couplings (n_parameter,), meV."""
+    model.check_bilinear("the energy of spirals")
     values, s = checked_couplings(theta, model.parameter_names), model.crystal.spins
     bonds, onsite = model.bonds, model.onsite
     weight = values[bonds.parameter] * s[bonds.site_i] * s[bonds.site_j]

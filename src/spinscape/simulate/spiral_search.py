@@ -12,7 +12,7 @@ from ..hamiltonian.spiral import SpiralStructure
 from ..kernels.minimise import minimise_runs
 from ..lattice.supercell import supercell
 from ..rng import stream
-from .luttinger_tisza import zone_mesh
+from .exchange import zone_mesh
 from .spiral_energy import energy_and_slopes, local_matrices, spiral_energy, turns_freely
 
 _SWEEPS, _STEPS, _OVER, _GOAL = np.array([30, 300]), np.array([5, 25]), 0.5, 1e-10

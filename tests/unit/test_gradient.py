@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from spinscape.errors import ShapeError, UnstableError
 from spinscape.hamiltonian.model import BondTable, MagneticStructure, Model, OnsiteTable
+from spinscape.hamiltonian.spiral import SpiralStructure
 from spinscape.lattice.crystal import Crystal
 from spinscape.lattice.qspace import EnergyAxis, path_through
 from spinscape.simulate.gradient import group_labels
@@ -69,6 +71,57 @@ def test_gradient_follows_differences(theta, how):
     expected = differences(lambda t: one.predict(t, **how), np.array(theta))
     assert np.abs(expected).max(axis=(1, 2)).min() > 1e-2
     np.testing.assert_allclose(gradient, expected, atol=TOL)
+
+
+@pytest.mark.parametrize(
+    "theta",
+    [
+        pytest.param([3.0, 0.5, 0.2], id="branches apart"),
+        pytest.param([3.0, 0.5, 0.0], id="exactly degenerate, with the splitting parameter"),
+    ],
+)
+@pytest.mark.parametrize("how", [{}, {"q_smear": 0.1}, {"fwhm_factor": 1.4, "energy_offset": 0.7}])
+def test_the_adjoint_of_a_loss_follows_differences_and_the_forward_mode(theta, how):
+    one, theta = spectrum(cap=0.9), np.array(theta)
+    seen = one.predict(theta * [1.1, 0.9, 1.2], **how)
+
+    def loss(t):
+        return np.sum((one.predict(t, **how) - seen) ** 2, keepdims=True)
+
+    value, pullback = one.predict_with_pullback(theta, **how)
+    np.testing.assert_allclose(value, one.predict(theta, **how), atol=1e-10)
+    cotangent = 2 * (value - seen)
+    gradient = pullback(cotangent)
+    expected = differences(loss, theta)[:, 0, 0]
+    assert np.abs(expected[:2]).min() > 1.0
+    np.testing.assert_allclose(gradient, expected, atol=TOL * np.abs(expected).max())
+    forward = np.tensordot(one.predict_gradient(theta, **how), cotangent)
+    np.testing.assert_allclose(gradient, forward, atol=1e-11 * np.abs(forward).max())
+    np.testing.assert_array_equal(one.pullback(theta, cotangent, **how), gradient)
+
+
+def test_the_adjoint_at_zero_modes_and_of_spirals_is_that_of_the_forward_mode():
+    """Regularised wave vectors, and lines of three wave vectors in one row."""
+    model, _ = anisotropic_square()
+    path = path_through([[0.0, 0.0, 0], [0.5, 0.3, 0.1]], n_point=(7,), reciprocal=model.crystal.reciprocal)
+    planar = Model(model.crystal, ("J", "D"), model.bonds, OnsiteTable([0], [1], [np.diag([0, 0, 1.0])]))
+    spiral = SpiralStructure([0.5, 0.5, 0], [0, 0, 1], [[1.0, 0, 0]])
+    how = SpinwaveSettings(component="perp", fwhm=(2.0,), cap=5.0)
+    for one in (spectrum(component="trace", cap=5.0), SpectrumModel(planar, spiral, path, ENERGY, how)):
+        theta = np.array([3.0, 0.0, 0.0])[: one.model.n_parameter]
+        cotangent = np.random.default_rng(0).normal(size=one.shape)
+        forward = np.tensordot(one.predict_gradient(theta), cotangent)
+        np.testing.assert_allclose(one.pullback(theta, cotangent), forward, rtol=1e-8, atol=1e-12)
+
+
+def test_a_cotangent_has_the_shape_of_the_spectrum():
+    with pytest.raises(ShapeError, match="cotangent has the wrong shape"):
+        spectrum().pullback([3.0, 0.5, 0.2], np.zeros(3))
+
+
+def test_an_unstable_structure_has_no_gradient():
+    with pytest.raises(UnstableError, match="not stable"):
+        spectrum().predict_gradient([-3.0, 0.5, 0.2])
 
 
 def test_a_capped_group_moves_but_does_not_brighten():

@@ -41,8 +41,12 @@ def paraunitary(dynamical):
     numpy.linalg.LinAlgError
         Where a matrix is not positive definite.
     """
-    n = dynamical.shape[-1] // 2
-    lower = np.linalg.cholesky(dynamical)
+    return paraunitary_from_factor(np.linalg.cholesky(dynamical))
+
+
+def paraunitary_from_factor(lower):
+    """Return what :func:`paraunitary` does, from the Cholesky factors C of D = C C†, (n_q, 2N, 2N) complex128."""
+    n = lower.shape[-1] // 2
     upper = lower.conj().swapaxes(-1, -2)
     values, vectors = np.linalg.eigh(upper @ (signature(n)[:, None] * lower))
     return values, np.linalg.solve(upper, vectors * np.sqrt(np.abs(values))[:, None, :])

@@ -8,7 +8,7 @@ from .jit import compiled
 
 REACH = 8.0
 """A Gaussian is followed to this many standard deviations (1e-14 of its peak)."""
-_SIGMA_PER_FWHM = 1.0 / (2.0 * math.sqrt(2.0 * math.log(2.0)))
+SIGMA_PER_FWHM = 1.0 / (2.0 * math.sqrt(2.0 * math.log(2.0)))
 _ROOT_TWO_PI = math.sqrt(2.0 * math.pi)
 
 
@@ -45,7 +45,7 @@ def group_end(energies, start, tolerance):
 
 
 @compiled
-def _polynomial(coefficients, x):
+def polynomial_and_slope(coefficients, x):
     """Return Σ c_n xⁿ and its derivative."""
     value, slope = 0.0, 0.0
     for k in range(len(coefficients) - 1, -1, -1):
@@ -55,7 +55,7 @@ def _polynomial(coefficients, x):
 
 
 @compiled
-def _window(centre, sigma, first, step, n_energy):
+def gaussian_window(centre, sigma, first, step, n_energy):
     """Return the bins within reach of a Gaussian, lo to hi - 1, and the one that is nearest to its centre."""
     lo = max(0.0, math.ceil((centre - REACH * sigma - first) / step))
     hi = min(float(n_energy), math.floor((centre + REACH * sigma - first) / step) + 1.0)
@@ -68,7 +68,7 @@ def _window(centre, sigma, first, step, n_energy):
 @compiled
 def _add_gaussian(area, centre, sigma, first, step, row):
     """Add a normalised Gaussian to bin centres, by recurrence from its peak outwards."""
-    lo, hi, start = _window(centre, sigma, first, step, len(row))
+    lo, hi, start = gaussian_window(centre, sigma, first, step, len(row))
     if hi <= lo:
         return
     x = first + start * step - centre
@@ -131,10 +131,10 @@ def broaden(energies, intensities, factor, offset, polynomial, width_factor, cap
             if not total > 0.0:
                 continue
             energy = factor * moment / total
-            fwhm = width_factor * _polynomial(polynomial, energy)[0]
+            fwhm = width_factor * polynomial_and_slope(polynomial, energy)[0]
             if not fwhm > 0.0:
                 return energy
-            _add_gaussian(min(total, cap), energy + offset, fwhm * _SIGMA_PER_FWHM, first, step, out[q])
+            _add_gaussian(min(total, cap), energy + offset, fwhm * SIGMA_PER_FWHM, first, step, out[q])
     return np.nan
 
 
@@ -180,12 +180,12 @@ def broaden_gradient(
             if not total > 0.0:
                 continue
             energy = factor * moment / total
-            fwhm, slope = _polynomial(polynomial, energy)
+            fwhm, slope = polynomial_and_slope(polynomial, energy)
             if not fwhm > 0.0:
                 return energy
-            sigma = width_factor * fwhm * _SIGMA_PER_FWHM
-            growth = width_factor * slope * _SIGMA_PER_FWHM
-            lo, hi, _ = _window(energy + offset, sigma, first, step, n_energy)
+            sigma = width_factor * fwhm * SIGMA_PER_FWHM
+            growth = width_factor * slope * SIGMA_PER_FWHM
+            lo, hi, _ = gaussian_window(energy + offset, sigma, first, step, n_energy)
             for k in range(out.shape[0]):
                 brighter, faster = 0.0, 0.0
                 for n in range(begin, end):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..errors import ConfigError, check_shape
+from ..kernels.adjoint import smear_rows_pullback
 from ..kernels.spectrum import smear_rows
 
 
@@ -51,8 +52,35 @@ def smear_along_path(rows, *, distance, sigma, source=None):
         raise ConfigError("the width of a Q smear is negative or not finite", expected="sigma >= 0 in 1/Å", got=sigma)
     if sigma == 0 or len(s) < 2:
         return rows[index]
-    step = np.diff(s)
-    weight = 0.5 * (np.append(step, 0.0) + np.insert(step, 0, 0.0))
     out = np.empty((len(s), rows.shape[1]))
-    smear_rows(rows, index, s, weight, float(sigma), out)
+    smear_rows(rows, index, s, _trapezoid(s), float(sigma), out)
     return out
+
+
+def smear_pullback(cotangent, *, distance, sigma, source, n_row):
+    """Take a cotangent back through :func:`smear_along_path`: its transpose.
+
+    Parameters
+    ----------
+    cotangent : (n_q, n_energy) float64
+    distance, sigma, source
+        Those of :func:`smear_along_path`.
+    n_row : int
+
+    Returns
+    -------
+    (n_row, n_energy) float64
+    """
+    s = np.asarray(distance, dtype=np.float64)
+    out = np.zeros((n_row, cotangent.shape[1]))
+    if sigma == 0 or len(s) < 2:
+        np.add.at(out, source, cotangent)
+    else:
+        smear_rows_pullback(cotangent, source, s, _trapezoid(s), float(sigma), out)
+    return out
+
+
+def _trapezoid(distance):
+    """Return the length of path that each point stands for."""
+    step = np.diff(distance)
+    return 0.5 * (np.append(step, 0.0) + np.insert(step, 0, 0.0))

@@ -1,4 +1,4 @@
-"""First derivatives of intensities and energies by the couplings, safe at degeneracies.
+"""First derivatives of intensities and energies by the couplings, safe at degeneracies: forward and adjoint.
 
 With the paraunitary T (T†DT = |Λ|, T†gT = g), signed eigenvalues λ, sources a = T†v and X = T† (∂D/∂θ) T,
 
@@ -6,14 +6,73 @@ With the paraunitary T (T†DT = |Λ|, T†gT = g), signed eigenvalues λ, sourc
 
 Inside a group of degenerate modes only sums have derivatives: Σ_n∈G f(λ_n) a_n† W a_n changes by
 f'(λ_G) Σ_nm∈G Re(a_n† W a_m X_nm) and by the mixing with modes outside of the group. So nothing here divides by the
-difference of energies inside a group.
+difference of energies inside a group. Every derivative is Re Σ_nm K_nm X_nm with K from
+:func:`~spinscape.kernels.adjoint.mixing_weights`; the adjoint moves T to the other side, Re Σ_ij (∂D)_ij Z_ij with
+Z = T* K Tᵀ, and meets each coupling in one product of numbers.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..kernels.bogoliubov import REGULARISED, paraunitary, signature
+from ..kernels.adjoint import mixing_weights
+from ..kernels.bogoliubov import REGULARISED, paraunitary_from_factor
+from .modes import blocks_of, check_stationary, solve
+from .quadratic import QuadraticForm
+
+
+@dataclass(frozen=True, eq=False)
+class Eigenmodes:
+    """The full transformation at every wave vector, and what derivatives need of it.
+
+    Parameters
+    ----------
+    form : QuadraticForm
+    values : (n_q, 2 n_mode) float64, meV
+        Signed eigenvalues, ascending.
+    transform : (n_q, 2 n_mode, 2 n_mode) complex128
+        T.
+    sources : (n_q, 2 n_mode, 3) complex128
+        a = T†v.
+    weights : (n_q, 3, 3) float64
+        W of the intensity Σ_αβ W_αβ Re S^αβ.
+    label : (n_q, n_mode) int64
+        Number of the degenerate group of each mode of positive energy.
+    shift_by_theta : (n_parameter, n_q) float64
+        Derivative of what regularisation puts on the diagonal of D.
+    """
+
+    form: QuadraticForm
+    values: np.ndarray
+    transform: np.ndarray
+    sources: np.ndarray
+    weights: np.ndarray
+    label: np.ndarray
+    shift_by_theta: np.ndarray
+
+    @property
+    def energies(self):
+        """Mode energies, (n_q, n_mode) float64, meV, ascending."""
+        return np.ascontiguousarray(self.values[:, self.form.n_mode :])
+
+    @property
+    def intensities(self):
+        """Intensity of each mode, (n_q, n_mode) float64, per chemical cell."""
+        seen = self.sources[:, self.form.n_mode :]
+        return np.sum(seen.conj() * (seen @ self.weights), axis=2).real / self.form.n_cell
+
+    def mixing(self, by_intensity, by_shift):
+        """Return K for the derivatives that a sum over modes has, (n_q, n_mode, 2 n_mode) complex128.
+
+        Parameters
+        ----------
+        by_intensity, by_shift : (n_q, n_mode) float64
+            Factors of ∂(intensity) and of intensity · ∂(energy) of each mode.
+        """
+        out = np.empty((*self.energies.shape, self.values.shape[1]), dtype=np.complex128)
+        scale = 1.0 / self.form.n_cell
+        mixing_weights(self.values, self.label, self.sources, self.weights, scale, by_intensity, by_shift, out)
+        return out
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,16 +81,12 @@ class LineGradient:
 
     Parameters
     ----------
-    energies : (n_q, n_mode) float64, meV, ascending
-    intensities : (n_q, n_mode) float64, per chemical cell
     brighten : (n_parameter, n_q, n_mode) float64, 1/meV
         Derivative of the intensities, mixing inside a group left out.
     shift : (n_parameter, n_q, n_mode) float64
         Intensity times derivative of the energy.
     """
 
-    energies: np.ndarray
-    intensities: np.ndarray
     brighten: np.ndarray
     shift: np.ndarray
 
@@ -42,27 +97,64 @@ def group_labels(energies, tolerance):
     return np.concatenate([np.zeros((len(energies), 1), dtype=np.int64), np.cumsum(apart, axis=1)], axis=1)
 
 
-def _shifts(form, theta, status, regularisation):
-    """Return what regularisation adds to the diagonal of D, (n_q,), and its derivative, (n_parameter, n_q)."""
+def _factorised(form, theta, regularisation):
+    """Return C of D = C C† and where D had to be shifted before, (n_q,) float64 of 0 and 1."""
+    check_stationary(form, theta)
+    dynamical = form.assembled(theta)
+    tiny = regularisation * form.scale(theta)
+    try:
+        lower = np.linalg.cholesky(dynamical)
+        smallest = np.diagonal(lower, axis1=1, axis2=2).real.min() ** 2
+    except np.linalg.LinAlgError:
+        smallest = -np.inf
+    if smallest >= tiny:
+        return lower, np.zeros(len(dynamical))
+    # The fast route says which matrices are shifted, and raises where the structure is not stable.
+    _, _, status = solve(form, theta, blocks=blocks_of(form), regularisation=regularisation)
     shifted = (status == REGULARISED).astype(np.float64)
-    by_theta = np.sign(theta) * form.magnitude
-    return regularisation * form.scale(theta) * shifted, regularisation * by_theta[:, None] * shifted
+    return np.linalg.cholesky(dynamical + (tiny * shifted)[:, None, None] * np.eye(2 * form.n_mode)), shifted
 
 
-def line_gradient(form, theta, weights, status, *, regularisation, tolerance):
-    """Return lines and their derivatives by the couplings.
+def eigenmodes(form, theta, weights, *, regularisation, tolerance):
+    """Return the full transformation of a quadratic form, ready for derivatives.
 
     Parameters
     ----------
     form : QuadraticForm
     theta : (n_parameter,) float64, meV
     weights : (n_q, 3, 3) float64
-        W of the intensity Σ_αβ W_αβ Re S^αβ.
-    status : (n_q,) int64
-        From :func:`spinscape.simulate.modes.solve` at the same θ: where D has to be shifted.
     regularisation : float
+        See :func:`spinscape.simulate.modes.solve`.
     tolerance : float
         Neighbours closer than this part of the largest energy at their Q are one group.
+
+    Returns
+    -------
+    Eigenmodes
+
+    Raises
+    ------
+    UnstableError
+        As :func:`spinscape.simulate.modes.solve` does.
+
+    Notes
+    -----
+    Memory: about 200 n_q N² bytes, beside the form.
+    """
+    lower, shifted = _factorised(form, theta, regularisation)
+    values, transform = paraunitary_from_factor(lower)
+    sources = transform.conj().swapaxes(-1, -2) @ form.vectors.swapaxes(-1, -2)
+    label = group_labels(values[:, form.n_mode :], tolerance)
+    by_theta = regularisation * np.sign(theta) * form.magnitude
+    return Eigenmodes(form, values, transform, sources, weights, label, by_theta[:, None] * shifted)
+
+
+def line_gradient(found):
+    """Return the derivatives of lines by each coupling: the forward mode.
+
+    Parameters
+    ----------
+    found : Eigenmodes
 
     Returns
     -------
@@ -70,27 +162,41 @@ def line_gradient(form, theta, weights, status, *, regularisation, tolerance):
 
     Notes
     -----
-    Needs full eigenvectors, in plain numpy. Memory: about 100 (n_parameter + 4) n_q N² bytes.
+    One product T† D_k T for each coupling.
     """
-    n = form.n_mode
-    shift, shift_by_theta = _shifts(form, theta, status, regularisation)
-    unit = np.eye(2 * n)
-    values, transform = paraunitary(form.assembled(theta) + shift[:, None, None] * unit)
-    adjoint = transform.conj().swapaxes(-1, -2)
-    sources = adjoint @ form.vectors.swapaxes(-1, -2)
-    overlap = (sources.conj() @ weights @ sources.swapaxes(-1, -2))[:, n:] / form.n_cell
-    energies = values[:, n:]
-    label = group_labels(energies, tolerance)
-    same = np.zeros((len(values), n, 2 * n), dtype=bool)
-    same[:, :, n:] = label[:, :, None] == label[:, None, :]
-    distance = energies[:, :, None] - values[:, None, :]
-    # Ascending: the first n eigenvalues belong to b†, where g is -1.
-    mixing = np.where(same, 0.0, -2.0 * signature(n) / np.where(same, 1.0, distance))
-    brighten, moved = np.empty((2, len(theta), len(values), n))
-    for k in range(len(theta)):
-        change = adjoint[:, n:] @ (form.dynamical[k] + shift_by_theta[k][:, None, None] * unit) @ transform
-        product = (overlap * change).real
-        brighten[k] = np.sum(product * mixing, axis=2)
-        moved[k] = np.sum(product * same, axis=2)
-    intensities = np.diagonal(overlap[:, :, n:], axis1=1, axis2=2).real
-    return LineGradient(energies, np.ascontiguousarray(intensities), brighten, moved)
+    n, form = found.form.n_mode, found.form
+    one, none = np.ones_like(found.energies), np.zeros_like(found.energies)
+    brightens, moves = found.mixing(one, none), found.mixing(none, one)
+    upper, norm = found.transform[:, :, n:].conj().swapaxes(-1, -2), None
+    brighten, shift = np.empty((2, len(form.dynamical), *found.energies.shape))
+    for k, dynamical in enumerate(form.dynamical):
+        change = (upper @ dynamical) @ found.transform
+        if np.any(found.shift_by_theta[k]):
+            norm = upper @ found.transform if norm is None else norm
+            change += found.shift_by_theta[k][:, None, None] * norm
+        brighten[k] = np.einsum("qnm,qnm->qn", brightens, change).real
+        shift[k] = np.einsum("qnm,qnm->qn", moves, change).real
+    return LineGradient(brighten, shift)
+
+
+def line_pullback(found, by_intensity, by_shift):
+    """Return the derivative of one number by all couplings: the adjoint of :func:`line_gradient`.
+
+    Parameters
+    ----------
+    found : Eigenmodes
+    by_intensity, by_shift : (n_q, n_mode) float64
+        What the number changes by for each unit of ``brighten`` and ``shift`` of a line.
+
+    Returns
+    -------
+    (n_parameter,) float64
+        Σ by_intensity · brighten + by_shift · shift.
+    """
+    n, form = found.form.n_mode, found.form
+    turned = found.mixing(by_intensity, by_shift) @ found.transform.swapaxes(-1, -2)
+    dual = found.transform[:, :, n:].conj() @ turned
+    # Re(D Z) = Re D Re Z - Im D Im Z: one real product over all wave vectors.
+    flat = dual.conj().reshape(-1).view(np.float64)
+    out = form.dynamical.reshape(len(form.dynamical), -1).view(np.float64) @ flat
+    return out + found.shift_by_theta @ np.trace(dual, axis1=1, axis2=2).real

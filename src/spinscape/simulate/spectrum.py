@@ -4,13 +4,14 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from ..errors import ConfigError
+from ..errors import ConfigError, check_shape
 from ..hamiltonian.conditions import Conditions
 from ..hamiltonian.spiral import SpiralStructure
+from ..kernels.adjoint import broaden_pullback
 from ..kernels.spectrum import broaden, broaden_gradient, mode_intensities
-from ..observables.resolution import smear_along_path
+from ..observables.resolution import smear_along_path, smear_pullback
 from ..observables.structure_factor import COMPONENTS, polarisation_weights
-from .gradient import line_gradient
+from .gradient import eigenmodes, line_gradient, line_pullback
 from .modes import REGULARISATION, blocks_of, checked_couplings, solve
 from .quadratic import quadratic_form
 from .spiral import merged_parts, spiral_form
@@ -137,15 +138,14 @@ class SpectrumModel:
         return (*self.path.shape, len(self.energy.centres))
 
     def _lines(self, theta):
-        """Return energies and intensities (n_unique, n_mode), and the status of each wave vector, at θ."""
+        """Return energies and intensities at θ, (n_unique, n_mode)."""
         values = checked_couplings(theta, self.parameter_names)
-        energies, amplitudes, status = solve(
+        energies, amplitudes, _ = solve(
             self._form, values, blocks=self._blocks, regularisation=self.settings.regularisation
         )
         intensities = np.empty_like(energies)
         mode_intensities(amplitudes, self._weights, 1.0 / self._form.n_cell, intensities)
-        energies, intensities = merged_parts(self._n_part, energies, intensities)
-        return energies, intensities, status
+        return merged_parts(self._n_part, energies, intensities)
 
     def _shape_arguments(self, fwhm_factor, energy_offset):
         """Return the arguments that say how a line looks, in the order of the kernels."""
@@ -182,7 +182,7 @@ class SpectrumModel:
         ConfigError
             Where the width of a line is not positive.
         """
-        energies, intensities, _ = self._lines(theta)
+        energies, intensities = self._lines(theta)
         rows = np.empty((len(energies), len(self.energy.centres)))
         self._check_width(broaden(energies, intensities, *self._shape_arguments(fwhm_factor, energy_offset), rows))
         return self._along_path(rows, q_smear)
@@ -204,19 +204,81 @@ class SpectrumModel:
         -----
         Exact, degenerate modes included. Where a group reaches the cap the spectrum has a kink.
         """
-        _, _, status = self._lines(theta)
-        lines = line_gradient(
-            self._form,
-            checked_couplings(theta, self.parameter_names),
-            self._weights,
-            status,
-            regularisation=self.settings.regularisation,
-            tolerance=DEGENERACY,
-        )
-        parts = merged_parts(self._n_part, lines.energies, lines.intensities, lines.brighten, lines.shift)
+        found = self._eigenmodes(theta)
+        lines = line_gradient(found)
+        parts = merged_parts(self._n_part, found.energies, found.intensities, lines.brighten, lines.shift)
         rows = np.empty((self.model.n_parameter, len(parts[0]), len(self.energy.centres)))
         self._check_width(broaden_gradient(*parts, *self._shape_arguments(fwhm_factor, energy_offset), rows))
         return np.stack([self._along_path(part, q_smear) for part in rows])
+
+    def predict_with_pullback(self, theta, *, q_smear=None, fwhm_factor=None, energy_offset=None):
+        """Return the spectrum at θ, and a function that takes a cotangent of it to one of θ.
+
+        Parameters
+        ----------
+        theta : (n_parameter,) float64, meV
+        q_smear, fwhm_factor, energy_offset : float, optional
+            In place of those of the settings.
+
+        Returns
+        -------
+        spectrum : (n_q, n_energy) float64
+            That of :meth:`predict`, but for rounding.
+        pullback : function
+            (n_q, n_energy) -> (n_parameter,): Σ cotangent · ∂(spectrum)/∂θ, all couplings at once.
+
+        Notes
+        -----
+        The adjoint of :meth:`predict_gradient`; needs full eigenvectors, which the function keeps.
+        """
+        found = self._eigenmodes(theta)
+        order = np.arange(found.energies.size, dtype=np.float64).reshape(found.energies.shape)
+        energies, intensities, order = merged_parts(self._n_part, found.energies, found.intensities, order)
+        shape = self._shape_arguments(fwhm_factor, energy_offset)
+        rows = np.empty((len(energies), len(self.energy.centres)))
+        self._check_width(broaden(energies, intensities, *shape, rows))
+
+        def pullback(cotangent):
+            values = np.ascontiguousarray(cotangent, dtype=np.float64)
+            check_shape("cotangent", values, self.shape, hint="It has the shape of the spectrum.")
+            sigma = self.settings.q_smear if q_smear is None else q_smear
+            back = smear_pullback(
+                values, distance=self.path.distance, sigma=sigma, source=self._row, n_row=len(energies)
+            )
+            merged = np.empty((2, *energies.shape))
+            broaden_pullback(energies, intensities, back, *shape, *merged)
+            apart = np.empty((2, energies.size))
+            apart[:, order.astype(np.int64).ravel()] = merged.reshape(2, -1)
+            return line_pullback(found, *apart.reshape(2, *found.energies.shape))
+
+        return self._along_path(rows, q_smear), pullback
+
+    def pullback(self, theta, cotangent, **instrument):
+        """Return Σ cotangent · ∂(spectrum)/∂θ: the derivative of one number by all couplings at once.
+
+        Parameters
+        ----------
+        theta : (n_parameter,) float64, meV
+        cotangent : (n_q, n_energy) float64
+            Derivative of the number by the spectrum.
+        **instrument
+            Those of :meth:`predict`.
+
+        Returns
+        -------
+        (n_parameter,) float64
+        """
+        return self.predict_with_pullback(theta, **instrument)[1](cotangent)
+
+    def _eigenmodes(self, theta):
+        """Return :class:`Eigenmodes` at θ."""
+        return eigenmodes(
+            self._form,
+            checked_couplings(theta, self.parameter_names),
+            self._weights,
+            regularisation=self.settings.regularisation,
+            tolerance=DEGENERACY,
+        )
 
     def _along_path(self, rows, sigma):
         """Take (n_unique, n_energy) to the path, smeared."""

@@ -144,13 +144,15 @@ def solve(form, theta, *, blocks, regularisation=REGULARISATION):
     return energies, amplitudes, status
 
 
-def modes(form, theta, *, regularisation=REGULARISATION):
+def modes(form, theta, *, blocks=None, regularisation=REGULARISATION):
     """Return the spin waves of a quadratic form at given couplings.
 
     Parameters
     ----------
     form : QuadraticForm
     theta : (n_parameter,) float64, meV
+    blocks : Blocks, optional
+        From :func:`blocks_of`, for a form of the same structure.
     regularisation : float
         See :func:`solve`.
 
@@ -164,7 +166,8 @@ def modes(form, theta, *, regularisation=REGULARISATION):
         Names Q and the lowest eigenvalue, or the spin that is not along its field.
     """
     values = checked_couplings(theta, form.parameter_names)
-    energies, amplitudes, status = solve(form, values, blocks=blocks_of(form), regularisation=regularisation)
+    blocks = blocks or blocks_of(form)
+    energies, amplitudes, status = solve(form, values, blocks=blocks, regularisation=regularisation)
     tensor = correlation_tensor(amplitudes, n_cell=form.n_cell)
     return Modes(energies, amplitudes, tensor, status == REGULARISED)
 

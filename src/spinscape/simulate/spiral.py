@@ -115,7 +115,7 @@ def spiral_form(model, spiral, q, conditions=None):
     return replace(form, vectors=seen.reshape(form.vectors.shape))
 
 
-def spiral_modes(form, theta):
+def spiral_modes(form, theta, **how):
     """Return the spin waves of a spiral.
 
     Parameters
@@ -123,6 +123,8 @@ def spiral_modes(form, theta):
     form : QuadraticForm
         From :func:`spiral_form`.
     theta : (n_parameter,) float64, meV
+    **how
+        Those of :func:`~spinscape.simulate.modes.modes`.
 
     Returns
     -------
@@ -130,7 +132,7 @@ def spiral_modes(form, theta):
         With 3 n_site modes at each Q, ascending. Magnons that coincide stand there more than once, one of them with
         all the intensity.
     """
-    found = modes(form, theta)
+    found = modes(form, theta, **how)
     energies, *numbers = merged_parts(3, found.energies, *np.moveaxis(found.amplitudes, 2, 0))
     amplitudes = np.stack(numbers, axis=2)
     regularised = found.regularised.reshape(3, -1).any(axis=0)

@@ -44,7 +44,7 @@ lint: install  ## style, layers, types, rules
 	@echo "== style" && $(BIN)/ruff check $(SOURCES) && $(BIN)/ruff format --check $(SOURCES)
 	@echo "== layers" && $(BIN)/lint-imports
 	@echo "== types" && $(BIN)/mypy
-	@echo "== rules" && $(BIN)/snakefmt --quiet --check Snakefile workflow/rules && $(BIN)/snakemake --lint
+	@echo "== rules" && $(BIN)/snakefmt --check Snakefile workflow/rules && $(BIN)/snakemake --lint
 
 dry-runs: install
 	@for study in config/test/*.yaml; do \

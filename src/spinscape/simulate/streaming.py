@@ -52,7 +52,8 @@ def bytes_for_q(model, structure):
     # D_k, D_0 and D, the phases of the bonds with what they are made of; vectors, amplitudes and S^αβ; Ewald sums.
     form = 64 * n * n * (model.n_parameter + 3) + 56 * n_directed
     dipoles = 64 * n * n * (model.n_parameter + 15) if model.dipolar.n_row else 0
-    return (3 if spiral else 1) * (form + dipoles + 600 * n + 200)
+    # A spiral solves three wave vectors for each Q, and merges what they give.
+    return 3 * (form + 900 * n + 200) if spiral else form + dipoles + 600 * n + 200
 
 
 def stream_modes(model, structure, q, theta, conditions=None, *, memory=MEMORY, regularisation=REGULARISATION):

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from spinscape.errors import ConfigError
 from spinscape.hamiltonian.conditions import Conditions
-from spinscape.hamiltonian.dipolar import DipolarTable, dipole_sums, natural_splitting
+from spinscape.hamiltonian.dipolar import DipolarTable
+from spinscape.hamiltonian.dipole_sums import dipole_sums, natural_splitting
 from spinscape.hamiltonian.model import BondTable, MagneticStructure, Model, OnsiteTable
 from spinscape.hamiltonian.spiral import SpiralStructure
 from spinscape.lattice.crystal import Crystal

@@ -5,7 +5,8 @@ import pytest
 from scipy.special import erfc
 
 from spinscape.errors import ConfigError, ShapeError
-from spinscape.hamiltonian.dipolar import DIPOLE_STRENGTH, DipolarTable, dipole_sums, natural_splitting
+from spinscape.hamiltonian.dipolar import DIPOLE_STRENGTH, DipolarTable
+from spinscape.hamiltonian.dipole_sums import dipole_sums, natural_splitting
 from spinscape.hamiltonian.model import BondTable, Model
 from spinscape.kernels.ewald import add_lattice_sum, add_wave_sum, screened_tensors
 from spinscape.lattice.crystal import Crystal

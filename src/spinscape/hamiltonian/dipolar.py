@@ -1,4 +1,4 @@
-"""Dipole-dipole interaction of all spins with all others, by Ewald sums.
+"""The dipole-dipole interaction as a table; ``hamiltonian.dipole_sums`` does the sums.
 
     E = θ f ½ Σ_i≠j m_i·(1/r³ - 3 r r/r⁵)·m_j,   m_i = g_i·S_i, r from i to j in Å
 
@@ -11,19 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import constants
 
-from ..errors import ConfigError, check_shape
-from ..kernels.ewald import add_lattice_sum, add_wave_sum, screened_tensors
+from ..errors import check_shape
 from ..lattice.crystal import read_only
 from ..units import MEV_IN_JOULE
 
 DIPOLE_STRENGTH = constants.mu_0 * constants.value("Bohr magneton") ** 2 / (4e-30 * np.pi) / MEV_IN_JOULE
 """μ0 μ_B²/(4π Å³) in meV: the energy scale of two Bohr magnetons at 1 Å."""
-_REACH = 6.2
-"""Both sums end where the Gaussian is exp(-reach²) = 2e-17."""
-_CLOSEST = 1e-6
-"""Two sites closer than this, in Å, are one."""
-_ZERO = 1e-10
-"""A wave vector below this part of the shortest edge of the reciprocal cell is zero."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,112 +50,3 @@ class DipolarTable:
 def empty_dipolar():
     """Return a table without rows."""
     return DipolarTable(np.zeros(0), np.zeros(0))
-
-
-def natural_splitting(vectors):
-    """Return the splitting parameter at which both sums have equally many terms, 1/Å."""
-    return float(np.sqrt(np.pi) / np.abs(np.linalg.det(vectors)) ** (1.0 / 3.0))
-
-
-def _lattice_points(vectors, radius):
-    """Return every lattice vector not longer than ``radius``, (n, 3)."""
-    reach = np.ceil(radius * np.linalg.norm(np.linalg.inv(vectors), axis=0)).astype(np.int64)
-    steps = np.stack(np.meshgrid(*[np.arange(-n, n + 1) for n in reach], indexing="ij"), axis=-1).reshape(-1, 3)
-    points = steps @ vectors
-    return points[np.linalg.norm(points, axis=1) <= radius]
-
-
-def _lattice_terms(vectors, between, splitting):
-    """Return way and pair of every term of the sum over the lattice; ``between`` holds the way of each pair."""
-    radius = _REACH / splitting
-    ways, pairs = [], []
-    for p, way in enumerate(between):
-        candidates = _lattice_points(vectors, radius + float(np.linalg.norm(way))) + way
-        length = np.linalg.norm(candidates, axis=1)
-        here = not np.any(way)
-        if np.any(length < _CLOSEST) and not here:
-            raise ConfigError("two sites lie at the same place", where="dipolar", fix="give each site its own position")
-        kept = candidates[(length <= radius) & (length >= _CLOSEST)]
-        ways.append(kept)
-        pairs.append(np.full(len(kept), p))
-    return np.concatenate(ways), np.concatenate(pairs)
-
-
-def dipole_sums(vectors, positions, q, *, splitting=None):
-    """Return A_ij(q) = Σ_R (1/r³ - 3 r r/r⁵) exp(iq·r), r = R + r_j - r_i ≠ 0, of a lattice with a basis.
-
-    Parameters
-    ----------
-    vectors : (3, 3) float64, Å
-        Rows.
-    positions : (n_site, 3) float64, Å
-        Cartesian.
-    q : (n_q, 3) float64, 1/Å
-        Cartesian.
-    splitting : float, optional
-        α of Ewald's method, 1/Å; the sums do not depend on it.
-
-    Returns
-    -------
-    (n_q, n_site, n_site, 3, 3) complex128, 1/Å³
-        A_ji(q) = A_ij(q)†. The term that depends on the direction in which q goes to zero (or to a reciprocal lattice
-        vector) is left out there.
-
-    Notes
-    -----
-    Memory: 288 n_q n_site² bytes. The sites may lie anywhere, in one cell or not.
-    """
-    alpha = natural_splitting(vectors) if splitting is None else splitting
-    first, second = np.triu_indices(len(positions))
-    between = np.asarray(positions, dtype=np.float64)[second] - np.asarray(positions, dtype=np.float64)[first]
-    # A_ij(q + G) = A_ij(q) exp(iG·d): the wave vectors are summed around one in the first cell.
-    cell = 2.0 * np.pi * np.linalg.inv(vectors).T
-    fractional = np.asarray(q, dtype=np.float64) @ np.linalg.inv(cell)
-    whole = np.round(fractional)
-    inside = np.ascontiguousarray((fractional - whole) @ cell)
-    half = np.array([[0.5, y, z] for y in (-0.5, 0.5) for z in (-0.5, 0.5)]) @ cell
-    cutoff = 2.0 * alpha * _REACH
-    out = np.zeros((len(inside), len(between), 3, 3), dtype=np.complex128)
-
-    way, pair = _lattice_terms(vectors, between, alpha)
-    tensor = np.empty((len(way), 3, 3))
-    screened_tensors(way, alpha, tensor)
-    add_lattice_sum(inside, way, pair, tensor, out)
-    g = _lattice_points(cell, cutoff + float(np.linalg.norm(half, axis=1).max()))
-    prefactor = 4.0 * np.pi / abs(np.linalg.det(vectors))
-    tiny = _ZERO * float(np.linalg.norm(cell, axis=1).min())
-    add_wave_sum(inside, g, np.exp(1j * (g @ between.T)), alpha, prefactor, cutoff, tiny, out)
-    # What the wave sum counts of a spin with itself: -∇∇ erf(αr)/r at the origin.
-    out[:, first == second] -= 4.0 * alpha**3 / (3.0 * np.sqrt(np.pi)) * np.eye(3)
-    out *= np.exp(1j * (whole @ cell) @ between.T)[:, :, None, None]
-
-    full = np.empty((len(inside), len(positions), len(positions), 3, 3), dtype=np.complex128)
-    full[:, second, first] = out.conj().swapaxes(-1, -2)
-    full[:, first, second] = out
-    return full
-
-
-def dipole_interaction(crystal, structure, q):
-    """Return M_ij(q) = g_iᵀ A_ij(q) g_j between the sublattices of a magnetic cell, for a strength of 1.
-
-    Parameters
-    ----------
-    crystal : Crystal
-    structure : MagneticStructure
-    q : (n_q, 3) float64, r.l.u. of the chemical cell
-
-    Returns
-    -------
-    (n_q, N, N, 3, 3) complex128
-        S_i·M_ij·S_j is an energy for each meV of strength.
-    """
-    positions = (crystal.positions[structure.site] + structure.cell) @ crystal.vectors
-    sums = dipole_sums(structure.magnetic_cell @ crystal.vectors, positions, q @ crystal.reciprocal)
-    g = crystal.g[structure.site]
-    return np.swapaxes(g, 1, 2)[:, None] @ sums @ g
-
-
-def dipole_bound(crystal, structure):
-    """Return an upper estimate of how much the largest M_ij(q) differs from that at q = 0: (4π/V) |g|²."""
-    volume = abs(np.linalg.det(structure.magnetic_cell @ crystal.vectors))
-    return 4.0 * np.pi / volume * float(np.linalg.norm(crystal.g, ord=2, axis=(1, 2)).max()) ** 2

@@ -59,7 +59,7 @@ def model_of(case):
     )
     single = OnsiteTable([a["i"] for a in onsite], [0] * len(onsite), np.reshape([a["A"] for a in onsite], (-1, 3, 3)))
     dipolar = DipolarTable([0], [case["dipolar"]["mu0_muB2"] / (4 * np.pi)]) if "dipolar" in case else empty_dipolar()
-    return Model(crystal_of(case), ("unit",), table, single, dipolar)
+    return Model(crystal_of(case), ("unit",), table, single, dipolar, biquadratic_of(case))
 
 
 def structure_of(case):
@@ -82,7 +82,7 @@ def biquadratic_of(case):
     rows = case.get("biquadratic", [])
     columns = ([row[name] for row in rows] for name in ("i", "j", "offset", "B"))
     i, j, offset, factor = columns
-    return BiquadraticTable(i, j, offset, [0] * len(rows), factor) if rows else None
+    return BiquadraticTable(i, j, offset, [0] * len(rows), factor)
 
 
 def form_of(case):
@@ -93,10 +93,7 @@ def form_of(case):
     if case["structure"]["type"] == "spiral":
         return spiral_form(model_of(case), spiral_of(case), q, conditions), spiral_modes
     apply_g = bool(case["expected"].get("apply_g", False))
-    form = quadratic_form(
-        model_of(case), structure_of(case), q, conditions, biquadratic=biquadratic_of(case), apply_g=apply_g
-    )
-    return form, modes
+    return quadratic_form(model_of(case), structure_of(case), q, conditions, apply_g=apply_g), modes
 
 
 def check_energies(computed, expected, tolerance):

@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import check_shape
 from ..lattice.supercell import Supercell
 from ..units import MU_B
+from .biquadratic import biquadratic_parts
 from .conditions import Conditions
 from .model import Model
 
@@ -33,7 +34,12 @@ class PairList(NamedTuple):
 
 def pair_list(model: Model, cell: Supercell) -> PairList:
     """Return every bond of a model in a supercell, each once: :class:`PairList`."""
-    model.check_bilinear("the classical energy of a supercell")
+    model.check_bilinear("a list of pairs of spins")
+    return _bond_pairs(model, cell)
+
+
+def _bond_pairs(model, cell):
+    """Return :class:`PairList` of the bonds of a model that may have other terms too."""
     bonds = model.bonds
     first, second = cell.bond_ends(bonds.site_i, bonds.site_j, bonds.offset)
     return PairList(
@@ -49,6 +55,30 @@ def _single_list(model, cell):
     onsite = model.onsite
     spin = np.arange(cell.n_cell)[None, :] * cell.n_site + onsite.site[:, None]
     return spin.ravel(), np.repeat(onsite.parameter, cell.n_cell), np.repeat(onsite.matrix, cell.n_cell, axis=0)
+
+
+class _BiquadraticPairs(NamedTuple):
+    """Every biquadratic bond of a model in a supercell: quartic (S_i·R·S_j)² + bilinear S_i·R·S_j + constant."""
+
+    first: np.ndarray
+    second: np.ndarray
+    parameter: np.ndarray
+    turn: np.ndarray
+    quartic: np.ndarray
+    bilinear: np.ndarray
+    constant: np.ndarray
+
+    def product(self, spins):
+        """Return S_i·R·S_j of each bond."""
+        return np.einsum("na,nab,nb->n", spins[self.first], self.turn, spins[self.second])
+
+
+def _biquadratic_pairs(model, cell):
+    model.check_bilinear("the classical energy of a supercell", biquadratic=True)
+    table, parts = model.biquadratic, biquadratic_parts(model.biquadratic, model.crystal.spins)
+    first, second = cell.bond_ends(table.site_i, table.site_j, table.offset)
+    columns = (table.parameter, table.turn, parts.quartic, parts.bilinear, parts.constant)
+    return _BiquadraticPairs(first.ravel(), second.ravel(), *(np.repeat(x, cell.n_cell, axis=0) for x in columns))
 
 
 def coupling_energies(model: Model, spins, *, cell: Supercell) -> np.ndarray:
@@ -67,12 +97,16 @@ def coupling_energies(model: Model, spins, *, cell: Supercell) -> np.ndarray:
         Of the whole supercell.
     """
     spins = _checked_spins(spins, cell)
-    pairs = pair_list(model, cell)
+    pairs = _bond_pairs(model, cell)
     bond = np.einsum("na,nab,nb->n", spins[pairs.first], pairs.matrix, spins[pairs.second])
     spin, parameter, matrix = _single_list(model, cell)
     single = np.einsum("na,nab,nb->n", spins[spin], matrix, spins[spin])
-    return np.bincount(pairs.parameter, weights=bond, minlength=model.n_parameter) + np.bincount(
-        parameter, weights=single, minlength=model.n_parameter
+    more = _biquadratic_pairs(model, cell)
+    product = more.product(spins)
+    return np.bincount(
+        np.concatenate([pairs.parameter, parameter, more.parameter]),
+        weights=np.concatenate([bond, single, more.quartic * product**2 + more.bilinear * product + more.constant]),
+        minlength=model.n_parameter,
     )
 
 
@@ -111,13 +145,18 @@ def effective_field(model: Model, spins, theta, *, cell: Supercell, conditions: 
     """
     spins, theta = _checked_spins(spins, cell), _checked_theta(model, theta)
     field = np.tile(zeeman_field(model, conditions or Conditions()), (cell.n_cell, 1))
-    pairs = pair_list(model, cell)
+    pairs = _bond_pairs(model, cell)
     scaled = theta[pairs.parameter, None, None] * pairs.matrix
     np.subtract.at(field, pairs.first, np.einsum("nab,nb->na", scaled, spins[pairs.second]))
     np.subtract.at(field, pairs.second, np.einsum("nab,na->nb", scaled, spins[pairs.first]))
     spin, parameter, matrix = _single_list(model, cell)
     both = theta[parameter, None, None] * (matrix + matrix.transpose(0, 2, 1))
     np.subtract.at(field, spin, np.einsum("nab,nb->na", both, spins[spin]))
+    more = _biquadratic_pairs(model, cell)
+    slope = theta[more.parameter] * (2.0 * more.quartic * more.product(spins) + more.bilinear)
+    turned = slope[:, None, None] * more.turn
+    np.subtract.at(field, more.first, np.einsum("nab,nb->na", turned, spins[more.second]))
+    np.subtract.at(field, more.second, np.einsum("nab,na->nb", turned, spins[more.first]))
     return field
 
 

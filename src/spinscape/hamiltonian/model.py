@@ -1,6 +1,7 @@
 """The Hamiltonian as one table, linear in its named parameters.
 
-    E(S; θ) = Σ_bonds(once) θ_k S_i·M·S_j + Σ_i θ_k S_i·A·S_i + μ_B Σ_i B·g_i·S_i + dipoles
+    E(S; θ) = Σ_bonds(once) θ_k S_i·M·S_j + Σ_i θ_k S_i·A·S_i + Σ_bonds(once) θ_k B (S_i·S_j)²
+              + dipoles + μ_B Σ_i B·g_i·S_i
 
 A row is one bond, counted once; couplings are positive for antiferromagnetic exchange; the Zeeman sign is
 that of electrons, whose moment is antiparallel to the spin.
@@ -12,6 +13,7 @@ import numpy as np
 
 from ..errors import ConfigError, check_shape
 from ..lattice.crystal import Crystal, read_only
+from .biquadratic import BiquadraticTable, empty_biquadratic
 from .dipolar import DipolarTable, empty_dipolar
 
 
@@ -103,6 +105,7 @@ class Model:
     bonds : BondTable
     onsite : OnsiteTable
     dipolar : DipolarTable
+    biquadratic : BiquadraticTable
     """
 
     crystal: Crystal
@@ -110,6 +113,7 @@ class Model:
     bonds: BondTable
     onsite: OnsiteTable = field(default_factory=empty_onsite)
     dipolar: DipolarTable = field(default_factory=empty_dipolar)
+    biquadratic: BiquadraticTable = field(default_factory=empty_biquadratic)
 
     @property
     def n_parameter(self):
@@ -125,7 +129,11 @@ class Model:
             "onsite": _lists(self.onsite),
         }
         # Without rows a table is not written: the files of models that lack it are what they always were.
-        return {**out, **({"dipolar": _lists(self.dipolar)} if self.dipolar.n_row else {})}
+        if self.dipolar.n_row:
+            out["dipolar"] = _lists(self.dipolar)
+        if self.biquadratic.n_bond:
+            out["biquadratic"] = _lists(self.biquadratic)
+        return out
 
     @classmethod
     def from_dict(cls, data):
@@ -136,18 +144,21 @@ class Model:
             BondTable(**data["bonds"]),
             OnsiteTable(**data["onsite"]),
             DipolarTable(**data["dipolar"]) if "dipolar" in data else empty_dipolar(),
+            BiquadraticTable(**data["biquadratic"]) if "biquadratic" in data else empty_biquadratic(),
         )
 
-    def check_bilinear(self, where):
+    def check_bilinear(self, where, *, biquadratic=False):
         """Raise :class:`ConfigError` where the model has terms beyond bonds and single sites.
 
         Parameters
         ----------
         where : str
             What it is that cannot deal with them.
+        biquadratic : bool
+            Let biquadratic terms pass.
         """
-        rows = {"dipoles": self.dipolar.n_row}
-        found = [name for name, n in rows.items() if n]
+        rows = {"dipoles": self.dipolar.n_row, "biquadratic terms": self.biquadratic.n_bond}
+        found = [name for name, n in rows.items() if n and not (biquadratic and name == "biquadratic terms")]
         if found:
             raise ConfigError(
                 f"{' and '.join(found)} are not taken into account here",

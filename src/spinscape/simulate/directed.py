@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import ConfigError
+from ..hamiltonian.biquadratic import biquadratic_parts
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,15 +67,13 @@ def sublattice_finder(structure, n_site):
     return lambda site, cell: table[key(site, cell)]
 
 
-def directed_bonds(model, structure, biquadratic=None):
-    """Return the bonds and on-site terms of the magnetic cell, each bond once from either end.
+def directed_bonds(model, structure):
+    """Return the terms of the magnetic cell, each bond once from either end, biquadratic ones about the structure.
 
     Parameters
     ----------
     model : Model
     structure : MagneticStructure
-    biquadratic : BiquadraticTable, optional
-        Linearised about the structure.
 
     Returns
     -------
@@ -98,11 +97,15 @@ def directed_bonds(model, structure, biquadratic=None):
     for b in range(onsite.n_onsite):
         a = onsite.matrix[b]
         rows += [(s, s, onsite.parameter[b], a + a.T, np.zeros(3), 0.5) for s in members[onsite.site[b]]]
-    for b in range(0 if biquadratic is None else biquadratic.n_bond):
-        for tail, head, way in pairs(biquadratic, b):
-            rows += _biquadratic_rows(
-                biquadratic.parameter[b], biquadratic.factor[b], tail, head, way, crystal.spins, structure
-            )
+    table, parts = model.biquadratic, biquadratic_parts(model.biquadratic, crystal.spins)
+    spins = crystal.spins[structure.site][:, None] * structure.direction
+    for b in range(table.n_bond):
+        for tail, head, way in pairs(table, b):
+            quartic = _quartic_rows(parts.quartic[b], table.turn[b], spins[tail], spins[head])
+            linear = parts.bilinear[b] * table.turn[b]
+            ends, ways = (tail, head), ((np.zeros(3), way), (-way, np.zeros(3)))
+            for near, far, m, share in (*quartic, (0, 1, linear, 0.5), (1, 0, linear.T, 0.5)):
+                rows.append((ends[near], ends[far], table.parameter[b], m, ways[near][far], share))
     tail, head, parameter, matrix, way, share = zip(*rows, strict=True) if rows else ((),) * 6
     return DirectedBonds(
         np.array(tail, dtype=np.int64),
@@ -114,17 +117,20 @@ def directed_bonds(model, structure, biquadratic=None):
     )
 
 
-def _biquadratic_rows(parameter, factor, tail, head, way, spins, structure):
-    """Return the directed rows of one biquadratic bond; see the head of this file."""
-    first, second = (spins[structure.site[k]] * structure.direction[k] for k in (tail, head))
-    exchange = 2.0 * factor * (first @ second) * np.eye(3)
-    # l = second·t_tail + first·t_head.
-    mixed = 2.0 * factor * np.outer(second, first)
+def _quartic_rows(factor, turn, first, second):
+    """Return end, end, matrix and share of the rows that factor (S_1·R·S_2)² is about two spins.
+
+    The second-order part is 2 factor c (S_1·R·S_2)₂ + factor l², c = S_1·R·S_2 and l = (R S_2)·t_1 + (Rᵀ S_1)·t_2 with
+    t the part of a spin across its axis.
+    """
+    exchange = 2.0 * factor * (first @ turn @ second) * turn
+    ahead, behind = turn @ second, first @ turn
+    mixed = 2.0 * factor * np.outer(ahead, behind)
     return [
-        (tail, head, parameter, exchange, way, 0.25),
-        (head, tail, parameter, exchange, -way, 0.25),
-        (tail, head, parameter, mixed, way, 0.0),
-        (head, tail, parameter, mixed.T, -way, 0.0),
-        (tail, tail, parameter, 2.0 * factor * np.outer(second, second), np.zeros(3), 0.0),
-        (head, head, parameter, 2.0 * factor * np.outer(first, first), np.zeros(3), 0.0),
+        (0, 1, exchange, 0.25),
+        (1, 0, exchange.T, 0.25),
+        (0, 1, mixed, 0.0),
+        (1, 0, mixed.T, 0.0),
+        (0, 0, 2.0 * factor * np.outer(ahead, ahead), 0.0),
+        (1, 1, 2.0 * factor * np.outer(behind, behind), 0.0),
     ]

@@ -20,8 +20,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..errors import check_shape
+from ..hamiltonian.biquadratic import biquadratic_parts
 from ..hamiltonian.conditions import Conditions
-from ..hamiltonian.dipolar import dipole_bound, dipole_interaction
+from ..hamiltonian.dipole_sums import dipole_bound, dipole_interaction
 from ..kernels.bogoliubov import combine
 from ..lattice.crystal import read_only
 from ..units import MU_B
@@ -171,12 +172,19 @@ def _classical_energies(bonds, spins, direction, n_parameter):
     return np.bincount(bonds.parameter, weights=bonds.share * energy, minlength=n_parameter) / len(spins)
 
 
+def _biquadratic_constants(model):
+    """Return what biquadratic terms give whatever the spins do, per spin and unit coupling, (n_parameter,)."""
+    table, crystal = model.biquadratic, model.crystal
+    weights = biquadratic_parts(table, crystal.spins).constant / crystal.n_site
+    return np.bincount(table.parameter, weights=weights, minlength=model.n_parameter)
+
+
 def _across(field, direction):
     """Return the part of a local field that is perpendicular to the spins."""
     return field - direction * np.sum(field * direction, axis=-1, keepdims=True)
 
 
-def quadratic_form(model, structure, q, conditions=None, *, biquadratic=None, apply_g=False):
+def quadratic_form(model, structure, q, conditions=None, *, apply_g=False):
     """Return the quadratic form of spin waves on a commensurate structure.
 
     Parameters
@@ -186,8 +194,6 @@ def quadratic_form(model, structure, q, conditions=None, *, biquadratic=None, ap
     q : (n_q, 3) float64, r.l.u. of the chemical cell
     conditions : Conditions, optional
         The field enters as + μ_B Σ B·g·S.
-    biquadratic : BiquadraticTable, optional
-        Terms θ B (S_i·S_j)², in the large-S form.
     apply_g : bool
         Let the moments g·S stand in place of the spins in the correlations.
 
@@ -197,13 +203,14 @@ def quadratic_form(model, structure, q, conditions=None, *, biquadratic=None, ap
 
     Notes
     -----
-    Large S: no factors 1 - 1/(2S). Memory: 64 (n_parameter + 1) n_q N² bytes.
+    Large S: no factors 1 - 1/(2S), but for biquadratic terms in the renormalised form.
+    Memory: 64 (n_parameter + 1) n_q N² bytes.
     """
     points = read_only(q)
     check_shape("q", points, ("n_q", 3), hint="One row (h, k, l) for each wave vector.")
     crystal, direction = model.crystal, structure.direction
     spins, g = crystal.spins[structure.site], crystal.g[structure.site]
-    bonds = directed_bonds(model, structure, biquadratic)
+    bonds = directed_bonds(model, structure)
     n, n_parameter = structure.n_sublattice, model.n_parameter
     zeeman = MU_B * np.einsum("a,iab->ib", np.asarray((conditions or Conditions()).field, dtype=np.float64), g)
     along = np.sum(zeeman * direction, axis=1)
@@ -221,7 +228,7 @@ def quadratic_form(model, structure, q, conditions=None, *, biquadratic=None, ap
         magnitude_constant=float(np.max(np.linalg.norm(zeeman, axis=1))),
         torque=_across(fields, direction),
         torque_constant=_across(zeeman, direction),
-        classical=_classical_energies(bonds, spins, direction, n_parameter),
+        classical=_classical_energies(bonds, spins, direction, n_parameter) + _biquadratic_constants(model),
         classical_constant=float(spins @ along) / n,
     )
     return _with_dipoles(form, model, structure) if model.dipolar.n_row else form

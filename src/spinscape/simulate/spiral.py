@@ -16,7 +16,7 @@ import numpy as np
 
 from ..errors import ConfigError
 from ..hamiltonian.conditions import Conditions
-from ..hamiltonian.model import BondTable, MagneticStructure, Model
+from ..hamiltonian.model import MagneticStructure
 from ..observables.structure_factor import correlation_tensor
 from .modes import Modes, modes
 from .quadratic import quadratic_form
@@ -33,9 +33,13 @@ def turn_matrices(axis, angle):
 
 def check_turns(model, spiral, conditions):
     """Raise :class:`ConfigError` unless every term is invariant under rotations about the spiral's axis."""
-    model.check_bilinear("a spiral in the rotating frame")
+    model.check_bilinear("a spiral in the rotating frame", biquadratic=True)
     turn = np.cross(np.eye(3), spiral.axis)
-    tables = {"a bond": model.bonds.matrix, "an on-site term": model.onsite.matrix}
+    tables = {
+        "a bond": model.bonds.matrix,
+        "an on-site term": model.onsite.matrix,
+        "a biquadratic term": model.biquadratic.turn,
+    }
     for name, matrix in tables.items():
         clash = np.abs(turn @ matrix - matrix @ turn).max(axis=(1, 2), initial=0.0)
         if np.any(clash > _TOLERANCE * np.maximum(np.abs(matrix).max(axis=(1, 2), initial=0.0), 1.0)):
@@ -65,12 +69,15 @@ def rotating_frame(model, spiral):
     -------
     Model, MagneticStructure
     """
-    bonds = model.bonds
-    turned = bonds.matrix @ turn_matrices(spiral.axis, 2.0 * np.pi * (bonds.offset @ spiral.k))
-    table = BondTable(bonds.site_i, bonds.site_j, bonds.offset, bonds.parameter, turned)
+
+    def turned(table, matrix):
+        return matrix @ turn_matrices(spiral.axis, 2.0 * np.pi * (table.offset @ spiral.k))
+
+    bonds = replace(model.bonds, matrix=turned(model.bonds, model.bonds.matrix))
+    quartic = replace(model.biquadratic, turn=turned(model.biquadratic, model.biquadratic.turn))
     n = model.crystal.n_site
     structure = MagneticStructure(np.eye(3), np.arange(n), np.zeros((n, 3)), spiral.direction)
-    return Model(model.crystal, model.parameter_names, table, model.onsite), structure
+    return replace(model, bonds=bonds, biquadratic=quartic), structure
 
 
 def _components(spiral):

@@ -48,7 +48,9 @@ def bytes_for_q(model, structure):
     """
     spiral = isinstance(structure, SpiralStructure)
     n = model.crystal.n_site if spiral else structure.n_sublattice
-    n_directed = (2 * model.bonds.n_bond + model.onsite.n_onsite) * n // model.crystal.n_site
+    n_directed = (
+        (2 * model.bonds.n_bond + model.onsite.n_onsite + 8 * model.biquadratic.n_bond) * n // model.crystal.n_site
+    )
     # D_k, D_0 and D, the phases of the bonds with what they are made of; vectors, amplitudes and S^αβ; Ewald sums.
     form = 64 * n * n * (model.n_parameter + 3) + 56 * n_directed
     dipoles = 64 * n * n * (model.n_parameter + 15) if model.dipolar.n_row else 0

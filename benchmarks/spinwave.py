@@ -1,10 +1,21 @@
 """Spin waves: cost beside numpy's batched eigh of the same matrices, one thread, CPU time, interleaved in one process.
 
-Energies, all S^αβ and S_perp count as one solution. ``value + gradient`` is the derivative of a broadened spectrum by
-all couplings. Run with ``python benchmarks/spinwave.py``; prints one table.
+Energies, all S^αβ and S_perp count as one solution. Derivatives are measured beside a value with full eigenvectors:
+forward by one coupling, adjoint of one number by all. Run with ``python benchmarks/spinwave.py``; ``--peer FOLDER``
+installs magnopy into an environment of its own in that folder, and runs it too (energies only: it has no intensities);
+``--workers`` runs one and two processes on as many cores.
 """
 
+import argparse
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
 import time
+import venv
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -14,12 +25,17 @@ from spinscape.kernels.bogoliubov import solve_plain
 from spinscape.lattice.crystal import Crystal
 from spinscape.lattice.qspace import EnergyAxis, path_through
 from spinscape.observables.structure_factor import correlation_tensor, intensity, polarisation_weights
-from spinscape.simulate.modes import blocks_of, solve
+from spinscape.simulate.gradient import eigenmodes, line_gradient, line_pullback
+from spinscape.simulate.modes import REGULARISATION, blocks_of, solve
 from spinscape.simulate.quadratic import quadratic_form
-from spinscape.simulate.spectrum import SpectrumModel, SpinwaveSettings
+from spinscape.simulate.spectrum import DEGENERACY, SpectrumModel, SpinwaveSettings
+from spinscape.simulate.streaming import stream_modes
 
 N_REPEAT = 9
 N_Q = {2: 4000, 8: 1000, 24: 200}
+N_Q_PEER = {2: 200, 8: 100, 24: 40}
+N_Q_WORKER = 40_000
+THETA = np.array([1.0, -0.4, 1.5])
 
 
 def crystal_of(n_site, rng):
@@ -71,7 +87,7 @@ def interleaved(actions):
 
 def compare(n_site, *, collinear):
     model, structure = magnet(n_site, collinear=collinear)
-    theta = np.array([1.0, -0.4, 1.5])
+    theta = THETA
     q = np.random.default_rng(1).uniform(-1, 1, (N_Q[n_site], 3))
     form = quadratic_form(model, structure, q)
     blocks, weights = blocks_of(form), polarisation_weights("perp", q @ model.crystal.reciprocal)
@@ -95,35 +111,165 @@ def compare(n_site, *, collinear):
     )
 
 
+def one_coupling_for_each_bond(model):
+    """Return a model in which every bond and the anisotropy have couplings of their own, and their values."""
+    n = model.bonds.n_bond
+    bonds, onsite = replace(model.bonds, parameter=np.arange(n)), replace(model.onsite, parameter=[n] * (n // 2))
+    names = (*(f"J{k}" for k in range(n)), "D")
+    return replace(model, parameter_names=names, bonds=bonds, onsite=onsite), THETA[[*model.bonds.parameter, 2]]
+
+
+def gradients(n_site, *, collinear, all_bonds):
+    model, structure = magnet(n_site, collinear=collinear)
+    model, theta = one_coupling_for_each_bond(model) if all_bonds else (model, THETA)
+    q = np.random.default_rng(1).uniform(-1, 1, (N_Q[n_site] // 2, 3))
+    form, weights = quadratic_form(model, structure, q), polarisation_weights("perp", q @ model.crystal.reciprocal)
+    how = {"regularisation": REGULARISATION, "tolerance": DEGENERACY}
+    found = eigenmodes(form, theta, weights, **how)
+    cotangent = np.random.default_rng(2).normal(size=(2, *found.energies.shape))
+    matrices = form.assembled(theta)
+    eigh, value, forward, adjoint = interleaved(
+        [
+            lambda: np.linalg.eigh(matrices),
+            lambda: eigenmodes(form, theta, weights, **how).intensities,
+            lambda: line_gradient(found),
+            lambda: line_pullback(found, *cotangent),
+        ]
+    )
+    kind = "collinear" if collinear else "generic"
+    print(
+        f"{n_site:3d} sites, {kind:9s} {len(theta):2d} couplings: value with eigenvectors {value / eigh:4.2f} eigh;"
+        f" forward {forward / value / len(theta):5.3f} of it for each coupling, adjoint {adjoint / value:5.3f} for all"
+    )
+
+
+def peer_python(folder):
+    """Return the Python of an environment that has magnopy, made where it is not there yet."""
+    python = folder / "bin" / "python"
+    if not python.exists():
+        venv.create(folder, with_pip=True)
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "magnopy"], check=True)
+    return python
+
+
+def peer(python, n_site):
+    model, structure = magnet(n_site, collinear=False)
+    bonds, onsite, q = model.bonds, model.onsite, np.random.default_rng(1).uniform(-1, 1, (N_Q_PEER[n_site], 3))
+    scaled, single = (THETA[t.parameter][:, None, None] * t.matrix for t in (bonds, onsite))
+    columns = (bonds.site_i, bonds.site_j, bonds.offset, scaled)
+    problem = {
+        "vectors": model.crystal.vectors.tolist(),
+        "positions": model.crystal.positions.tolist(),
+        "bonds": list(zip(*(x.tolist() for x in columns), strict=True)),
+        "onsite": list(zip(onsite.site.tolist(), single.tolist(), strict=True)),
+        "directions": structure.direction.tolist(),
+        "q": q.tolist(),
+    }
+    script = Path(__file__).parent / "magnopy_peer.py"
+    threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    done = subprocess.run(
+        [python, script],
+        input=json.dumps(problem),
+        env=os.environ | threads,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    theirs = json.loads(done.stdout)
+    form = quadratic_form(model, structure, q)
+    ours = solve(form, THETA, blocks=blocks_of(form))[0]
+    error = np.abs(np.array(theirs["energies"]) - ours).max()
+    ratio = theirs["eigh"] / theirs["magnopy"]
+    print(f"{n_site:3d} sites, generic: magnopy {ratio:7.4f}; its energies differ by {error:.1e} meV from ours")
+
+
+def work(ready, times):
+    """Stream wave vectors through a magnet of 8 sites, after a start in common; put the wall and the CPU time."""
+    with threadpool_limits(1):
+        model, structure = magnet(8, collinear=False)
+        q = np.random.default_rng(1).uniform(-1, 1, (N_Q_WORKER, 3))
+        list(stream_modes(model, structure, q[:64], THETA))
+        ready.wait()
+        start, busy = time.perf_counter(), time.process_time()
+        for _ in stream_modes(model, structure, q, THETA):
+            pass
+        times.put((time.perf_counter() - start, time.process_time() - busy))
+
+
+def worker_times(n_worker):
+    """Return the largest wall time and the largest CPU time of workers that do the same each."""
+    context = multiprocessing.get_context("spawn")
+    ready, times = context.Barrier(n_worker), context.Queue()
+    workers = [context.Process(target=work, args=(ready, times)) for _ in range(n_worker)]
+    for worker in workers:
+        worker.start()
+    slowest = np.max([times.get() for _ in workers], axis=0)
+    for worker in workers:
+        worker.join()
+    return slowest
+
+
+def workers():
+    load = os.getloadavg()[0]
+    alone, pairs = (
+        np.min(rows, axis=0) for rows in zip(*((worker_times(1), worker_times(2)) for _ in range(4)), strict=False)
+    )
+    wall, busy = 2.0 * alone / pairs
+    print(
+        f"two workers do {wall:.2f} times what one does by wall time, {busy:.2f} times by CPU time"
+        f" (best of 4, {os.cpu_count()} cores, load of {load:.1f} before)"
+    )
+
+
 def spectrum_cost():
     model, structure = magnet(2, collinear=True)
     corners = [[0, 0.1, 0], [1, 0.5, 0], [0, 1, 0.5]]
     path = path_through(corners, n_point=(110, 107), reciprocal=model.crystal.reciprocal)
     energy = EnergyAxis.from_range(first=0.0, last=12.0, step=0.1)
     spectrum = SpectrumModel(model, structure, path, energy, SpinwaveSettings(fwhm=(0.5,)))
-    theta = np.array([1.0, -0.4, 1.5])
+    theta = THETA
     matrices = spectrum._form.assembled(theta)
-    eigh, value, smeared, gradient = interleaved(
+    cotangent = np.random.default_rng(0).normal(size=spectrum.shape)
+    eigh, value, smeared, gradient, adjoint = interleaved(
         [
             lambda: np.linalg.eigh(matrices),
             lambda: spectrum.predict(theta),
             lambda: spectrum.predict(theta, q_smear=0.05),
             lambda: spectrum.predict_gradient(theta),
+            lambda: spectrum.predict_with_pullback(theta)[1](cotangent),
         ]
     )
     print(f"spectrum of {len(path.points)} Q by {len(energy.centres)} energies, 2 sites, CPU time:")
     print(f"  eigh alone {1e3 * eigh:.2f} ms; predict {1e3 * value:.2f} ms; with Q smear {1e3 * smeared:.2f} ms;")
-    print(f"  gradient by 3 couplings {1e3 * gradient:.2f} ms")
+    print(f"  gradient by 3 couplings {1e3 * gradient:.2f} ms; value and adjoint {1e3 * adjoint:.2f} ms")
 
 
-def main():
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--peer", type=Path, metavar="FOLDER", help="install magnopy there and measure it too")
+    parser.add_argument("--workers", action="store_true", help="measure one and two processes")
+    return parser.parse_args()
+
+
+def main(options):
     print("solutions (energies, S^αβ, S_perp) for each solution of numpy's batched eigh; more is better")
     for n_site in N_Q:
         for collinear in (False, True):
             compare(n_site, collinear=collinear)
+    for n_site in N_Q:
+        for collinear in (False, True):
+            gradients(n_site, collinear=collinear, all_bonds=False)
+        gradients(n_site, collinear=False, all_bonds=True)
     spectrum_cost()
+    if options.peer:
+        python = peer_python(options.peer)
+        for n_site in N_Q_PEER:
+            peer(python, n_site)
+    if options.workers:
+        workers()
 
 
 if __name__ == "__main__":
+    sys.stdout.reconfigure(line_buffering=True)
     with threadpool_limits(1):
-        main()
+        main(arguments())

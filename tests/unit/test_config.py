@@ -12,6 +12,7 @@ from spinscape.config.crosscheck import changed_fit
 from spinscape.config.load import load_study, study_from_data
 from spinscape.config.schema import ModelSections, Study
 from spinscape.config.summary import summary
+from spinscape.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
 STUDY = ROOT / "config" / "studies" / "la2nio4.yaml"
@@ -111,3 +112,30 @@ def test_show_symmetry_prints_the_allowed_form_of_each_shell(capsys):
 def test_show_draws_a_png(tmp_path, capsys):
     assert main(["show", str(STUDY), "--output", str(tmp_path / "a.png")]) == 0
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_dipoles_and_biquadratic_terms_are_rows_of_their_own_tables(study):
+    data = study.model_dump(mode="json", by_alias=True)
+    bond = {"from": "Ni", "to": "Ni", "offset": [1, 0, 0]}
+    data["couplings"] |= {"B": {"value": "0.2 meV"}, "D": {"value": "0.05368 meV"}}
+    data["hamiltonian"] += [
+        {"kind": "biquadratic", "value": "2*B", "bond": bond, "form": "renormalised"},
+        {"kind": "dipolar", "value": "D"},
+    ]
+    changed = study_from_data(data)
+    model, _ = build.build_model(changed)
+    assert model.biquadratic.n_bond == 2 and model.biquadratic.factor.tolist() == [2.0, 2.0]
+    assert model.biquadratic.form == ("renormalised", "renormalised")
+    assert model.parameter_names[model.dipolar.parameter[0]] == "D" and model.dipolar.factor.tolist() == [1.0]
+    assert "dipoles of all spins" in summary(changed) and "2 (S·S)², renormalised" in summary(changed)
+    assert type(model).from_dict(json.loads(json.dumps(model.to_dict()))).to_dict() == model.to_dict()
+
+
+def test_a_biquadratic_term_twice_on_one_bond_is_refused(study):
+    data = study.model_dump(mode="json", by_alias=True)
+    data["couplings"]["B"] = {"value": "0.2 meV"}
+    for offset in ([1, 0, 0], [0, 1, 0]):
+        bond = {"from": "Ni", "to": "Ni", "offset": offset}
+        data["hamiltonian"].append({"kind": "biquadratic", "value": "B", "bond": bond, "form": "large_s"})
+    with pytest.raises(ConfigError, match="two biquadratic terms"):
+        build.build_model(study_from_data(data))

@@ -98,7 +98,7 @@ def _check_sites(study):
         where = f"hamiltonian.{index}"
         if term.kind == "anisotropy":
             known(term.site, labels, what="site", where=f"{where}.site")
-        elif hasattr(term.bond, "from_site"):
+        elif term.kind != "dipolar" and hasattr(term.bond, "from_site"):
             known(term.bond.from_site, labels, what="site", where=f"{where}.bond.from")
             known(term.bond.to_site, labels, what="site", where=f"{where}.bond.to")
     for index, moment in enumerate(study.structure.moments):

@@ -135,8 +135,31 @@ class AnisotropyTerm(Strict):
     symmetry: bool = True
 
 
+class BiquadraticSection(_BondTerm):
+    """value · (S_i·S_j)², in the form of large spins or the renormalised one of coherent states."""
+
+    kind: Literal["biquadratic"]
+    value: Expression
+    form: Literal["large_s", "renormalised"]
+
+
+class DipolarSection(Strict):
+    """Dipole-dipole interaction of all spins, by Ewald sums; value is μ0 μ_B²/(4π Å³) = 0.05368 meV in nature."""
+
+    kind: Literal["dipolar"]
+    value: Expression
+
+
 Term = Annotated[
-    HeisenbergTerm | MatrixTerm | DMTerm | KitaevTerm | GammaTerm | AnisotropyTerm, Field(discriminator="kind")
+    HeisenbergTerm
+    | MatrixTerm
+    | DMTerm
+    | KitaevTerm
+    | GammaTerm
+    | AnisotropyTerm
+    | BiquadraticSection
+    | DipolarSection,
+    Field(discriminator="kind"),
 ]
 
 

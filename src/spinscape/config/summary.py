@@ -52,6 +52,14 @@ def _bond_rows(model):
     for k in range(model.onsite.n_onsite):
         name = model.parameter_names[model.onsite.parameter[k]]
         rows.append(f"  {name:8s} on site {model.onsite.site[k]}  {matrix_text(model.onsite.matrix[k])}")
+    squares = model.biquadratic
+    for k in range(squares.n_bond):
+        ends = f"{squares.site_i[k]} -> {squares.site_j[k]} + ({' '.join(str(n) for n in squares.offset[k])})"
+        name = model.parameter_names[squares.parameter[k]]
+        rows.append(f"  {name:8s} {ends}  {squares.factor[k]:g} (S·S)², {squares.form[k]}")
+    for k in range(model.dipolar.n_row):
+        name = model.parameter_names[model.dipolar.parameter[k]]
+        rows.append(f"  {name:8s} dipoles of all spins, × {model.dipolar.factor[k]:g}")
     return rows
 
 

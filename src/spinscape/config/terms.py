@@ -3,6 +3,7 @@
 from ..errors import ConfigError
 from ..hamiltonian import terms as unit
 from ..hamiltonian.assemble import model_from_terms
+from ..hamiltonian.expression import linear_coefficients
 from ..lattice.bonds import Bond, bond_site_indices, shell_bond, site_index
 
 
@@ -25,6 +26,11 @@ def build_terms(study, crystal):
 
 def _term(declared, names, crystal, where):
     try:
+        if declared.kind == "dipolar":
+            return unit.DipolarTerm(linear_coefficients(declared.value, names), where=where)
+        if declared.kind == "biquadratic":
+            factors, bond = linear_coefficients(declared.value, names), _bond(declared.bond, crystal)
+            return unit.BiquadraticTerm(factors, bond, declared.form, symmetry=declared.symmetry, where=where)
         coefficients = _COEFFICIENTS[declared.kind](declared, names)
         if declared.kind == "anisotropy":
             site = site_index(crystal, declared.site)

@@ -8,31 +8,36 @@ import numpy as np
 from ..errors import ConfigError, SpinscapeError
 from ..lattice.crystal import Crystal
 from ..lattice.orbits import bond_orbit, checked_exchange, checked_onsite, single_bond, single_site, site_orbit
+from .biquadratic import BiquadraticTable
+from .dipolar import DipolarTable
 from .model import BondTable, Model, OnsiteTable
-from .terms import BondTerm, OnsiteTerm
+from .terms import BiquadraticTerm, BondTerm, DipolarTerm, OnsiteTerm
 
 MAX_ROW = 200_000
+Term = BondTerm | OnsiteTerm | BiquadraticTerm | DipolarTerm
+BIQUADRATIC = "biquadratic"
 
 
 class _Row(NamedTuple):
-    """One row of a table to be: a coupling on a bond (i, j, offset) or a site (i,)."""
+    """One row of a table to be: a coupling on a bond (i, j, offset), on a site (i,), or on all spins ()."""
 
     kind: str
     place: tuple[int, ...]
     parameter: int
     matrix: np.ndarray
     where: str
+    form: str = ""
 
     @property
     def key(self):
         """What two rows share that say the same thing twice; a bond has two ends to read it from."""
-        if len(self.place) == 1:
+        if len(self.place) <= 1:
             return (self.kind, self.parameter, self.place)
         i, j, *offset = self.place
         return (self.kind, self.parameter, min(self.place, (j, i, *(-n for n in offset))))
 
 
-def model_from_terms(crystal: Crystal, parameter_names: Sequence[str], terms: Sequence[BondTerm | OnsiteTerm]) -> Model:
+def model_from_terms(crystal: Crystal, parameter_names: Sequence[str], terms: Sequence[Term]) -> Model:
     """Return the model of a list of terms.
 
     Parameters
@@ -40,7 +45,7 @@ def model_from_terms(crystal: Crystal, parameter_names: Sequence[str], terms: Se
     crystal : Crystal
     parameter_names : sequence of str
         Names of θ, in its order.
-    terms : sequence of BondTerm and OnsiteTerm
+    terms : sequence of BondTerm, OnsiteTerm, BiquadraticTerm and DipolarTerm
         Terms on one bond add up. A coupling that one kind of term gives twice to a bond is refused: symmetry has then
         made a bond that is also written out.
 
@@ -68,8 +73,13 @@ def model_from_terms(crystal: Crystal, parameter_names: Sequence[str], terms: Se
             expected="each coupling in at least one term of the hamiltonian",
             fix="add a term, or remove the coupling",
         )
-    bonds = [row for row in rows if len(row.place) > 1]
-    return Model(crystal, names, _bond_table(bonds), _onsite_table([row for row in rows if len(row.place) == 1]))
+    squares = [row for row in rows if row.kind == BIQUADRATIC]
+    bonds = [row for row in rows if len(row.place) > 1 and row.kind != BIQUADRATIC]
+    onsite = [row for row in rows if len(row.place) == 1]
+    dipolar = [row for row in rows if not row.place]
+    return Model(
+        crystal, names, _bond_table(bonds), _onsite_table(onsite), _dipolar_table(dipolar), _biquadratic_table(squares)
+    )
 
 
 def _rows(crystal, names, term):
@@ -81,6 +91,10 @@ def _rows(crystal, names, term):
             expected=f"couplings of {', '.join(names)}",
             fix="declare the coupling or correct the name",
         )
+    if isinstance(term, DipolarTerm):
+        return [_Row("dipolar", (), names.index(n), np.array(f), term.where) for n, f in term.coefficients.items()]
+    if isinstance(term, BiquadraticTerm):
+        return _biquadratic_rows(crystal, names, term)
     expand = _onsite_orbit if isinstance(term, OnsiteTerm) else _bond_orbit
     places, orbit, checked = expand(crystal, term)
     rows = []
@@ -92,13 +106,27 @@ def _rows(crystal, names, term):
     return rows
 
 
+def _biquadratic_rows(crystal, names, term):
+    """Return the rows of a biquadratic term; (S_i·S_j)² is the same on every bond of the orbit."""
+    orbit = bond_orbit(crystal, *term.bond) if term.symmetry else single_bond(*term.bond)
+    return [
+        _Row(BIQUADRATIC, place, names.index(name), np.array(factor), term.where, term.form)
+        for name, factor in term.coefficients.items()
+        for place in _places(orbit)
+    ]
+
+
+def _places(orbit):
+    """Return (i, j, offset) of every bond of an orbit."""
+    return [tuple(row) for row in np.column_stack([orbit.site_i, orbit.site_j, orbit.offset]).tolist()]
+
+
 def _bond_orbit(crystal, term):
     """Return the places of a bond term, their orbit, and the function that checks a matrix."""
     orbit = bond_orbit(crystal, *term.bond)
     if not term.symmetry:
         orbit = single_bond(*term.bond)
-    places = [tuple(row) for row in np.column_stack([orbit.site_i, orbit.site_j, orbit.offset]).tolist()]
-    return places, orbit, lambda matrix, name: checked_exchange(crystal, *term.bond, matrix, name=name)
+    return _places(orbit), orbit, lambda matrix, name: checked_exchange(crystal, *term.bond, matrix, name=name)
 
 
 def _onsite_orbit(crystal, term):
@@ -126,6 +154,22 @@ def _check_said_once(names, rows):
                 got=f"{row.place}, which {first.where} has made already",
                 fix="remove one of the terms, or set symmetry: false on both and list single bonds",
             )
+
+
+def _dipolar_table(rows):
+    return DipolarTable(np.array([row.parameter for row in rows]), np.array([float(row.matrix) for row in rows]))
+
+
+def _biquadratic_table(rows):
+    place = np.array([row.place for row in rows], dtype=np.int64).reshape(-1, 5)
+    return BiquadraticTable(
+        place[:, 0],
+        place[:, 1],
+        place[:, 2:],
+        np.array([row.parameter for row in rows], dtype=np.int64),
+        np.array([float(row.matrix) for row in rows]),
+        form=tuple(row.form for row in rows),
+    )
 
 
 def _bond_table(rows):

@@ -55,6 +55,41 @@ class OnsiteTerm:
     where: str = "hamiltonian"
 
 
+@dataclass(frozen=True, eq=False)
+class BiquadraticTerm:
+    """A term θ B (S_i·S_j)² on a reference bond; see :class:`BondTerm`.
+
+    Parameters
+    ----------
+    coefficients : dict of str to float
+        B of each coupling.
+    form : str
+        ``"large_s"`` or ``"renormalised"``; see :mod:`spinscape.hamiltonian.biquadratic`.
+    """
+
+    coefficients: dict[str, float]
+    bond: Bond
+    form: str = "large_s"
+    symmetry: bool = True
+    where: str = "hamiltonian"
+    kind: str = "biquadratic"
+
+
+@dataclass(frozen=True, eq=False)
+class DipolarTerm:
+    """The dipole-dipole interaction between all spins, its strength linear in the couplings.
+
+    Parameters
+    ----------
+    coefficients : dict of str to float
+        f of each coupling; see :mod:`spinscape.hamiltonian.dipolar`.
+    """
+
+    coefficients: dict[str, float]
+    where: str = "hamiltonian"
+    kind: str = "dipolar"
+
+
 def heisenberg(value: Element, names: Sequence[str]) -> dict[str, np.ndarray]:
     """Return the matrices of value · S_i·S_j.
 

@@ -134,7 +134,8 @@ def verdict(value, asked, *, at_least=False):
     return f"{value:9.4f}   asked {'≥' if at_least else '≤'} {asked:<6g} {'ok' if good else 'MISSED'}"
 
 
-def report_refit(name, errors, agree):
+def report_refit(name, errors, agree=None):
+    """Print the errors of refitted couplings; beside what was asked where ``agree`` is given."""
     figures = {
         "median error": np.median(np.abs(errors[:, 0])),
         "90 % error": np.quantile(np.abs(errors[:, 0]), 0.9),
@@ -142,12 +143,15 @@ def report_refit(name, errors, agree):
         "largest error": np.abs(errors[:, 0]).max(),
     }
     for label, value in figures.items():
-        print(f"  {name[0]} {label:<14} meV {verdict(value, ASKED_FIT[label])}")
+        print(f"  {name[0]} {label:<14} meV {f'{value:9.4f}' if agree is None else verdict(value, ASKED_FIT[label])}")
     for k in range(1, errors.shape[1]):
         size = np.abs(errors[:, k])
         median, high = np.median(size), np.quantile(size, 0.9)
         print(f"  {name[k]}: median {median:.4f}, 90 % {high:.4f}, largest {size.max():.4f} meV")
-    print(f"  starts that end in the best minimum: {np.bincount(agree, minlength=4)[1:].tolist()} spectra with 1, 2, 3")
+    if agree is not None:
+        print(
+            f"  starts that end in the best minimum: {np.bincount(agree, minlength=4)[1:].tolist()} spectra with 1, 2, 3"
+        )
 
 
 def steps_for(budget, train, store, box, settings, seed):
@@ -213,7 +217,7 @@ def main():
         held = np.array(result.metrics["theta"])[:N_FRESH]
         found, _ = refit(result.net, store, box, held)
         print(f"{N_FRESH} held-out spectra over the whole box:")
-        report_refit(store.parameter_names, found - held, np.ones(N_FRESH, dtype=int))
+        report_refit(store.parameter_names, found - held)
 
 
 if __name__ == "__main__":

@@ -149,9 +149,8 @@ def report_refit(name, errors, agree=None):
         median, high = np.median(size), np.quantile(size, 0.9)
         print(f"  {name[k]}: median {median:.4f}, 90 % {high:.4f}, largest {size.max():.4f} meV")
     if agree is not None:
-        print(
-            f"  starts that end in the best minimum: {np.bincount(agree, minlength=4)[1:].tolist()} spectra with 1, 2, 3"
-        )
+        counts = np.bincount(agree, minlength=4)[1:].tolist()
+        print(f"  starts that end in the best minimum: {counts} spectra with 1, 2, 3")
 
 
 def steps_for(budget, train, store, box, settings, seed):

@@ -28,7 +28,7 @@ class TrainSettings:
     lr_hidden, lr_other : float
         Learning rates of Muon (hidden matrices) and of Adam (first and last layer, biases).
     signal_share, signal_level : float
-        See :class:`~spinscape.learn.dataset.PixelStream`.
+        See :class:`~spinscape.learn.pixels.PixelStream`.
     check_every, check_pixels : int
         The held-out loss is taken every so many steps, on so many pixels.
     patience : int

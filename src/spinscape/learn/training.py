@@ -10,14 +10,17 @@ from tqdm import tqdm
 
 from ..errors import TrainingError
 from ..rng import digest_words
+from .attention import ErrorMap
 from .checkpoint import TRAINING_CONTRACT, damaged, read_payload, write_payload
-from .dataset import PixelStream
 from .optimisers import Muon, cosine_factor
+from .pixels import PixelStream
 from .sine_layers import SineLayers
 
 HISTORY = ("step", "train_loss", "held_out_loss", "learning_rate", "cpu_seconds")
 """Columns of the history: one row for each check."""
 _CHECK_POINTS = 64
+_REFRESH = 100
+"""Steps between two refreshes of the error map."""
 _EVERYTHING = 2**62
 
 
@@ -32,13 +35,13 @@ class CpuGradient:
 
     @torch.no_grad()
     def __call__(self, batch):
-        """Return the weighted mean squared error of a batch, and leave its gradients in the weights."""
+        """Return the weighted mean squared error of a batch and the errors (n,); leave the gradients in the weights."""
         inputs, target, weight = (torch.from_numpy(a) for a in (batch.inputs, batch.target, batch.weight))
         error = self._layers.forward(inputs) - target
         weighted = error * weight
         loss = float(torch.dot(weighted, error)) / len(inputs)
         self._layers.weight_gradient(inputs, weighted.mul_(2.0 / len(inputs)), self._out)
-        return loss
+        return loss, error.numpy()
 
 
 class AutogradGradient:
@@ -48,15 +51,16 @@ class AutogradGradient:
         self._net = net
 
     def __call__(self, batch):
-        """Return the weighted mean squared error of a batch, and leave its gradients in the weights."""
+        """Return the weighted mean squared error of a batch and the errors (n,); leave the gradients in the weights."""
         device = self._net.first_weight.device
         inputs, target, weight = (
             torch.from_numpy(a).to(device, non_blocking=True) for a in (batch.inputs, batch.target, batch.weight)
         )
         self._net.zero_grad()
-        loss = (weight * (self._net(inputs) - target) ** 2).mean()
+        error = self._net(inputs) - target
+        loss = (weight * error**2).mean()
         loss.backward()
-        return float(loss.detach())
+        return float(loss.detach()), error.detach().cpu().numpy()
 
 
 class Training:
@@ -89,6 +93,7 @@ class Training:
             **drawing,
         )
         self.check_batch = checks.batch(-1)
+        self.errors = ErrorMap(layout.shape)
         on_cpu = net.first_weight.device.type == "cpu"
         self.gradient = CpuGradient(net, train.batch_size) if on_cpu else AutogradGradient(net)
         other = [p for name, p in net.named_parameters() if name != "hidden_weight"]
@@ -134,7 +139,8 @@ class Training:
     def _one_step(self):
         """Draw a batch and take one step of both optimisers."""
         factor = cosine_factor(self.step, self.train.n_step)
-        loss = self.gradient(self.stream.batch(self.step))
+        batch = self.stream.batch(self.step, self.errors)
+        loss, error = self.gradient(batch)
         if not np.isfinite(loss):
             raise TrainingError(
                 "the training diverged",
@@ -148,6 +154,9 @@ class Training:
             optimiser.step()
         self.recent.append(loss)
         self.step += 1
+        self.errors.add(batch.place, (batch.base * error) ** 2)
+        if self.step % _REFRESH == 0:
+            self.errors.refresh()
 
     def _check(self):
         """Take the held-out loss, note it, and keep the weights where it is the lowest so far."""
@@ -174,6 +183,7 @@ class Training:
             "recent": self.recent,
             "history": self.history,
             "cpu_seconds": self.cpu_seconds,
+            "errors": self.errors.state(),
         }
         payload = {
             "key": self.key,
@@ -200,6 +210,7 @@ class Training:
             for optimiser, state in zip(self.optimisers, payload["optimisers"], strict=True):
                 optimiser.load_state_dict(state)
             self.best_weights = payload["best_weights"]
+            self.errors.restore(plain.pop("errors"))
             self._cpu_before, self._cpu_start = plain.pop("cpu_seconds"), time.process_time()
             for name in ("step", "best_step", "best_loss", "bad_checks", "recent", "history"):
                 setattr(self, name, plain[name])
@@ -213,6 +224,7 @@ def _copied(weights):
 
 def _key(net, train, seed, chosen, held_out):
     """Return what a training is known by: settings, seed, data."""
-    plain = {"settings": net.settings.to_dict(), "train": train.to_dict(), "domain": net.domain.to_dict()}
+    # A number that rises with every change of how batches are drawn: states of another drawing cannot be continued.
+    plain = {"drawing": 2, "settings": net.settings.to_dict(), "train": train.to_dict(), "domain": net.domain.to_dict()}
     words = digest_words(json.dumps(plain, sort_keys=True), int(seed), np.asarray(chosen), np.asarray(held_out))
     return "".join(f"{word:08x}" for word in words)

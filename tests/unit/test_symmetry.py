@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spinscape.errors import ConfigError, SymmetryError
-from spinscape.lattice.crystal import lattice_vectors
+from spinscape.lattice.crystal import Crystal, lattice_vectors
 from spinscape.lattice.symmetry import (
     SiteSpec,
     cartesian_rotations,
@@ -164,3 +164,21 @@ def test_sites_need_finite_positions():
             crystal_from_space_group(CUBIC, "P4/mmm", bad)
         with pytest.raises(ConfigError, match="needs sites with positions"):
             crystal_from_sites(CUBIC, bad)
+
+
+def test_ising_axes_of_the_pyrochlore_point_out_of_tetrahedra():
+    site = SiteSpec("Dy", "Dy3+", (0.5, 0.5, 0.5), 1.0, kind="ising", axis=(1, 1, 1))
+    crystal = crystal_from_space_group(lattice_vectors(a=10.0, b=10.0, c=10.0), 227, [site])
+    step = crystal.positions[:, None] - crystal.positions[None]
+    distance = np.linalg.norm(step - np.round(step), axis=-1)
+    near = np.abs(distance - np.sqrt(0.125)) < 1e-9
+    np.testing.assert_allclose((crystal.axis @ crystal.axis.T)[near], -1.0 / 3.0, atol=1e-12)
+    np.testing.assert_allclose(crystal.axis[0], np.full(3, 3.0**-0.5))
+    again = Crystal.from_dict(crystal.to_dict())
+    assert again.kind == crystal.kind and np.array_equal(again.axis, crystal.axis)
+
+
+def test_an_axis_that_symmetry_does_not_keep_is_refused():
+    site = SiteSpec("Dy", "Dy3+", (0.5, 0.5, 0.5), 1.0, kind="ising", axis=(0, 0, 1))
+    with pytest.raises(SymmetryError, match="axis"):
+        crystal_from_space_group(lattice_vectors(a=10.0, b=10.0, c=10.0), 227, [site])

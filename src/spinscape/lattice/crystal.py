@@ -1,10 +1,13 @@
 """The crystal: lattice vectors and magnetic sites."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..errors import ConfigError, check_shape
+
+SPIN_KINDS = ("heisenberg", "xy", "ising")
+"""Spins that point anywhere, in a plane, and along a line. Spin waves are about the first alone."""
 
 
 def read_only(array, dtype=np.float64):
@@ -37,6 +40,11 @@ class Crystal:
     rotations : (n_operation, 3, 3) int64
         Rotation parts of the space group, acting on fractional coordinates.
     translations : (n_operation, 3) float64
+    kind : tuple of str, length n_site
+        How a classical spin may point: one of :data:`SPIN_KINDS`; left out, all are ``"heisenberg"``.
+    axis : (n_site, 3) float64
+        Unit vector of each site, Cartesian: the line of an Ising spin, the normal of an XY spin's plane; zero for a
+        Heisenberg spin.
     """
 
     vectors: np.ndarray
@@ -48,9 +56,13 @@ class Crystal:
     g: np.ndarray
     rotations: np.ndarray
     translations: np.ndarray
+    kind: tuple[str, ...] = ()
+    axis: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
 
     def __post_init__(self):
         n = len(self.labels)
+        object.__setattr__(self, "kind", tuple(self.kind) or ("heisenberg",) * n)
+        object.__setattr__(self, "axis", np.zeros((n, 3)) if len(self.axis) == 0 else self.axis)
         shapes = {
             "vectors": ((3, 3), np.float64),
             "positions": ((n, 3), np.float64),
@@ -59,6 +71,7 @@ class Crystal:
             "g": ((n, 3, 3), np.float64),
             "rotations": (("n_operation", 3, 3), np.int64),
             "translations": (("n_operation", 3), np.float64),
+            "axis": ((n, 3), np.float64),
         }
         for name, (shape, dtype) in shapes.items():
             array = read_only(getattr(self, name), dtype)
@@ -66,12 +79,26 @@ class Crystal:
             if not np.all(np.isfinite(array)):
                 raise ConfigError("a number of the crystal is not finite", where=f"crystal: {name}", got=array.tolist())
             object.__setattr__(self, name, array)
+        self._check_kind()
         if abs(np.linalg.det(self.vectors)) < 1e-6:
             raise ConfigError(
                 "the lattice vectors span no volume",
                 where="crystal.lattice",
                 got=self.vectors.tolist(),
                 fix="check a, b, c and the angles",
+            )
+
+    def _check_kind(self):
+        length = np.linalg.norm(self.axis, axis=1)
+        wanted = np.array([kind != "heisenberg" for kind in self.kind], dtype=float)
+        unknown = sorted(set(self.kind) - set(SPIN_KINDS))
+        if unknown or len(self.kind) != len(length) or np.any(np.abs(length - wanted) > 1e-9):
+            raise ConfigError(
+                "kinds of spins and their axes do not fit",
+                where="crystal: kind, axis",
+                expected=f"one of {', '.join(SPIN_KINDS)} for each site, and a unit vector for each Ising or XY site",
+                got=list(zip(self.kind, self.axis.tolist(), strict=False)),
+                fix="give every Ising and XY site an axis that is not zero",
             )
 
     @property
@@ -86,9 +113,13 @@ class Crystal:
 
     def to_dict(self):
         """Return plain lists and strings, for JSON; :meth:`from_dict` is the inverse, bit for bit."""
+        names = list(self.__dataclass_fields__)
+        if all(kind == "heisenberg" for kind in self.kind):
+            # Not written where it says nothing: the files of such crystals are what they always were.
+            names = [name for name in names if name not in ("kind", "axis")]
         return {
             name: list(value) if isinstance(value, tuple) else value.tolist()
-            for name, value in ((f, getattr(self, f)) for f in self.__dataclass_fields__)
+            for name, value in ((f, getattr(self, f)) for f in names)
         }
 
     @classmethod
@@ -96,7 +127,8 @@ class Crystal:
         """Rebuild a crystal from :meth:`to_dict`."""
         shaped = {"rotations": (-1, 3, 3), "translations": (-1, 3)}
         values = {k: np.asarray(v).reshape(shaped[k]) if k in shaped else v for k, v in data.items()}
-        return cls(**{**values, "labels": tuple(data["labels"]), "ions": tuple(data["ions"])})
+        texts = {name: tuple(data[name]) for name in ("labels", "ions", "kind") if name in data}
+        return cls(**{**values, **texts})
 
 
 def lattice_vectors(*, a, b, c, alpha=90.0, beta=90.0, gamma=90.0):

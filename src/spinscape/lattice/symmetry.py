@@ -5,6 +5,7 @@ An operation x' = W x + t takes spins with it as axial vectors, S' = det(R) R S,
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import spglib
@@ -34,6 +35,10 @@ class SiteSpec:
         Spin length.
     g : (3, 3) array
         g tensor in the Cartesian frame; the identity times 2 by default.
+    kind : str
+        One of :data:`spinscape.lattice.crystal.SPIN_KINDS`.
+    axis : sequence of 3 float, optional
+        Line of an Ising spin or normal of an XY spin's plane, Cartesian, of any length.
     """
 
     label: str
@@ -41,6 +46,25 @@ class SiteSpec:
     position: tuple[float, float, float]
     spin: float
     g: np.ndarray | tuple = ((2.0, 0.0, 0.0), (0.0, 2.0, 0.0), (0.0, 0.0, 2.0))
+    kind: str = "heisenberg"
+    axis: tuple[float, float, float] | None = None
+
+    @property
+    def unit_axis(self):
+        """The axis with length 1, (3,); zero where the site needs none."""
+        if self.kind == "heisenberg":
+            return np.zeros(3)
+        axis = np.array((0.0, 0.0, 0.0) if self.axis is None else self.axis, dtype=np.float64)
+        length = np.linalg.norm(axis)
+        if not np.isfinite(length) or length < 1e-9:
+            raise ConfigError(
+                f"the {self.kind} site {self.label} has no axis",
+                where="crystal.sites: axis",
+                expected="a vector that is not zero",
+                got=None if self.axis is None else list(self.axis),
+                fix="give the line of the Ising spin, or the normal of the XY spin's plane",
+            )
+        return axis / length
 
 
 def crystal_from_space_group(vectors: np.ndarray, name: str | int, sites: Sequence[SiteSpec]) -> Crystal:
@@ -92,10 +116,12 @@ def crystal_from_sites(vectors: np.ndarray, sites: Sequence[SiteSpec], *, find_s
     g = np.array([s.g for s in sites], dtype=np.float64)
     maps = site_maps(vectors, positions, rotations, translations)
     cartesian = cartesian_rotations(vectors, rotations)
+    lines = np.array([s.unit_axis for s in sites])
     kept = [
         k
         for k, R in enumerate(cartesian)
         if np.allclose(R @ g @ R.T, g[maps.site[k]], atol=FORBIDDEN * np.abs(g).max())
+        and _same_lines(lines @ R.T, lines[maps.site[k]])
     ]
     first = maps.site[kept].min(axis=0)  # the lowest site that each one is connected with
     return Crystal(
@@ -108,6 +134,8 @@ def crystal_from_sites(vectors: np.ndarray, sites: Sequence[SiteSpec], *, find_s
         g,
         rotations[kept],
         translations[kept],
+        tuple(s.kind for s in sites),
+        np.array([s.unit_axis for s in sites]),
     )
 
 
@@ -125,7 +153,7 @@ def _positions(sites):
 
 
 def _found_operations(vectors, positions, sites):
-    species = [(s.label, s.ion, float(s.spin)) for s in sites]
+    species = [(s.label, s.ion, float(s.spin), s.kind) for s in sites]
     numbers = [species.index(s) + 1 for s in species]
     try:
         found = spglib.get_symmetry((vectors, positions, numbers), symprec=SNAP)
@@ -168,8 +196,8 @@ def expand_sites(
             )
     cartesian = cartesian_rotations(vectors, rotations)
     orbits = [_site_orbit(vectors, site, rotations, translations, cartesian) for site in sites]
-    counts = [len(positions) for positions, _ in orbits]
-    positions = np.concatenate([positions for positions, _ in orbits])
+    counts = [len(positions) for positions, *_ in orbits]
+    positions = np.concatenate([positions for positions, *_ in orbits])
     names = tuple(np.repeat(labels, counts).tolist())
     _check_apart(vectors, positions, names)
     return Crystal(
@@ -179,14 +207,16 @@ def expand_sites(
         np.repeat(np.arange(len(sites)), counts),
         np.repeat([float(s.spin) for s in sites], counts),
         tuple(np.repeat([s.ion for s in sites], counts).tolist()),
-        np.concatenate([g for _, g in orbits]),
+        np.concatenate([g for _, g, _ in orbits]),
         rotations,
         translations,
+        tuple(np.repeat([s.kind for s in sites], counts).tolist()),
+        np.concatenate([axis for *_, axis in orbits]),
     )
 
 
 def _site_orbit(vectors, site, rotations, translations, cartesian):
-    """Return positions (n, 3) and g tensors (n, 3, 3) of a site's orbit, the site itself first."""
+    """Return positions (n, 3), g tensors (n, 3, 3) and axes (n, 3) of a site's orbit, the site itself first."""
     position = _positions([site])[0]
     step = rotations @ position + translations - position
     step -= np.round(step)
@@ -201,7 +231,56 @@ def _site_orbit(vectors, site, rotations, translations, cartesian):
     first = np.flatnonzero(same.argmax(axis=1) == np.arange(len(images)))
     home = same[np.flatnonzero(fixed)[0]]
     others = sorted((k for k in first if not home[k]), key=lambda k: tuple(np.round(images[k], 6)))
-    return np.vstack([position, images[others]]), np.stack([g, *(snapped(R @ g @ R.T, g) for R in cartesian[others])])
+    tensors = np.stack([g, *(snapped(R @ g @ R.T, g) for R in cartesian[others])])
+    axis = _allowed_axis(site, cartesian[fixed])
+    axes = np.stack([axis, *(snapped(R @ axis, axis) for R in cartesian[others])])
+    return np.vstack([position, images[others]]), tensors, _with_signs(axes)
+
+
+def _same_lines(first, second):
+    """Tell whether vectors (n, 3) agree in pairs but for their signs."""
+    signs = np.where(np.sum(first * second, axis=1) < 0, -1.0, 1.0)
+    return np.allclose(first, signs[:, None] * second, atol=FORBIDDEN)
+
+
+def _allowed_axis(site, stabiliser):
+    """Return the unit axis of a site, which the operations that fix the site must keep as a line."""
+    axis = site.unit_axis
+    images = stabiliser @ axis
+    if not _same_lines(images, np.tile(axis, (len(images), 1))):
+        raise SymmetryError(
+            f"the symmetry of site {site.label} does not keep its axis",
+            where="crystal.sites: axis",
+            expected="a line that every operation which fixes the site maps to itself",
+            got=axis.round(6).tolist(),
+            fix="choose another axis, or list the sites without a space group",
+        )
+    return axis
+
+
+MAX_LINES = 12
+
+
+def _with_signs(axes):
+    """Return the axes (n, 3) of an orbit with signs that make their sum shortest; parallel ones stay parallel.
+
+    An operation that takes one site to another may turn a line around: the sign is ours to choose. The sum is
+    shortest where the axes of a tetrahedron all point out of it. The first site keeps the declared sign; of equal
+    choices that with the fewest turned lines, then the first, is taken.
+    """
+    line = np.array([[abs(abs(a @ b) - 1.0) < FORBIDDEN for b in axes] for a in axes]).argmax(axis=1)
+    if not np.any(axes):
+        return axes
+    towards = np.sign(np.sum(axes * axes[line], axis=1))[:, None] * axes
+    lines = np.unique(line)
+    if len(lines) > MAX_LINES:
+        return towards
+    sums = np.array([towards[line == k].sum(axis=0) for k in lines])
+    choices = np.array(list(product((1.0, -1.0), repeat=len(lines) - 1))).reshape(-1, len(lines) - 1)
+    choices = np.hstack([np.ones((len(choices), 1)), choices])
+    length = np.linalg.norm(choices @ sums, axis=1).round(6)
+    best = choices[np.lexsort((np.sum(choices < 0, axis=1), length))[0]]
+    return best[np.searchsorted(lines, line)][:, None] * towards
 
 
 def _allowed_g(site, stabiliser):

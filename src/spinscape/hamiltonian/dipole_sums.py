@@ -16,9 +16,33 @@ _ZERO = 1e-10
 """A wave vector below this part of the shortest edge of the reciprocal cell is zero."""
 
 
+_FLAT = 1e-9
+"""A cell whose volume is below this part of the product of its edges is flat."""
+_CHUNK = 4_000_000
+"""Numbers of one block of phases."""
+_TRACE = 1e-6
+"""Rounding that a demagnetisation tensor may come with."""
+SPHERE = np.eye(3) / 3.0
+"""Demagnetisation tensor of a sphere."""
+
+
 def natural_splitting(vectors):
     """Return the splitting parameter at which both sums have equally many terms, 1/Å."""
     return float(np.sqrt(np.pi) / np.abs(np.linalg.det(vectors)) ** (1.0 / 3.0))
+
+
+def _check_volume(vectors):
+    """Raise :class:`ConfigError` for vectors that span no volume; dipoles have no charge to be balanced."""
+    a, b, c = np.asarray(vectors, dtype=np.float64)
+    volume = abs(a @ np.cross(b, c))
+    if not _FLAT * np.prod(np.linalg.norm(vectors, axis=1)) < volume < np.inf:
+        raise ConfigError(
+            "a dipole sum over a cell without a volume",
+            where="dipolar",
+            expected="three vectors that span one",
+            got=np.asarray(vectors).tolist(),
+            fix="check the lattice vectors",
+        )
 
 
 def _lattice_points(vectors, radius):
@@ -69,6 +93,7 @@ def dipole_sums(vectors, positions, q, *, splitting=None):
     -----
     Memory: 288 n_q n_site² bytes. The sites may lie anywhere, in one cell or not.
     """
+    _check_volume(vectors)
     alpha = natural_splitting(vectors) if splitting is None else splitting
     first, second = np.triu_indices(len(positions))
     between = np.asarray(positions, dtype=np.float64)[second] - np.asarray(positions, dtype=np.float64)[first]
@@ -123,3 +148,84 @@ def dipole_bound(crystal, structure):
     """Return an upper estimate of how much the largest M_ij(q) differs from that at q = 0: (4π/V) |g|²."""
     volume = abs(np.linalg.det(structure.magnetic_cell @ crystal.vectors))
     return 4.0 * np.pi / volume * float(np.linalg.norm(crystal.g, ord=2, axis=(1, 2)).max()) ** 2
+
+
+def commensurate_waves(cell):
+    """Return the wave vectors that a supercell holds, (n_cell, 3) r.l.u., in the order of a discrete Fourier transform.
+
+    For a supercell with a diagonal matrix this is the order of ``numpy.fft.fftn`` over ``cell.shape``.
+    """
+    # hermite·q is integer; two such q are one wave where it is so modulo the columns of hermite, and a box with the
+    # edges of its diagonal holds each class once.
+    return cell.cells.astype(np.float64) @ np.linalg.inv(cell.hermite.astype(np.float64)).T
+
+
+def dipole_couplings(crystal, cell, *, demagnetisation=None):
+    """Return the dipole tensor between every site of the first chemical cell and every site of a periodic supercell.
+
+        A_ij(R) = Σ_L (1/r³ - 3 r r/r⁵),   r = R + L + r_j - r_i ≠ 0, L over the lattice of the supercell
+
+    so that E = ½ θf Σ m_i·A_ij·m_j as in :mod:`spinscape.hamiltonian.dipolar`.
+
+    Parameters
+    ----------
+    crystal : Crystal
+    cell : Supercell
+    demagnetisation : (3, 3) float64, symmetric with trace 1, optional
+        N of the surface term (4π/V) N of each pair, V the volume of the supercell: :data:`SPHERE` for a sphere in
+        vacuum. Without it there is no demagnetising field (tin-foil).
+
+    Returns
+    -------
+    (n_site, n_cell, n_site, 3, 3) float64, 1/Å³
+        [i, cell, j]: from site i of cell (0, 0, 0) to site j of ``cell``. A site meets its own images: [i, 0, i] is
+        not zero. For any other cell of site i, take the difference of the cells, wrapped.
+
+    Notes
+    -----
+    Inverse Fourier transform of the Ewald sums over the wave vectors that the supercell holds: n_cell n_site² of
+    them in place of n_cell² n_site².
+    """
+    waves = commensurate_waves(cell)
+    positions = crystal.positions @ crystal.vectors
+    between = crystal.positions[None] - crystal.positions[:, None]
+    out = np.zeros((cell.n_cell, crystal.n_site, crystal.n_site, 3, 3))
+    for part in _wave_blocks(cell, crystal.n_site):
+        sums = dipole_sums(crystal.vectors, positions, waves[part] @ crystal.reciprocal)
+        # From exp(iq·r) of the distance to exp(iq·R) of the cells.
+        sums *= np.exp(-2j * np.pi * np.einsum("qa,ija->qij", waves[part], between))[..., None, None]
+        _add_transform(cell, waves[part], sums, out)
+    out = np.moveaxis(out, 0, 1) / cell.n_cell
+    if demagnetisation is not None:
+        volume = cell.n_cell * abs(np.linalg.det(crystal.vectors))
+        out += 4.0 * np.pi / volume * checked_demagnetisation(demagnetisation)
+    return np.ascontiguousarray(out)
+
+
+def _wave_blocks(cell, n_site):
+    """Return slices over the waves whose sums and phases stay small."""
+    size = max(1, _CHUNK // (9 * n_site**2 + cell.n_cell))
+    return [slice(start, min(start + size, cell.n_cell)) for start in range(0, cell.n_cell, size)]
+
+
+def _add_transform(cell, waves, values, out):
+    """Add Re Σ_q values_q exp(-iq·R) for each cell R."""
+    turns = waves @ cell.cells.T.astype(np.float64)
+    phase = np.exp(-2j * np.pi * (turns - np.round(turns)))
+    flat = values.reshape(len(waves), -1)
+    out += (phase.real.T @ flat.real - phase.imag.T @ flat.imag).reshape(out.shape)
+
+
+def checked_demagnetisation(tensor):
+    """Return a demagnetisation tensor, (3, 3) float64, or raise :class:`ConfigError` where it cannot be one."""
+    tensor = np.asarray(tensor, dtype=np.float64)
+    fits = tensor.shape == (3, 3) and np.all(np.isfinite(tensor)) and np.allclose(tensor, tensor.T, atol=_TRACE)
+    if not fits or abs(np.trace(tensor) - 1.0) > _TRACE or np.linalg.eigvalsh(tensor)[0] < -_TRACE:
+        raise ConfigError(
+            "this is no demagnetisation tensor",
+            where="demagnetisation",
+            expected="a symmetric 3×3 tensor with trace 1 and no negative eigenvalue (a sphere: 1/3 on the diagonal)",
+            got=tensor.tolist(),
+            fix="divide it by its trace if it is in other units (4π, or 1 of a cube)",
+        )
+    return tensor

@@ -13,6 +13,7 @@ def cross_check(study):
     _check_grid(study)
     _check_sites(study)
     _check_paths(study)
+    _check_simulation(study)
     _check_measurements(study)
     for name, fit in study.fits.items():
         _check_fit(study, name, fit)
@@ -101,7 +102,7 @@ def _check_sites(study):
         elif term.kind != "dipolar" and hasattr(term.bond, "from_site"):
             known(term.bond.from_site, labels, what="site", where=f"{where}.bond.from")
             known(term.bond.to_site, labels, what="site", where=f"{where}.bond.to")
-    for index, moment in enumerate(study.structure.moments):
+    for index, moment in enumerate(study.structure.moments if study.structure is not None else ()):
         known(moment.site, labels, what="site", where=f"structure.moments.{index}.site")
 
 
@@ -115,6 +116,26 @@ def _check_paths(study):
                 )
     for name in study.simulate.paths:
         known(name, study.paths, what="path", where="simulate.paths")
+
+
+def _check_simulation(study):
+    simulate = study.simulate
+    if simulate.needs_structure and study.structure is None:
+        raise ConfigError(
+            f"a simulation of kind {simulate.kind!r} starts from a magnetic structure",
+            where="structure",
+            expected="structure: {kind: ..., ...}",
+            got="none",
+            fix="declare the structure",
+        )
+    if simulate.ranks % simulate.group_size:
+        raise ConfigError(
+            "the ranks cannot be divided among the points",
+            where="simulate.ranks",
+            expected=f"a multiple of the {simulate.group_size} ranks of a point",
+            got=simulate.ranks,
+        )
+    simulate.check(study)
 
 
 def _check_measurements(study):

@@ -2,16 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from .quantities import EnergyRange, Name, Vector, Wavevector
-
-
-class Strict(BaseModel):
-    """A section that knows its keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+from .strict import Strict
 
 Range = tuple[float, float]
 
@@ -130,6 +124,6 @@ class FitSection(Strict):
     objective: Objective
     strategy: Strategy = MultistartSection(kind="multistart")
     box: dict[Name, EnergyRange] = Field(min_length=1)
-    modes: dict[Name, Vector] = {}
+    modes: dict[Name, Vector] = Field(default_factory=dict)
     uncertainty: UncertaintySection = UncertaintySection()
     variants: tuple[Variant, ...] = ()

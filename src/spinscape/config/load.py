@@ -3,14 +3,15 @@
 import difflib
 from contextlib import contextmanager
 from pathlib import Path
+from typing import get_args
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from ..errors import ConfigError, SpinscapeError, UnitError
-from . import fits, schema
 from .crosscheck import cross_check
 from .schema import Study
+from .strict import Strict
 
 MAX_BYTES = 1_000_000
 
@@ -137,19 +138,28 @@ def _config_error(error, source):
     )
 
 
-_DISCRIMINATED = {"grid", "forward", "objective", "strategy"}
+_DISCRIMINATED = {"grid", "forward", "objective", "strategy", "simulate", "structure"}
+_LISTS_OF_KINDS = {"hamiltonian", "learn", "measurements"}
+"""Sections of several members, each of which has a kind."""
 
 
 def _keys(loc):
     """Return the file's own keys from pydantic's location, which names the members of unions too."""
     classes = {model.__name__ for model in _models()} | {"float", "int", "str"}
+    kinds = _kinds()
     keys = []
     for k, part in enumerate(loc):
-        behind_kind = k > 0 and (loc[k - 1] in _DISCRIMINATED or (k > 1 and loc[k - 2] == "hamiltonian"))
+        of_kinds = k > 0 and (loc[k - 1] in _DISCRIMINATED or (k > 1 and loc[k - 2] in _LISTS_OF_KINDS))
         is_class = isinstance(part, str) and (part in classes or "[" in part)
-        if not (behind_kind and isinstance(part, str)) and not is_class:
+        if not (of_kinds and part in kinds) and not is_class:
             keys.append(str(part))
     return keys
+
+
+def _kinds():
+    """Return the values that ``kind`` has in some section."""
+    fields = (model.model_fields.get("kind") for model in _models())
+    return {kind for field in fields if field is not None for kind in get_args(field.annotation)}
 
 
 def _sibling_keys(keys):
@@ -161,5 +171,8 @@ def _sibling_keys(keys):
 
 def _models():
     """Return the classes of the schema."""
-    values = (value for module in (schema, fits) for value in vars(module).values())
-    return [value for value in values if isinstance(value, type) and issubclass(value, BaseModel)]
+    found, young = set(), [Strict]
+    while young:
+        young = [new for model in young for new in model.__subclasses__()]
+        found.update(young)
+    return sorted(found, key=lambda model: model.__name__)

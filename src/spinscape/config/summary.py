@@ -75,6 +75,8 @@ def matrix_text(matrix):
 
 
 def _structure_rows(model, structure):
+    if structure is None:
+        return []
     cell = "; ".join(" ".join(str(x) for x in row) for row in structure.magnetic_cell)
     return [f"structure {structure.n_sublattice} spins in the magnetic cell [{cell}]"]
 
@@ -88,9 +90,7 @@ def _grid_rows(study, points):
         low, high = points[:, k].min(), points[:, k].max()
         text = f"{low:g} meV (fixed)" if study.couplings[name].value is not None else f"{low:g} .. {high:g} meV"
         rows.append(f"  {name:8s} {text}  {study.couplings[name].description}")
-    axis = build.energy_axis(study.simulate.energy)
-    shapes = [f"{name} ({len(build.path(study, name).points)} Q)" for name in study.simulate.paths]
-    rows.append(f"simulate  {study.simulate.kind} on {', '.join(shapes)} × {len(axis.centres)} energies")
+    rows.append(f"simulate  {study.simulate.kind} {study.simulate.summary(study)}")
     return rows
 
 

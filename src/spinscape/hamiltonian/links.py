@@ -157,7 +157,8 @@ def link_table(model: Model) -> LinkTable:
     symmetric = 0.5 * (model.onsite.matrix + model.onsite.matrix.swapaxes(1, 2))
     np.add.at(onsite, (model.onsite.parameter, model.onsite.site), symmetric)
     constant = np.bincount(squares.parameter, weights=parts.constant, minlength=model.n_parameter)
-    return LinkTable(start, target, offset, unit, onsite, *_square_ends(model, parts), constant)
+    squares_of = _square_ends(model, parts)
+    return LinkTable(start, target, offset, unit, onsite, **squares_of, constant_unit=constant)
 
 
 def _both_ends(model, site_i, site_j, offset, parameter, matrix):
@@ -174,20 +175,20 @@ def _both_ends(model, site_i, site_j, offset, parameter, matrix):
 
 
 def _square_ends(model, parts):
-    """Return start, target, offset, turn and unit strength of the squares seen from both ends."""
+    """Return the columns of the squares seen from both ends, by name."""
     table = model.biquadratic
     n = table.n_bond
     source = np.concatenate([table.site_i, table.site_j])
     order = np.argsort(source, kind="stable")
     unit = np.zeros((model.n_parameter, 2 * n))
     unit[np.tile(table.parameter, 2), np.arange(2 * n)] = np.tile(parts.quartic, 2)
-    return (
-        _starts(source[order], model.crystal.n_site),
-        np.concatenate([table.site_j, table.site_i])[order],
-        np.concatenate([table.offset, -table.offset])[order],
-        np.concatenate([table.turn, table.turn.swapaxes(1, 2)])[order],
-        unit[:, order],
-    )
+    return {
+        "square_start": _starts(source[order], model.crystal.n_site),
+        "square_target": np.concatenate([table.site_j, table.site_i])[order],
+        "square_offset": np.concatenate([table.offset, -table.offset])[order],
+        "square_turn": np.concatenate([table.turn, table.turn.swapaxes(1, 2)])[order],
+        "square_unit": unit[:, order],
+    }
 
 
 def _starts(source, n_site):

@@ -18,7 +18,8 @@ def crystal_figure(*, model, structure, paths=(), title="", simulated=False):
     Parameters
     ----------
     model : Model
-    structure : MagneticStructure
+    structure : MagneticStructure or None
+        Without one no spins are drawn.
     paths : sequence of QPath
 
     Returns
@@ -84,8 +85,10 @@ def spin_directions(structure, site, cell):
 
     A cell belongs to the magnetic cell whose lattice vectors take it to a listed one.
     """
-    inverse = np.linalg.inv(structure.magnetic_cell.astype(np.float64))
     out = np.zeros((len(site), 3))
+    if structure is None:
+        return out
+    inverse = np.linalg.inv(structure.magnetic_cell.astype(np.float64))
     for k in range(structure.n_sublattice):
         index = (cell - structure.cell[k]) @ inverse
         same = np.all(np.abs(index - np.round(index)) < EDGE, axis=1) & (site == structure.site[k])
@@ -154,7 +157,8 @@ def _frame(axes, places, margin):
 
 def _draw_paths(axes, model, structure, paths):
     reciprocal = model.crystal.reciprocal
-    magnetic = 2.0 * np.pi * np.linalg.inv(structure.magnetic_cell @ model.crystal.vectors).T
+    cell = np.eye(3) if structure is None else structure.magnetic_cell
+    magnetic = 2.0 * np.pi * np.linalg.inv(cell @ model.crystal.vectors).T
     all_points = np.concatenate([p.points for p in paths]) @ reciprocal
     plane = plane_through(all_points, reciprocal=reciprocal)
     placed = plane.project(all_points)
@@ -162,7 +166,7 @@ def _draw_paths(axes, model, structure, paths):
     room = 0.35 * max(float((high - low).max()), 0.3 * float(np.linalg.norm(reciprocal, axis=1).min()))
     extent = (low[0] - room, high[0] + room, low[1] - room, high[1] + room)
     _draw_zones(axes, plane, reciprocal, extent, color="0.35", linestyle="-", label="zone of the chemical cell")
-    if abs(np.linalg.det(structure.magnetic_cell)) > 1.5:
+    if abs(np.linalg.det(cell)) > 1.5:
         _draw_zones(axes, plane, magnetic, extent, color="0.6", linestyle="--", label="zone of the magnetic cell")
     for k, path in enumerate(paths):
         _draw_path(axes, plane.project(path.points @ reciprocal), path, k)

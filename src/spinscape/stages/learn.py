@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from ..config.schema import SirenSection
+from ..config.learning import SirenSection
 from ..learn.checkpoint import save_siren
 from ..learn.siren import SirenSettings
 from ..learn.train_siren import TrainSettings, train_siren

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..config.schema import CsvMeasurement
+from ..config.measurements import CsvMeasurement
 from ..errors import AbsentError
 from ..experiment.csv_reader import read_csv_spectrum
 from ..experiment.fetch import locate

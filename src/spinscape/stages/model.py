@@ -2,8 +2,8 @@
 
 import json
 
-from ..config.build import build_model
-from ..config.schema import ModelSections
+from ..config.build_model import build_model
+from ..config.model_sections import ModelSections
 from ..store.files import write_whole
 from .model_file import CONTRACT
 
@@ -16,8 +16,12 @@ def run(section, output):
     section : dict
         ``build.model_section``: crystal, couplings, hamiltonian, structure.
     output : str or Path
-        JSON file of ``Model.to_dict`` and, under ``structure``, ``MagneticStructure.to_dict``.
+        JSON file of ``Model.to_dict`` and, under ``structure``, ``MagneticStructure.to_dict`` or null.
     """
     model, structure = build_model(ModelSections.model_validate(section))
-    document = {"contract": CONTRACT, **model.to_dict(), "structure": structure.to_dict()}
+    document = {
+        "contract": CONTRACT,
+        **model.to_dict(),
+        "structure": None if structure is None else structure.to_dict(),
+    }
     write_whole(output, json.dumps(document))

@@ -14,12 +14,11 @@ def read_model(path):
 
     Returns
     -------
-    Model, MagneticStructure
+    Model, MagneticStructure or None
     """
     try:
         document = json.loads(Path(path).read_text())
         contract = document.pop("contract", None)
-        structure = document.pop("structure", None)
     except (OSError, ValueError, AttributeError, TypeError) as error:
         raise StoreError(
             "the model file cannot be read", where=str(path), got=str(error), fix="run the stage model again"
@@ -29,7 +28,8 @@ def read_model(path):
             "not a model file of this version", where=str(path), expected=CONTRACT, got=contract, fix="make it again"
         )
     try:
-        return Model.from_dict(document), MagneticStructure.from_dict(structure)
+        structure = document.pop("structure")
+        return Model.from_dict(document), None if structure is None else MagneticStructure.from_dict(structure)
     except (KeyError, TypeError, ValueError, SpinscapeError) as error:
         raise StoreError(
             "the model file lacks what its contract demands",

@@ -98,7 +98,9 @@ class _Job:
                 got=self.plan["parameter_names"],
                 fix="plan again from the study that the model was made from",
             )
-        settings = {**self.plan["settings"], "structure": structure.to_dict()}
+        settings = dict(self.plan["settings"])
+        if structure is not None:
+            settings["structure"] = structure.to_dict()
         self._share(everyone)
         self.simulator = self._simulator(simulators, spin_model, settings)
         template = {name: array.to_dict() for name, array in self.simulator.template().items()}

@@ -1,0 +1,75 @@
+"""Conditions, paths and energies: what a study says of them, and the objects that they become."""
+
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from ..hamiltonian.conditions import Conditions
+from ..lattice.crystal import lattice_vectors
+from ..lattice.qspace import EnergyAxis, path_through
+from .quantities import Energy, MagneticField, Name, Temperature, Vector
+from .strict import Strict
+
+
+class ConditionsSection(Strict):
+    """Temperature and field."""
+
+    temperature: Temperature | None = None
+    field: tuple[MagneticField, MagneticField, MagneticField] | None = None
+
+
+class PathSection(Strict):
+    """A path through reciprocal space, or a shifted copy of another one."""
+
+    vertices: tuple[Vector, ...] | None = None
+    points: tuple[Annotated[int, Field(ge=2, le=100_000)], ...] | None = None
+    labels: tuple[str, ...] | None = None
+    like: Name | None = None
+    shift: Vector = (0.0, 0.0, 0.0)
+
+    @model_validator(mode="after")
+    def _one_way(self):
+        if (self.like is None) == (self.vertices is None) or (self.vertices is None) != (self.points is None):
+            raise ValueError("a path has either vertices and points, or like and shift")
+        return self
+
+
+class EnergySection(Strict):
+    """Bin centres of the energy axis."""
+
+    first: Energy
+    last: Energy
+    step: Energy
+
+
+def vectors(study):
+    """Return the lattice vectors as rows, (3, 3), Å."""
+    lattice = study.crystal.lattice
+    # Not model_dump, which gives text with units.
+    return lattice_vectors(**dict(lattice))
+
+
+def conditions(study):
+    """Return the conditions of the simulations."""
+    return Conditions(study.conditions.temperature, study.conditions.field or (0.0, 0.0, 0.0))
+
+
+def path(study, name):
+    """Return a declared path."""
+    reciprocal = 2.0 * np.pi * np.linalg.inv(vectors(study)).T
+    declared = study.paths[name]
+    base = declared if declared.like is None else study.paths[declared.like]
+    return path_through(
+        base.vertices,
+        n_point=base.points,
+        reciprocal=reciprocal,
+        name=name,
+        labels=declared.labels or base.labels,
+        shift=declared.shift,
+    )
+
+
+def energy_axis(declared):
+    """Return the axis of an energy section."""
+    return EnergyAxis.from_range(first=declared.first, last=declared.last, step=declared.step)

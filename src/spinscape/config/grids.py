@@ -1,0 +1,81 @@
+"""The ``grid:`` section, and the points it stands for."""
+
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from .quantities import Energy, EnergyRange, Name
+from .strict import Expression, Strict
+
+
+class RandomGrid(Strict):
+    """Points drawn evenly from a box; more points keep the first ones."""
+
+    kind: Literal["random", "sobol"]
+    n_point: int = Field(ge=1, le=1_000_000)
+    box: dict[Name, EnergyRange]
+
+
+class LatticeAxis(Strict):
+    """Equally spaced values of one coupling, both ends included."""
+
+    first: Energy
+    last: Energy
+    n: int = Field(ge=1, le=100_000)
+
+
+class LatticeGrid(Strict):
+    """Every combination of the axes' values."""
+
+    kind: Literal["lattice"]
+    axes: dict[Name, LatticeAxis]
+
+
+class ListGrid(Strict):
+    """Points written out."""
+
+    kind: Literal["list"]
+    points: tuple[dict[Name, Energy], ...] = Field(min_length=1)
+
+
+class MapAxis(Strict):
+    """Equally spaced values of a coordinate without a unit (an angle in radians, say)."""
+
+    first: float
+    last: float
+    n: int = Field(ge=1, le=100_000)
+
+
+class MapGrid(Strict):
+    """Images of another set of coordinates: couplings as functions of them, in a declared unit."""
+
+    kind: Literal["map"]
+    axes: dict[Name, MapAxis]
+    unit: Energy
+    couplings: dict[Name, Expression]
+
+
+Grid = Annotated[RandomGrid | LatticeGrid | ListGrid | MapGrid, Field(discriminator="kind")]
+
+
+def grid_points(study):
+    """Return the couplings of every point, (n_point, n_parameter) float64, in internal units."""
+    from ..hamiltonian import grids
+
+    grid = study.grid
+    free = [name for name, coupling in study.couplings.items() if coupling.value is None]
+    if grid.kind in ("random", "sobol"):
+        make = grids.random_points if grid.kind == "random" else grids.sobol_points
+        columns = make([grid.box[name] for name in free], n_point=grid.n_point, seed=study.seed)
+    elif grid.kind == "lattice":
+        columns = grids.lattice_points([np.linspace(a.first, a.last, a.n) for a in (grid.axes[name] for name in free)])
+    elif grid.kind == "list":
+        columns = grids.list_points([[point[name] for name in free] for point in grid.points])
+    else:
+        axes = {name: np.linspace(axis.first, axis.last, axis.n) for name, axis in grid.axes.items()}
+        columns = grid.unit * grids.mapped_points(axes, [grid.couplings[name] for name in free])
+    out = np.empty((len(columns), len(study.couplings)))
+    for k, (name, coupling) in enumerate(study.couplings.items()):
+        out[:, k] = columns[:, free.index(name)] if coupling.value is None else coupling.value
+    return out

@@ -1,0 +1,36 @@
+"""What every kind of simulation says in a study: how its points are dealt out, and what the workflow asks of it."""
+
+from pydantic import Field
+
+from .quantities import Name
+from .strict import Strict
+
+
+class SimulationSection(Strict):
+    """The part of ``simulate:`` that all kinds share. A kind adds its own keys, a ``kind`` and the methods below."""
+
+    batch_size: int = Field(64, ge=1)
+    ranks: int = Field(1, ge=1, le=1024)
+    failed_fraction: float = Field(0.05, ge=0, le=1)
+    paths: tuple[Name, ...] = ()
+
+    @property
+    def group_size(self):
+        """Ranks that do one point together."""
+        return 1
+
+    @property
+    def needs_structure(self):
+        """Whether the simulation starts from a declared magnetic structure."""
+        return True
+
+    def settings(self, study):
+        """Return what the simulator reads beside the model and the conditions: plain data."""
+        raise NotImplementedError
+
+    def check(self, study):
+        """Raise :class:`~spinscape.errors.ConfigError` where the section contradicts others of the study."""
+
+    def summary(self, study):
+        """Return what is simulated, in a line."""
+        raise NotImplementedError

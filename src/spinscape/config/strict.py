@@ -1,0 +1,16 @@
+"""What every section of a study is built from."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Strict(BaseModel):
+    """A section that knows its keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Expression = Annotated[str, Field(max_length=200)]
+"""Arithmetic with the names of couplings."""
+Element = Expression | float

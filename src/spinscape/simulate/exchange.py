@@ -79,14 +79,14 @@ def exchange(model: Model, theta) -> Exchange:
     return Exchange(bonds.site_i, bonds.site_j, bonds.offset, scale[:, None, None] * bonds.matrix, constant)
 
 
-def zone_mesh(offset, n_mesh: int) -> tuple[np.ndarray, np.ndarray]:
+def zone_mesh(offset, n_mesh) -> tuple[np.ndarray, np.ndarray]:
     """Return a mesh of wave vectors over the zone.
 
     Parameters
     ----------
     offset : (n_bond, 3) int64
         Of the bonds; an axis that none goes along has one point.
-    n_mesh : int
+    n_mesh : int or (3,) int
         Points along each other axis.
 
     Returns
@@ -96,8 +96,10 @@ def zone_mesh(offset, n_mesh: int) -> tuple[np.ndarray, np.ndarray]:
     where : (n_a, n_b, n_c) int64
         Index in ``half`` of each point of the mesh.
     """
-    check_mesh(n_mesh)
-    shape = tuple(n_mesh if used else 1 for used in np.any(np.asarray(offset) != 0, axis=0))
+    most = np.broadcast_to(np.asarray(n_mesh, dtype=np.int64), 3)
+    for n in most:
+        check_mesh(n)
+    shape = tuple(int(n) if used else 1 for n, used in zip(most, np.any(np.asarray(offset) != 0, axis=0), strict=True))
     index = np.stack([axis.ravel() for axis in np.indices(shape)], axis=1)
     mirror = np.ravel_multi_index(tuple((-index % shape).T), shape)
     _, first, where = np.unique(np.minimum(np.arange(len(index)), mirror), return_index=True, return_inverse=True)

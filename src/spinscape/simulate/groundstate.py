@@ -177,7 +177,7 @@ def minimise_energy(
     parts = []
     for begin in range(0, len(values), step):
         some = values[begin : begin + step]
-        drawn = [_random_starts(seed, row, conditions, block, n_start) for row in some]
+        drawn = [random_starts(seed, row, conditions, block, n_start) for row in some]
         starts = np.stack([np.concatenate([given, row]) for row in drawn])
         parts.append(_minimised(form, some, starts, rounds))
     *arrays, minima = zip(*parts, strict=True)
@@ -260,7 +260,7 @@ def _distinct(energies, sites, stationary, scale):
     return tuple(Minimum(float(energies[members].min()), len(members), min(members)) for members in found)
 
 
-def _random_starts(seed, theta, conditions, cell, n_start):
+def random_starts(seed, theta, conditions, cell, n_start):
     """Return random directions, (n_start, n_spin, 3)."""
     content = (theta, conditions.field, cell.matrix.astype(np.float64), cell.n_site)
     drawn = stream(seed, "start", *content).standard_normal((n_start, cell.n_spin, 3))

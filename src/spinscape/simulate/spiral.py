@@ -92,6 +92,14 @@ def _components(spiral):
     return np.stack([parts[0], parts[1] + parts[2], np.zeros((3, 3))]) if half else parts
 
 
+def rotating_form(model, spiral, q, conditions=None):
+    """Return the quadratic form of a spiral in the frame that turns with it, at Q alone; as of :func:`spiral_form`."""
+    conditions = conditions or Conditions()
+    check_turns(model, spiral, conditions)
+    turned, structure = rotating_frame(model, spiral)
+    return quadratic_form(turned, structure, q, conditions)
+
+
 def spiral_form(model, spiral, q, conditions=None):
     """Return the quadratic form of a spiral at Q, Q + k and Q - k, one after the other.
 
@@ -109,11 +117,8 @@ def spiral_form(model, spiral, q, conditions=None):
     QuadraticForm
         With 3 n_q wave vectors; :func:`spiral_modes` puts them together again.
     """
-    conditions = conditions or Conditions()
-    check_turns(model, spiral, conditions)
-    turned, structure = rotating_frame(model, spiral)
     points = np.asarray(q, dtype=np.float64)
-    form = quadratic_form(turned, structure, np.concatenate([points, points + spiral.k, points - spiral.k]), conditions)
+    form = rotating_form(model, spiral, np.concatenate([points, points + spiral.k, points - spiral.k]), conditions)
     # φ counts cells, not positions: S' at Q ± k carries the phase of its site in the cell.
     phase = np.exp(-2j * np.pi * np.outer([0.0, 1.0, -1.0], model.crystal.positions @ spiral.k))
     phase = np.tile(phase, (1, 2)).reshape(3, 1, 1, -1)

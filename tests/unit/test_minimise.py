@@ -7,14 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from spinscape.kernels.minimise import align, curvature, descend, gradient, minimise_runs
 
 ROUNDING = 1e-12
 
 
-def problem(seed, n_spin=6, n_pair=9):
-    """A random symmetric problem: start, head, matrix, own, linear; pairs may come more than once."""
+def problem(seed, n_spin=6, n_pair=9, n_square=7):
+    """A random symmetric problem: start, head, matrix, own, linear, squares; pairs may come more than once."""
     rng = np.random.default_rng(seed)
     first = rng.integers(0, n_spin, n_pair)
     second = (first + rng.integers(1, n_spin, n_pair)) % n_spin
@@ -25,7 +26,35 @@ def problem(seed, n_spin=6, n_pair=9):
     matrix = np.concatenate([m, m.transpose(0, 2, 1)])[order]
     own = rng.normal(size=(n_spin, 3, 3))
     start = np.searchsorted(tail[order], np.arange(n_spin + 1))
-    return start, head, matrix, own + own.transpose(0, 2, 1), rng.normal(size=(n_spin, 3))
+    linear = rng.normal(size=(n_spin, 3))
+    return start, head, matrix, own + own.transpose(0, 2, 1), linear, random_squares(rng, n_spin, n_square)
+
+
+def random_squares(rng, n_spin, n_square):
+    """Start, head, R and b of squares from either end; the first is of a spin with itself."""
+    first, second = rng.integers(0, n_spin, (2, n_square))
+    second[:1] = first[:1]
+    turn, strength = Rotation.random(n_square, random_state=rng).as_matrix(), rng.normal(size=n_square)
+    tail = np.concatenate([first, second])
+    order = np.argsort(tail, kind="stable")
+    head, both = np.concatenate([second, first])[order], np.concatenate([turn, turn.transpose(0, 2, 1)])[order]
+    start = np.searchsorted(tail[order], np.arange(n_spin + 1))
+    return start, head, both, np.tile(strength, 2)[order]
+
+
+def square_energy(n, squares):
+    """½ Σ b (n_i·R n_j)², in plain numpy."""
+    start, head, turn, strength = squares
+    tail = np.repeat(np.arange(len(n)), np.diff(start))
+    return 0.5 * np.sum(strength * np.einsum("ra,rab,rb->r", n[tail], turn, n[head]) ** 2)
+
+
+def shift_of(parts):
+    """Upper bound of the curvature by one spin: see ``align``."""
+    start, head, _, strength = parts[5]
+    tail = np.repeat(np.arange(len(parts[3])), np.diff(start))
+    most = np.where(head == tail, 6.0 * np.abs(strength), 2.0 * np.maximum(strength, 0.0))
+    return np.linalg.eigvalsh(parts[3])[:, -1] + np.bincount(tail, weights=most, minlength=len(parts[3]))
 
 
 def unit(rng, n_spin=6):
@@ -48,7 +77,8 @@ def energy_of(n, parts):
 
 
 def scale_of(parts):
-    return float(np.abs(dense(*parts[:4])).sum(axis=1).max() + np.abs(parts[4]).max())
+    squares = 2.0 * np.abs(parts[5][3]).sum()
+    return float(np.abs(dense(*parts[:4])).sum(axis=1).max() + np.abs(parts[4]).max() + squares)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -57,8 +87,11 @@ def test_energy_and_gradient_are_those_of_the_dense_matrix(seed):
     out = np.empty_like(n)
     energy = gradient(n, *parts, out)
     full, x, c = dense(*parts[:4]), n.ravel(), parts[4].ravel()
-    assert energy == pytest.approx(0.5 * x @ full @ x + c @ x, abs=ROUNDING)
-    np.testing.assert_allclose(out.ravel(), full @ x + c, atol=ROUNDING)
+    assert energy == pytest.approx(0.5 * x @ full @ x + c @ x + square_energy(n, parts[5]), abs=ROUNDING)
+    h, slope = 1e-5, np.empty(18)
+    for k, step in enumerate(h * np.eye(18).reshape(18, 6, 3)):
+        slope[k] = (square_energy(n + step, parts[5]) - square_energy(n - step, parts[5])) / (2 * h)
+    np.testing.assert_allclose(out.ravel(), full @ x + c + slope, atol=1e-8)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -69,7 +102,7 @@ def test_curvature_is_the_second_difference_along_great_circles(seed):
     gradient(n, *parts, field)
     v = rng.normal(size=n.shape)
     v -= n * np.sum(n * v, axis=1, keepdims=True)
-    curvature(n, field, v, *parts[:4], out)
+    curvature(n, field, v, *parts[:4], parts[5], out)
     speed = np.linalg.norm(v, axis=1, keepdims=True)
 
     def along(t):
@@ -85,7 +118,7 @@ def test_curvature_is_the_second_difference_along_great_circles(seed):
 @pytest.mark.parametrize("over", [0.0, 0.5, 1.0])
 def test_no_sweep_raises_the_energy(over):
     parts, n = problem(1), unit(np.random.default_rng(2))
-    shift = np.linalg.eigvalsh(parts[3])[:, -1].copy()
+    shift = shift_of(parts)
     energies = [energy_of(n, parts)]
     for _ in range(40):
         align(n, *parts, shift, over)
@@ -96,7 +129,7 @@ def test_no_sweep_raises_the_energy(over):
 
 
 def test_without_over_relaxation_a_lone_spin_falls_at_once():
-    parts = (*problem(0)[:3], np.zeros((6, 3, 3)), problem(0)[4])
+    parts = (*problem(0)[:3], np.zeros((6, 3, 3)), problem(0)[4], random_squares(np.random.default_rng(0), 6, 0))
     n = unit(np.random.default_rng(3))
     align(n, *parts, np.zeros(6), 0.0)
     field = np.empty_like(n)
@@ -127,7 +160,7 @@ def test_descent_stops_where_it_may_take_no_step():
 
 def runs(sweeps=(10, 50)):
     """Two couplings, three starts each."""
-    start, head, matrix, own, linear = problem(4)
+    start, head, matrix, own, linear, squares = problem(4)
     factor = np.array([1.0, -0.7])[:, None, None, None]
     own, matrix = factor * own, factor * matrix
     linear = np.stack([linear, linear])
@@ -135,8 +168,18 @@ def runs(sweeps=(10, 50)):
     n = np.stack([unit(rng) for _ in range(6)])
     point = np.repeat([0, 1], 3)
     energy, torque, steps = np.empty(6), np.empty(6), np.empty(6, dtype=np.int64)
-    shift, scale = np.linalg.eigvalsh(own)[:, :, -1].copy(), np.full(2, 20.0)
-    coefficients = (start, head, matrix, own, linear, shift, scale)
+    strength = np.stack([squares[3], -0.5 * squares[3]])
+    shift = np.stack([shift_of((0, 0, 0, own[p], 0, (*squares[:3], strength[p]))) for p in (0, 1)])
+    coefficients = (
+        start,
+        head,
+        matrix,
+        own,
+        linear,
+        (*squares[:2], squares[2][None], strength),
+        shift,
+        np.full(2, 30.0),
+    )
     minimise_runs(
         point, n, *coefficients, np.array(sweeps), np.full(len(sweeps), 50), 0.5, 1e-11, energy, torque, steps
     )
@@ -144,9 +187,10 @@ def runs(sweeps=(10, 50)):
 
 
 def test_runs_have_the_couplings_of_their_point():
-    point, n, (start, head, matrix, own, linear, _, scale), energy, torque = runs()
+    point, n, (start, head, matrix, own, linear, squares, _, scale), energy, torque = runs()
     for r, p in enumerate(point):
-        assert energy[r] == pytest.approx(energy_of(n[r], (start, head, matrix[p], own[p], linear[p])), abs=1e-11)
+        some = (*squares[:2], squares[2][0], squares[3][p])
+        assert energy[r] == pytest.approx(energy_of(n[r], (start, head, matrix[p], own[p], linear[p], some)), abs=1e-11)
     assert np.all(torque <= 1e-11 * scale[point])
 
 

@@ -1,6 +1,8 @@
 """Classical energy and effective field of a spin configuration: the plain reference that kernels are tested against.
 
 E(S; θ) = Σ_k θ_k E_k(S) + μ_B Σ_i B·g_i·S_i,   h_i = −∂E/∂S_i
+
+Dipoles are those of the infinite lattice of copies of the supercell, without demagnetising field.
 """
 
 from typing import NamedTuple
@@ -9,10 +11,13 @@ import numpy as np
 
 from ..errors import check_shape
 from ..lattice.supercell import Supercell
-from ..units import MU_B
 from .biquadratic import biquadratic_parts
 from .conditions import Conditions
+from .dipole_sums import dipole_couplings
 from .model import Model
+from .zeeman import zeeman_field
+
+__all__ = ["PairList", "bond_pairs", "coupling_energies", "effective_field", "energy", "pair_list", "zeeman_field"]
 
 
 class PairList(NamedTuple):
@@ -35,10 +40,10 @@ class PairList(NamedTuple):
 def pair_list(model: Model, cell: Supercell) -> PairList:
     """Return every bond of a model in a supercell, each once: :class:`PairList`."""
     model.check_bilinear("a list of pairs of spins")
-    return _bond_pairs(model, cell)
+    return bond_pairs(model, cell)
 
 
-def _bond_pairs(model, cell):
+def bond_pairs(model: Model, cell: Supercell) -> PairList:
     """Return :class:`PairList` of the bonds of a model that may have other terms too."""
     bonds = model.bonds
     first, second = cell.bond_ends(bonds.site_i, bonds.site_j, bonds.offset)
@@ -74,11 +79,22 @@ class _BiquadraticPairs(NamedTuple):
 
 
 def _biquadratic_pairs(model, cell):
-    model.check_bilinear("the classical energy of a supercell", biquadratic=True)
     table, parts = model.biquadratic, biquadratic_parts(model.biquadratic, model.crystal.spins)
     first, second = cell.bond_ends(table.site_i, table.site_j, table.offset)
     columns = (table.parameter, table.turn, parts.quartic, parts.bilinear, parts.constant)
     return _BiquadraticPairs(first.ravel(), second.ravel(), *(np.repeat(x, cell.n_cell, axis=0) for x in columns))
+
+
+def _dipole_pull(model, spins, cell):
+    """Return Σ_j M_ij S_j of dipoles of unit strength, (n_spin, 3)."""
+    crystal = model.crystal
+    moments = np.einsum("jab,cjb->cja", crystal.g, spins.reshape(cell.n_cell, cell.n_site, 3))
+    tensors = dipole_couplings(crystal, cell)
+    out = np.zeros_like(moments)
+    for r, step in enumerate(cell.cells):
+        neighbours = moments[cell.cell_index(cell.cells + step)]
+        out += np.einsum("ijab,cjb->cia", tensors[:, r], neighbours)
+    return np.einsum("iab,cia->cib", crystal.g, out).reshape(-1, 3)
 
 
 def coupling_energies(model: Model, spins, *, cell: Supercell) -> np.ndarray:
@@ -97,22 +113,20 @@ def coupling_energies(model: Model, spins, *, cell: Supercell) -> np.ndarray:
         Of the whole supercell.
     """
     spins = _checked_spins(spins, cell)
-    pairs = _bond_pairs(model, cell)
+    pairs = bond_pairs(model, cell)
     bond = np.einsum("na,nab,nb->n", spins[pairs.first], pairs.matrix, spins[pairs.second])
     spin, parameter, matrix = _single_list(model, cell)
     single = np.einsum("na,nab,nb->n", spins[spin], matrix, spins[spin])
     more = _biquadratic_pairs(model, cell)
     product = more.product(spins)
+    far = model.dipolar
+    dipoles = 0.5 * np.sum(spins * _dipole_pull(model, spins, cell)) * far.factor if far.n_row else np.zeros(0)
+    quartic = more.quartic * product**2 + more.bilinear * product + more.constant
     return np.bincount(
-        np.concatenate([pairs.parameter, parameter, more.parameter]),
-        weights=np.concatenate([bond, single, more.quartic * product**2 + more.bilinear * product + more.constant]),
+        np.concatenate([pairs.parameter, parameter, more.parameter, far.parameter]),
+        weights=np.concatenate([bond, single, quartic, dipoles]),
         minlength=model.n_parameter,
     )
-
-
-def zeeman_field(model: Model, conditions: Conditions) -> np.ndarray:
-    """Return the Zeeman part of the effective field on the chemical sites, −μ_B B·g_i, (n_site, 3) meV."""
-    return -MU_B * np.einsum("a,iab->ib", np.asarray(conditions.field, dtype=np.float64), model.crystal.g)
 
 
 def energy(model: Model, spins, theta, *, cell: Supercell, conditions: Conditions | None = None) -> float:
@@ -145,7 +159,7 @@ def effective_field(model: Model, spins, theta, *, cell: Supercell, conditions: 
     """
     spins, theta = _checked_spins(spins, cell), _checked_theta(model, theta)
     field = np.tile(zeeman_field(model, conditions or Conditions()), (cell.n_cell, 1))
-    pairs = _bond_pairs(model, cell)
+    pairs = bond_pairs(model, cell)
     scaled = theta[pairs.parameter, None, None] * pairs.matrix
     np.subtract.at(field, pairs.first, np.einsum("nab,nb->na", scaled, spins[pairs.second]))
     np.subtract.at(field, pairs.second, np.einsum("nab,na->nb", scaled, spins[pairs.first]))
@@ -157,7 +171,8 @@ def effective_field(model: Model, spins, theta, *, cell: Supercell, conditions: 
     turned = slope[:, None, None] * more.turn
     np.subtract.at(field, more.first, np.einsum("nab,nb->na", turned, spins[more.second]))
     np.subtract.at(field, more.second, np.einsum("nab,na->nb", turned, spins[more.first]))
-    return field
+    strength = float(np.sum(theta[model.dipolar.parameter] * model.dipolar.factor))
+    return field - strength * _dipole_pull(model, spins, cell) if strength else field
 
 
 def _checked_spins(spins, cell):

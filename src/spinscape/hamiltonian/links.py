@@ -16,8 +16,8 @@ from ..lattice.crystal import read_only
 from ..lattice.supercell import Supercell
 from .biquadratic import biquadratic_parts
 from .conditions import Conditions
-from .energy import zeeman_field
 from .model import Model
+from .zeeman import zeeman_field
 
 
 class Links(NamedTuple):
@@ -116,7 +116,7 @@ class LinkTable:
         ----------
         theta : (n_parameter,) float64, meV
         field : (n_site, 3) float64, optional, meV
-            As :func:`spinscape.hamiltonian.energy.zeeman_field` gives it; zero where left out.
+            As :func:`spinscape.hamiltonian.zeeman.zeeman_field` gives it; zero where left out.
 
         Returns
         -------

@@ -1,8 +1,9 @@
-"""Minima of quadratic energies of unit vectors: arrays in, arrays out.
+"""Minima of energies of unit vectors, quadratic but for squares of scalar products: arrays in, arrays out.
 
-    E(n) = ½ Σ_i n_i·(Σ_j A_ij n_j + B_i n_i) + Σ_i c_i·n_i,   f_i = ∂E/∂n_i = Σ_j A_ij n_j + B_i n_i + c_i
+    E(n) = ½ Σ_i n_i·(Σ_j A_ij n_j + B_i n_i) + Σ_i c_i·n_i + ½ Σ_i Σ_j b_ij (n_i·R_ij n_j)²,   f_i = ∂E/∂n_i
 
-Rows of A are lists: the neighbours of i are head[start[i]:start[i + 1]], j ≠ i, and A_ji = A_ijᵀ. Sweeps that lay
+Rows of A are lists: the neighbours of i are head[start[i]:start[i + 1]], j ≠ i, and A_ji = A_ijᵀ. The squares are lists
+of the same kind, ``squares = (start, head, R, b)``: each twice, with R_ji = R_ijᵀ; i may be j. Sweeps that lay
 each spin against its field take turns with a Riemannian trust-region method with truncated conjugate gradients:
 Absil, Mahony and Sepulchre, Optimization Algorithms on Matrix Manifolds (Princeton, 2008), ch. 7. Where torques are
 below the square root of rounding, energies cannot tell states apart: both decreases are then shifted by what rounding
@@ -42,6 +43,33 @@ def _pull(i, v, start, head, matrix, own):
 
 
 @compiled
+def _square_pull(i, n, squares):
+    """Return what the squares add to f_i: Σ_j 2 b (n_i·R n_j) R n_j."""
+    start, head, turn, strength = squares
+    x, y, z = 0.0, 0.0, 0.0
+    for k in range(start[i], start[i + 1]):
+        a, b, c = _times(turn[k], n[head[k]])
+        weight = 2.0 * strength[k] * (n[i, 0] * a + n[i, 1] * b + n[i, 2] * c)
+        x, y, z = x + weight * a, y + weight * b, z + weight * c
+    return x, y, z
+
+
+@compiled
+def _square_bend(i, n, v, squares):
+    """Return the derivative of :func:`_square_pull` along v."""
+    start, head, turn, strength = squares
+    x, y, z = 0.0, 0.0, 0.0
+    for k in range(start[i], start[i + 1]):
+        a, b, c = _times(turn[k], n[head[k]])
+        d, e, f = _times(turn[k], v[head[k]])
+        weight = 2.0 * strength[k] * (n[i, 0] * a + n[i, 1] * b + n[i, 2] * c)
+        change = v[i, 0] * a + v[i, 1] * b + v[i, 2] * c + n[i, 0] * d + n[i, 1] * e + n[i, 2] * f
+        change *= 2.0 * strength[k]
+        x, y, z = x + change * a + weight * d, y + change * b + weight * e, z + change * c + weight * f
+    return x, y, z
+
+
+@compiled
 def _dot(a, b):
     out = 0.0
     for i in range(a.shape[0]):
@@ -57,7 +85,7 @@ def _put(out, i, x, y, z):
 
 
 @compiled
-def gradient(n, start, head, matrix, own, linear, out):
+def gradient(n, start, head, matrix, own, linear, squares, out):
     """Write f; return E.
 
     Parameters
@@ -71,25 +99,29 @@ def gradient(n, start, head, matrix, own, linear, out):
         B.
     linear : (n_spin, 3) float64
         c.
+    squares : (n_spin + 1,) int64, (n_square,) int64, (n_square, 3, 3) float64 and (n_square,) float64
+        Start, head, R and b.
     out : (n_spin, 3) float64
     """
     energy = 0.0
     for i in range(n.shape[0]):
         out[i, 0], out[i, 1], out[i, 2] = _pull(i, n, start, head, matrix, own)
+        quartic = _square_pull(i, n, squares)
         for a in range(3):
-            energy += n[i, a] * (0.5 * out[i, a] + linear[i, a])
-            out[i, a] += linear[i, a]
+            energy += n[i, a] * (0.5 * out[i, a] + linear[i, a] + 0.25 * quartic[a])
+            out[i, a] += linear[i, a] + quartic[a]
     return energy
 
 
 @compiled
-def align(n, start, head, matrix, own, linear, shift, over):
+def align(n, start, head, matrix, own, linear, squares, shift, over):
     """Lay each spin in turn against its field; E never grows.
 
     Parameters
     ----------
     shift : (n_spin,) float64
-        At least the largest eigenvalue of B_i: a concave B_i − shift lies below its tangent, whose minimum is taken.
+        At least the largest eigenvalue of B_i, and of the curvature of the squares on top of it, anywhere: a concave
+        E − ½ shift n² lies below its tangent, whose minimum is taken.
     over : float, 0 to 1
         How far to go on beyond: 0 stops in the minimum, 1 is the mirror image of a spin near it.
 
@@ -97,13 +129,14 @@ def align(n, start, head, matrix, own, linear, shift, over):
     """
     for i in range(n.shape[0]):
         x, y, z = _pull(i, n, start, head, matrix, own)
-        x += linear[i, 0] - shift[i] * n[i, 0]
-        y += linear[i, 1] - shift[i] * n[i, 1]
-        z += linear[i, 2] - shift[i] * n[i, 2]
+        a, b, c = _square_pull(i, n, squares)
+        x += a + linear[i, 0] - shift[i] * n[i, 0]
+        y += b + linear[i, 1] - shift[i] * n[i, 1]
+        z += c + linear[i, 2] - shift[i] * n[i, 2]
         size = np.sqrt(x * x + y * y + z * z)
         if size > 0.0:
-            a = -(1.0 + over) / size
-            _put(n, i, a * x - over * n[i, 0], a * y - over * n[i, 1], a * z - over * n[i, 2])
+            far = -(1.0 + over) / size
+            _put(n, i, far * x - over * n[i, 0], far * y - over * n[i, 1], far * z - over * n[i, 2])
 
 
 @compiled
@@ -121,10 +154,12 @@ def _project(n, field, out):
 
 
 @compiled
-def curvature(n, field, v, start, head, matrix, own, out):
+def curvature(n, field, v, start, head, matrix, own, squares, out):
     """Write H v for a tangent v: the second derivative of E along great circles, at n with the field f."""
     for i in range(n.shape[0]):
         x, y, z = _pull(i, v, start, head, matrix, own)
+        a, b, c = _square_bend(i, n, v, squares)
+        x, y, z = x + a, y + b, z + c
         along = n[i, 0] * field[i, 0] + n[i, 1] * field[i, 1] + n[i, 2] * field[i, 2]
         x, y, z = x - along * v[i, 0], y - along * v[i, 1], z - along * v[i, 2]
         radial = n[i, 0] * x + n[i, 1] * y + n[i, 2] * z
@@ -139,7 +174,7 @@ def _to_border(step, way, radius):
 
 
 @compiled
-def _trusted_step(n, field, across, radius, scale, start, head, matrix, own, step, work):
+def _trusted_step(n, field, across, radius, scale, start, head, matrix, own, squares, step, work):
     """Write the step that the quadratic model of E takes within a radius (truncated conjugate gradients).
 
     Returns the decrease that the model promises, and whether the step ends on the border.
@@ -153,7 +188,7 @@ def _trusted_step(n, field, across, radius, scale, start, head, matrix, own, ste
     goal = first * min(0.01, first / (scale * scale * n.shape[0]))
     promised = 0.0
     for _ in range(2 * n.shape[0] + 5):
-        curvature(n, field, way, start, head, matrix, own, bent)
+        curvature(n, field, way, start, head, matrix, own, squares, bent)
         ww, wbw = _dot(way, way), _dot(way, bent)
         if promised > 0.0 and _BENT * scale * ww < wbw <= _FLAT * scale * ww:
             return promised, False
@@ -174,7 +209,7 @@ def _trusted_step(n, field, across, radius, scale, start, head, matrix, own, ste
 
 
 @compiled
-def descend(n, start, head, matrix, own, linear, scale, tolerance, max_step):
+def descend(n, start, head, matrix, own, linear, squares, scale, tolerance, max_step):
     """Minimise E from n, in place, by trusted Newton steps; arguments as of :func:`gradient`.
 
     Parameters
@@ -194,15 +229,15 @@ def descend(n, start, head, matrix, own, linear, scale, tolerance, max_step):
     trial, trial_field, work = np.empty((n_spin, 3)), np.empty((n_spin, 3)), np.empty((3, n_spin, 3))
     radius, last = _FIRST_RADIUS * np.sqrt(n_spin), _LAST_RADIUS * np.sqrt(n_spin)
     rounding = _ROUNDING * scale * n_spin
-    energy = gradient(n, start, head, matrix, own, linear, field)
+    energy = gradient(n, start, head, matrix, own, linear, squares, field)
     torque = _project(n, field, across)
     n_step = 0
     while torque > tolerance * scale and n_step < max_step and radius > 1e-12:
         n_step += 1
-        promised, border = _trusted_step(n, field, across, radius, scale, start, head, matrix, own, step, work)
+        promised, border = _trusted_step(n, field, across, radius, scale, start, head, matrix, own, squares, step, work)
         for i in range(n_spin):
             _put(trial, i, n[i, 0] + step[i, 0], n[i, 1] + step[i, 1], n[i, 2] + step[i, 2])
-        trial_energy = gradient(trial, start, head, matrix, own, linear, trial_field)
+        trial_energy = gradient(trial, start, head, matrix, own, linear, squares, trial_field)
         kept = (energy - trial_energy + rounding) / (promised + rounding)
         if kept < 0.25:
             radius = 0.25 * np.sqrt(_dot(step, step))
@@ -218,7 +253,23 @@ def descend(n, start, head, matrix, own, linear, scale, tolerance, max_step):
 
 @compiled
 def minimise_runs(
-    point, n, start, head, matrix, own, linear, shift, scale, sweeps, max_step, over, tolerance, energy, torque, steps
+    point,
+    n,
+    start,
+    head,
+    matrix,
+    own,
+    linear,
+    squares,
+    shift,
+    scale,
+    sweeps,
+    max_step,
+    over,
+    tolerance,
+    energy,
+    torque,
+    steps,
 ):
     """Minimise E from many starts at many sets of couplings, in rounds of sweeps and Newton steps.
 
@@ -234,6 +285,8 @@ def minimise_runs(
         As of :func:`gradient`.
     matrix, own, linear, shift, scale
         As of :func:`align` and :func:`descend`, with the axis (n_point,) in front.
+    squares
+        As of :func:`gradient`, b with the axis (n_point,) in front, R with that axis or one of length 1.
     sweeps, max_step : (n_round,) int64
         Sweeps of each round, and Newton steps after them at most; no round begins at rest.
     over, tolerance : float
@@ -243,13 +296,14 @@ def minimise_runs(
     """
     for r in range(len(point)):
         p = point[r]
+        some = (squares[0], squares[1], squares[2][min(p, len(squares[2]) - 1)], squares[3][p])
         steps[r] = 0
         torque[r] = np.inf
         for k in range(len(sweeps)):
             for _ in range(sweeps[k]):
-                align(n[r], start, head, matrix[p], own[p], linear[p], shift[p], over)
+                align(n[r], start, head, matrix[p], own[p], linear[p], some, shift[p], over)
             energy[r], torque[r], n_step = descend(
-                n[r], start, head, matrix[p], own[p], linear[p], scale[p], tolerance, max_step[k]
+                n[r], start, head, matrix[p], own[p], linear[p], some, scale[p], tolerance, max_step[k]
             )
             steps[r] += n_step
             if torque[r] <= tolerance * scale[p]:

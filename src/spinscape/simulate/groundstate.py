@@ -216,9 +216,9 @@ def relax(form: ClassicalForm, theta, starts, *, rounds=ROUNDS):
     n = np.array(starts, dtype=np.float64, order="C").reshape(-1, form.n_spin, 3)
     point = np.repeat(np.arange(shape[0]), shape[1])
     energy, torque, steps = np.empty(len(n)), np.empty(len(n)), np.empty(len(n), dtype=np.int64)
-    coefficients = (form.start, form.head, at.between, at.own, at.linear, at.shift, at.scale)
     sweeps, most = schedule.T.copy()
-    minimise_runs(point, n, *coefficients, sweeps, most, _OVER, _GOAL, energy, torque, steps)
+    minimise_runs(point, n, *form.kernel_arguments(at), sweeps, most, _OVER, _GOAL, energy, torque, steps)
+    energy += at.constant[point]
     if not np.all(np.isfinite(energy)):
         raise SpinscapeError("an energy overflows", where="theta", got=f"largest scale {at.scale.max():.3g} meV")
     relative = (torque / at.scale[point]).reshape(shape)
@@ -241,9 +241,7 @@ def _minimised(form, theta, starts, rounds):
 
 def site_energies(form: ClassicalForm, at, point: int, direction) -> np.ndarray:
     """Return n_i·f_i of every spin, (n_spin,) meV: minus the length of its field where a state is stationary."""
-    field = at.linear[point] + np.einsum("iab,ib->ia", at.own[point], direction)
-    np.add.at(field, form.tail, np.einsum("eab,eb->ea", at.between[point], direction[form.head]))
-    return np.sum(direction * field, axis=1)
+    return np.sum(direction * form.fields(at, point, direction), axis=1)
 
 
 def _distinct(energies, sites, stationary, scale):

@@ -17,8 +17,8 @@ import numpy as np
 
 from ..errors import ConfigError, UnstableError
 from ..hamiltonian.conditions import Conditions
-from ..hamiltonian.energy import zeeman_field
 from ..hamiltonian.model import MagneticStructure, Model
+from ..hamiltonian.zeeman import zeeman_field
 from ..lattice.supercell import supercell
 from .classical_form import classical_form
 from .groundstate import SAME_ENERGY, TORQUE, random_starts, relax, structure_of_spins

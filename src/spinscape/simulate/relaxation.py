@@ -149,7 +149,7 @@ def tangent_hessian(form: ClassicalForm, theta, direction) -> tuple[np.ndarray, 
     Returns
     -------
     hessian : (2 n_spin, 2 n_spin) float64, meV
-        e_iμ·A_ij·e_jν - δ_ij δ_μν n_i·f_i.
+        e_iμ·(∂f_i/∂n_j)·e_jν - δ_ij δ_μν n_i·f_i.
     axes : (2, n_spin, 3) float64
         e_iμ.
     scale : float, meV
@@ -158,10 +158,7 @@ def tangent_hessian(form: ClassicalForm, theta, direction) -> tuple[np.ndarray, 
     check_shape("direction", np.asarray(direction), (form.n_spin, 3))
     at, frame = form.at(np.asarray(theta, dtype=np.float64)[None]), local_axes(direction)
     axes = np.stack([frame.real, frame.imag])
-    blocks = np.zeros((form.n_spin, form.n_spin, 3, 3))
-    blocks[form.tail, form.head] = at.between[0]
-    blocks[np.arange(form.n_spin), np.arange(form.n_spin)] = at.own[0]
-    field = np.einsum("ijab,jb->ia", blocks, direction) + at.linear[0]
+    blocks, field = form.hessian(at, 0, direction), form.fields(at, 0, direction)
     hessian = np.einsum("mia,ijab,njb->minj", axes, blocks, axes, optimize=True)
     size = 2 * form.n_spin
     along = np.tile(np.sum(field * direction, axis=1), 2)

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..hamiltonian.conditions import Conditions
-from ..hamiltonian.energy import zeeman_field
 from ..hamiltonian.model import Model
+from ..hamiltonian.zeeman import zeeman_field
 from .modes import checked_couplings
 
 _LEVI = np.array([[[(i - j) * (j - k) * (k - i) / 2.0 for k in range(3)] for j in range(3)] for i in range(3)])

@@ -159,7 +159,13 @@ def _site_minima(form, k, axis, local):
     runs = np.tile(local, (len(k), 1, 1))
     point = np.repeat(np.arange(len(k)), n_start)
     energy, torque, steps = np.empty(len(runs)), np.empty(len(runs)), np.empty(len(runs), dtype=np.int64)
-    coefficients = (start, head[apart], between, own, linear, shift, scale)
+    squares = (
+        np.zeros(n + 1, dtype=np.int64),
+        np.zeros(0, dtype=np.int64),
+        np.zeros((1, 0, 3, 3)),
+        np.zeros((len(k), 0)),
+    )
+    coefficients = (start, head[apart], between, own, linear, squares, shift, scale)
     minimise_runs(point, runs, *coefficients, _SWEEPS, _STEPS, _OVER, _GOAL, energy, torque, steps)
     return runs.reshape(len(k), n_start, n, 3), energy.reshape(len(k), n_start)
 

@@ -1,9 +1,9 @@
 """Integrators of ħ dS/dt = S × H, H = −∂E/∂S.
 
-``suzuki_trotter_2`` and ``suzuki_trotter_4`` turn the spins of one colour after the other, each exactly about its field:
-|S| and the energy stay to rounding. ``midpoint`` is the implicit midpoint rule of the whole lattice, iterated to rounding,
-without normalisation: |S|, the energy (of bilinear and on-site terms) and, for isotropic exchange, the total spin stay.
-``rk4`` keeps nothing and is a reference.
+``suzuki_trotter_2`` and ``suzuki_trotter_4`` turn the spins of one colour after the other, each exactly about its
+field: |S| and the energy stay to rounding. ``midpoint`` is the implicit midpoint rule of the whole lattice, iterated to
+rounding, without normalisation: |S|, the energy (of bilinear and on-site terms; that of biquadratic ones wavers with
+dt²) and, for isotropic exchange, the total spin stay. ``rk4`` keeps nothing and is a reference.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ INTEGRATORS = ("suzuki_trotter_2", "suzuki_trotter_4", "midpoint", "rk4")
 _MAX_ITERATION = 200
 _SETTLED = 4e-16
 _SUZUKI = 1.0 / (4.0 - 4.0 ** (1.0 / 3.0))
-"""Length of four of the five second-order steps that make one of fourth order: Suzuki, Phys. Lett. A 146, 319 (1990)."""
+"""Length of four of the five second-order steps of one of fourth order: Suzuki, Phys. Lett. A 146, 319 (1990)."""
 
 
 class IterationError(SpinscapeError):

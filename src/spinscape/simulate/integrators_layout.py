@@ -1,7 +1,7 @@
 """Which spins may turn at once, and rows of spins in memory that turn together.
 
-Colours are found on the quotient of the lattice by a small period: a class is a site and a cell modulo the period. Where
-no period divides the supercell, the whole graph is coloured.
+Colours are found on the quotient of the lattice by a small period: a class is a site and a cell modulo the period.
+Where no period divides the supercell, the whole graph is coloured.
 """
 
 import itertools
@@ -193,7 +193,8 @@ def _row_of(cell, axis, period, cells, site):
     index = (cells[..., others[0]] % cell.shape[others[0]]) * cell.shape[others[1]]
     index = index + cells[..., others[1]] % cell.shape[others[1]]
     along = cells[..., axis]
-    return (index * cell.n_site + site) * period + along % period, along // period
+    row = (index * cell.n_site + site) * period + along % period
+    return row, np.broadcast_to(along // period, row.shape)
 
 
 def _link_begins(cell, links, axis, period, first, width, halo):

@@ -90,7 +90,7 @@ def test_a_batch_ends_as_one_file(study):
     lines = []
     inputs = study([1, 2, -1, 3])
     counts = simulate.run(**inputs, log=lines.append, progress=2, code="abc")
-    assert counts == {"absent": 0, "done": 3, "unstable": 1, "failed": 0}
+    assert counts == {"absent": 0, "done": 3, "unstable": 1, "failed": 0, "not_equilibrated": 0}
     with open_batch(inputs["output"], study="demo") as batch:
         assert batch.header.theta[:, 0].tolist() == [1, 2, -1, 3]
         expected = 2.0 * np.arange(3.0) + StreamKey(1, batch.header.point_ids[1]).stream("bath").normal(size=3)
@@ -240,7 +240,17 @@ def test_templates_are_checked():
     axis = Coordinate(("x",), np.arange(3.0), "Å")
     with pytest.raises(ShapeError, match="x"):
         ArrayTemplate(("x",), (4,), coords={"x": axis})
-    assert list(RESULT_CODE.items()) == [("absent", 0), ("done", 1), ("unstable", 2), ("failed", 3)]
+    assert list(RESULT_CODE) == ["absent", "done", "unstable", "failed", "not_equilibrated"]
+    assert list(RESULT_CODE.values()) == [0, 1, 2, 3, 4]
+
+
+def test_arrays_of_what_did_not_equilibrate_are_kept_and_checked():
+    template = {"signal": {"shape": [2], "dtype": "float32"}}
+    result = PointResult("not_equilibrated", {"signal": [1.0, 2.0]}, "R-hat 1.4", {"r_hat": 1.4})
+    kept = simulate.checked(result, template)
+    assert kept.code == "not_equilibrated" and kept.error == "R-hat 1.4" and kept.diagnostics == {"r_hat": 1.4}
+    assert kept.arrays["signal"].tolist() == [1.0, 2.0]
+    assert simulate.checked(PointResult("not_equilibrated", {"signal": [np.nan, 1.0]}), template).code == "failed"
 
 
 def test_the_stage_imports_no_simulator_and_no_config():

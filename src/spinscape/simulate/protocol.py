@@ -10,8 +10,10 @@ from ..hamiltonian.model import Model
 from ..lattice.crystal import read_only
 from ..rng import stream
 
-RESULT_CODE = {"absent": 0, "done": 1, "unstable": 2, "failed": 3}
+RESULT_CODE = {"absent": 0, "done": 1, "unstable": 2, "failed": 3, "not_equilibrated": 4}
 """What became of a point, as stored in int8. Append only: numbers in stored files never change their meaning."""
+WITH_ARRAYS = ("done", "not_equilibrated")
+"""Codes of points whose arrays are kept. Those of ``not_equilibrated`` are to be used with its diagnostics in hand."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,9 +90,9 @@ class PointResult:
     ----------
     code : str
         A key of :data:`RESULT_CODE`.
-    arrays : dict of str to array, or None where the code is not ``"done"``
+    arrays : dict of str to array, or None where the code is not one of :data:`WITH_ARRAYS`
     error : str or None
-        Why there are no arrays.
+        Why there are no arrays, or what is wrong with them.
     diagnostics : dict
         Plain numbers and strings that the point is judged by. Functions of the point alone: no timings.
     """

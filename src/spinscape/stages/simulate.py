@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ConfigError, SpinscapeError, StoreError, UnstableError
-from ..simulate.protocol import RESULT_CODE, PointResult, StreamKey
+from ..simulate.protocol import RESULT_CODE, WITH_ARRAYS, PointResult, StreamKey
 from ..store.contracts import StoreHeader, digest
 from ..store.lock import locked
 from ..store.provenance import provenance
@@ -206,7 +206,7 @@ def checked(result, template):
     """
     if result.code not in RESULT_CODE or result.code == "absent":
         return PointResult("failed", error=f"the simulator returned the unknown code {result.code!r}")
-    if result.code != "done":
+    if result.code not in WITH_ARRAYS:
         return PointResult(result.code, error=result.error or "no reason given", diagnostics=result.diagnostics)
     if set(result.arrays or {}) != set(template):
         return PointResult("failed", error=f"arrays {sorted(result.arrays or {})}, declared {sorted(template)}")
@@ -218,7 +218,7 @@ def checked(result, template):
             return PointResult("failed", error=f"{name}: shape {arrays[name].shape}, declared {spec['shape']}")
         if not np.all(np.isfinite(arrays[name])):
             return PointResult("failed", error=f"{name}: {np.sum(~np.isfinite(arrays[name]))} values are not finite")
-    return PointResult("done", arrays, diagnostics=result.diagnostics)
+    return PointResult(result.code, arrays, error=result.error, diagnostics=result.diagnostics)
 
 
 def one_line(error):

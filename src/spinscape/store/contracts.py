@@ -11,6 +11,8 @@ from ..lattice.crystal import read_only
 
 SIMULATIONS = "simulations/1"
 COLLECTION = "collection/1"
+WITH_ARRAYS = ("done", "not_equilibrated")
+"""Codes of points that have arrays, among the codes that a file names."""
 RESERVED = ("theta", "state", "message", "diagnostics")
 MESSAGE_WIDTH = 400
 DIAGNOSTICS_WIDTH = 2048
@@ -81,6 +83,11 @@ class StoreHeader:
     def n_point(self):
         """Number of points."""
         return len(self.point_ids)
+
+    @property
+    def states_with_arrays(self):
+        """Values of ``state`` of the points that have arrays."""
+        return [self.result_codes[code] for code in WITH_ARRAYS if code in self.result_codes]
 
     @property
     def coordinates(self):

@@ -62,8 +62,8 @@ class Batch:
 
     @property
     def done(self):
-        """Where arrays are there, (n_point,) bool."""
-        return self.state == self.header.result_codes["done"]
+        """Where arrays are there, (n_point,) bool: of what did not equilibrate too."""
+        return np.isin(self.state, self.header.states_with_arrays)
 
     def code_counts(self):
         """Return the number of points of each result code."""
@@ -198,7 +198,7 @@ class StudyStore:
         order = np.argsort(ids, kind="stable")
         places = np.array([(k, row) for k, header in enumerate(headers) for row in range(header.n_point)])
         state = np.concatenate(states)[order]
-        self.mask = state == first.result_codes["done"]
+        self.mask = np.isin(state, first.states_with_arrays)
         chosen = np.ones(len(ids), dtype=bool) if include_all else self.mask
         self.ids = tuple(ids[order][chosen].tolist())
         self.theta = np.concatenate([header.theta for header in headers])[order][chosen]

@@ -15,7 +15,7 @@ def work_path(folder, header):
     return Path(folder) / f"{header.key[:16]}.zarr"
 
 
-def prepare_work_store(folder, header, *, keep=("done", "unstable")):
+def prepare_work_store(folder, header, *, keep=("done", "unstable", "not_equilibrated")):
     """Return the work store of a batch, with every point that an earlier run left in ``folder``.
 
     A store's name is a hash of its points and of all that its values depend on: a changed plan makes a store of
@@ -34,7 +34,7 @@ def prepare_work_store(folder, header, *, keep=("done", "unstable")):
     WorkStore
     """
     path = work_path(folder, header)
-    results = [header.result_codes[code] for code in keep]
+    results = [header.result_codes[code] for code in keep if code in header.result_codes]
     store = _opened(path)
     if store is not None:
         _forget_unsound(store, results)
@@ -78,7 +78,7 @@ def _forget_unsound(store, results):
 
 def _holds(store, index, state):
     """Tell whether a store holds all that a point of this state must have."""
-    return state != store.header.result_codes["done"] or store.is_sound(index)
+    return state not in store.header.states_with_arrays or store.is_sound(index)
 
 
 def _adopt(store, path, results):
@@ -96,7 +96,7 @@ def _adopt(store, path, results):
 
 def _copy_point(store, index, other, source, state):
     code = next(name for name, number in store.header.result_codes.items() if number == state)
-    done = state == store.header.result_codes["done"]
+    done = state in store.header.states_with_arrays
     store.write(
         index,
         code,

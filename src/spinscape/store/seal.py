@@ -61,7 +61,7 @@ def _write_zip(path, work, states, provenance):
         with zipfile.ZipFile(raw, "w", zipfile.ZIP_STORED) as archive:
             for name, data in _skeleton(work, states, provenance):
                 _add(archive, name, data)
-            for index in np.flatnonzero(states == work.header.result_codes["done"]):
+            for index in np.flatnonzero(np.isin(states, work.header.states_with_arrays)):
                 for name in work.header.template:
                     chunk = work.chunk_path(name, index)
                     _add(archive, chunk.relative_to(work.path).as_posix(), chunk.read_bytes())

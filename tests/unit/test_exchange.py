@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spinscape.errors import ConfigError
+from spinscape.hamiltonian.biquadratic import BiquadraticTable
 from spinscape.hamiltonian.dipolar import DipolarTable
 from spinscape.hamiltonian.energy import energy
 from spinscape.hamiltonian.model import BondTable, Model, OnsiteTable
 from spinscape.lattice.crystal import Crystal
 from spinscape.lattice.supercell import supercell
 from spinscape.simulate.exchange import exchange, local_minima, zone_mesh
-from spinscape.simulate.groundstate import minimise_energy
 from spinscape.simulate.spiral_search import minimise_spiral
 
 TOL = 1e-10
@@ -35,13 +35,14 @@ def crystal_of(spins):
     )
 
 
-def random_model(seed):
+def random_model(seed, dipoles=True):
     rng = np.random.default_rng(seed)
     offset = rng.integers(-1, 2, (5, 3))
     offset[:, 0] = 1
     table = BondTable(*rng.integers(0, 2, (2, 5)), offset, np.zeros(5), rng.normal(size=(5, 3, 3)))
     a = rng.normal(size=(2, 3, 3))
-    return Model(crystal_of([0.5, 2.0]), ("P",), table, OnsiteTable([0, 1], [0, 0], a + a.transpose(0, 2, 1)))
+    onsite = OnsiteTable([0, 1], [0, 0], a + a.transpose(0, 2, 1))
+    return Model(crystal_of([0.5, 2.0]), ("P",), table, onsite, DipolarTable([0], [5.0 * dipoles]))
 
 
 @given(st.integers(0, 10_000))
@@ -89,12 +90,8 @@ def test_local_minima_of_a_periodic_mesh():
     assert np.flatnonzero(local_minima(values)).tolist() == [2, 6]
 
 
-def test_terms_that_are_no_bonds_are_refused():
-    model = replace(random_model(0), dipolar=DipolarTable([0], [1.0]))
-    for search in (
-        lambda: exchange(model, [1.0]),
-        lambda: minimise_spiral(model, [1.0]),
-        lambda: minimise_energy(model, (1, 1, 1), [1.0]),
-    ):
-        with pytest.raises(ConfigError, match="dipoles are not taken into account"):
-            search()
+def test_turned_biquadratic_terms_are_refused_on_spirals():
+    turn = np.array([[[0.0, -1, 0], [1, 0, 0], [0, 0, 1]]])
+    model = replace(random_model(0), biquadratic=BiquadraticTable([0], [1], [[0, 0, 0]], [0], [1.0], "large_s", turn))
+    with pytest.raises(ConfigError, match="no energy in closed form on a spiral"):
+        minimise_spiral(model, [1.0])

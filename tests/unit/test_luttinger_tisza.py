@@ -6,6 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spinscape.errors import ConfigError
+from spinscape.hamiltonian.biquadratic import BiquadraticTable
+from spinscape.hamiltonian.dipolar import DipolarTable
 from spinscape.hamiltonian.energy import energy
 from spinscape.hamiltonian.model import BondTable, Model, OnsiteTable
 from spinscape.lattice.crystal import Crystal
@@ -45,12 +47,17 @@ def j1j2_chain():
 
 
 def random_model(seed):
+    """General exchange, anisotropy, dipoles, and biquadratic terms of both signs."""
     rng = np.random.default_rng(seed)
     offset = rng.integers(-1, 2, (5, 3))
     offset[:, 0] = 1
     table = BondTable(*rng.integers(0, 2, (2, 5)), offset, np.zeros(5), rng.normal(size=(5, 3, 3)))
     a = rng.normal(size=(2, 3, 3))
-    return Model(crystal_of([0.5, 2.0]), ("P",), table, OnsiteTable([0, 1], [0, 0], a + a.transpose(0, 2, 1)))
+    onsite = OnsiteTable([0, 1], [0, 0], a + a.transpose(0, 2, 1))
+    form = ("large_s", "renormalised", "large_s")
+    squares = BiquadraticTable([0, 1, 0], [0, 1, 1], offset[:3], [0, 0, 0], rng.uniform(-0.5, 0.5, 3), form)
+    dipoles = DipolarTable([0], [rng.uniform(-1, 1) * 10])
+    return Model(crystal_of([0.5, 2.0]), ("P",), table, onsite, dipoles, squares)
 
 
 @given(st.integers(0, 10_000))

@@ -1,5 +1,7 @@
 """Spirals of least energy: the closed form against sums over cells, its slopes, and the search."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,9 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from spinscape.errors import ConfigError
+from spinscape.hamiltonian.biquadratic import BiquadraticTable
 from spinscape.hamiltonian.conditions import Conditions
+from spinscape.hamiltonian.dipolar import DipolarTable, empty_dipolar
 from spinscape.hamiltonian.energy import energy
 from spinscape.hamiltonian.model import BondTable, Model, OnsiteTable
 from spinscape.lattice.crystal import Crystal
@@ -15,7 +19,13 @@ from spinscape.lattice.supercell import supercell
 from spinscape.simulate.groundstate import minimise_energy
 from spinscape.simulate.luttinger_tisza import luttinger_tisza
 from spinscape.simulate.spiral import spiral_form, spiral_modes
-from spinscape.simulate.spiral_energy import energy_and_slopes, local_matrices, spiral_energy, turns_freely
+from spinscape.simulate.spiral_energy import (
+    energy_and_slopes,
+    local_matrices,
+    quartic_turns,
+    spiral_energy,
+    turns_freely,
+)
 from spinscape.simulate.spiral_search import LowestSpiral, SpiralStructure, minimise_spiral
 from spinscape.units import MU_B
 
@@ -44,7 +54,9 @@ def random_model(seed):
     offset[:, 0] = 1
     table = BondTable(*rng.integers(0, 2, (2, 5)), offset, np.zeros(5), rng.normal(size=(5, 3, 3)))
     a = rng.normal(size=(2, 3, 3))
-    return Model(crystal_of([0.5, 2.0]), ("P",), table, OnsiteTable([0, 1], [0, 0], a + a.transpose(0, 2, 1)))
+    onsite = OnsiteTable([0, 1], [0, 0], a + a.transpose(0, 2, 1))
+    squares = BiquadraticTable([0, 0], [1, 0], [[1, 0, 0], [2, 0, 0]], [0, 0], [0.4, -0.3], ("large_s", "renormalised"))
+    return Model(crystal_of([0.5, 2.0]), ("P",), table, onsite, DipolarTable([0], [5.0]), squares)
 
 
 def random_spiral(seed):
@@ -87,7 +99,10 @@ def test_slopes_are_those_of_differences_and_the_matrix_gives_the_same_energy(se
     differences = [(value(x + h) - value(x - h)) / 2e-5 for h in 1e-5 * np.eye(len(x))]
     np.testing.assert_allclose(slopes, differences, atol=1e-6)
     quadratic, linear = local_matrices(form, k[None], frame[2][None])
-    same = 0.5 * np.einsum("ia,ijab,jb->", local, quadratic[0], local) + np.sum(linear[0] * local)
+    same = 0.5 * np.einsum("ia,ijab,jb->", local, quadratic[0], local) + np.sum(linear[0] * local) + form.constant
+    turns = quartic_turns(form, k[None])[0]
+    products = np.einsum("ra,rab,rb->r", local[form.quartic_i], turns, local[form.quartic_j])
+    same += np.sum(form.quartic * products**2)
     assert same == pytest.approx(value(x), abs=TOL)
     np.testing.assert_allclose(quadratic[0], quadratic[0].transpose(1, 0, 3, 2), atol=TOL)
 
@@ -156,7 +171,7 @@ def test_a_found_spiral_has_stable_spin_waves():
 
 
 def test_same_spiral_twice_and_by_turned_couplings():
-    model = random_model(2)
+    model = replace(random_model(2), dipolar=empty_dipolar())  # dipoles know the lattice
     first, second = (minimise_spiral(model, [1.0], n_mesh=4) for _ in range(2))
     assert first.energy == second.energy and np.array_equal(first.spiral.direction, second.spiral.direction)
     r = Rotation.random(random_state=1).as_matrix()
@@ -168,6 +183,7 @@ def test_same_spiral_twice_and_by_turned_couplings():
             r @ model.bonds.matrix @ r.T,
         ),
         OnsiteTable(model.onsite.site, model.onsite.parameter, r @ model.onsite.matrix @ r.T),
+        biquadratic=model.biquadratic,
     )
     found = minimise_spiral(turned, [1.0], n_mesh=4, axes=np.eye(3) @ r.T)
     assert found.energy == pytest.approx(first.energy, abs=1e-9)
@@ -208,3 +224,33 @@ def test_bad_axes_are_refused():
         minimise_spiral(dm_chain(), [1.0, 0.0], axes=[[0.0, 0.0, 0.0]])
     with pytest.raises(ConfigError, match="axis of a spiral"):
         minimise_spiral(dm_chain(), [1.0, 0.0], axes=[[1.0, 0.0]])
+
+
+def test_biquadratic_terms_turn_a_ferromagnet_into_a_spiral():
+    """E = -J cos δ + B cos²δ on a chain, S = 1: cos δ = J/2B where B > J/2, E = -J²/4B."""
+    table = BiquadraticTable([0], [0], [[1, 0, 0]], [1], [1.0])
+    chain = Model(crystal_of([1.0]), ("J", "B"), BondTable([0], [0], [[1, 0, 0]], [0], [-np.eye(3)]), biquadratic=table)
+    found = minimise_spiral(chain, [1.0, 0.8])
+    assert found.energy == pytest.approx(-1 / 3.2, rel=1e-12) and found.exact
+    # Cones of any opening have the angle δ between neighbours.
+    first, second = found.directions([[0, 0, 0], [1, 0, 0]])[:, 0]
+    assert first @ second == pytest.approx(1 / 1.6, abs=1e-6)
+    # The bound by tangents is the same; the best tangent cancels the exchange, so that no wave vector is selected.
+    bound = luttinger_tisza(chain, [1.0, 0.8])
+    assert bound.bound == pytest.approx(-1 / 3.2, abs=1e-8) and bound.flat == 1.0
+
+
+def test_dipoles_on_a_simple_cubic_lattice_order_antiferromagnetically():
+    """Columns along the moments, signs alternating across: -2.676789 per a³ and μ² (Luttinger and Tisza)."""
+    crystal = Crystal.from_dict(
+        {**crystal_of([1.0]).to_dict(), "vectors": np.eye(3).tolist(), "g": np.eye(3)[None].tolist()}
+    )
+    empty = BondTable([], [], np.zeros((0, 3)), [], np.zeros((0, 3, 3)))
+    model = Model(crystal, ("D",), empty, dipolar=DipolarTable([0], [1.0]))
+    bound = luttinger_tisza(model, [1.0], n_mesh=6)
+    assert bound.bound == pytest.approx(-2.676789, abs=1e-6) and bound.exact
+    assert sorted(np.abs(bound.orders[0].vector)) == [0.0, 0.5, 0.5]
+    assert minimise_energy(model, (2, 2, 2), [1.0], n_start=8).energy[0] == pytest.approx(bound.bound, rel=1e-10)
+    # Turns of those columns cost energy. Layers of moments along any direction in them are the best that turns freely.
+    found = minimise_spiral(model, [1.0], n_mesh=4)
+    assert found.energy == pytest.approx(-2.421861, abs=1e-6) and found.exact

@@ -1,15 +1,59 @@
 """The exchange matrix over the zone, A(q)_ij = Σ θ S_i S_j M exp(2πi q·offset), and meshes of wave vectors.
 
-With n_i(R) = Re u_i exp(2πi q·R), unit vectors n, the energy per cell is ¼ u†A(q)u.
+With n_i(R) = Re u_i exp(2πi q·R), unit vectors n, the energy per cell is ¼ u†A(q)u. Dipoles are part of A; what is
+quartic in the spins is not, see :mod:`~spinscape.simulate.tangents`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..errors import ConfigError
+from ..hamiltonian.biquadratic import biquadratic_parts
+from ..hamiltonian.dipole_zone import DipoleZone, dipole_zone
 from ..hamiltonian.model import Model
 from .modes import checked_couplings
+
+
+@dataclass(frozen=True, eq=False)
+class ZoneDipoles:
+    """The dipole-dipole interaction of a model at given couplings, unit vectors in place of spins.
+
+    Parameters
+    ----------
+    zone : DipoleZone
+    strength : float, meV Å³
+    lengths : (n_site,) float64
+        S.
+    """
+
+    zone: DipoleZone
+    strength: float
+    lengths: np.ndarray
+
+    def at(self, q):
+        """Return the interaction at q (n_q, 3), r.l.u.: (n_q, n_site, n_site, 3, 3) complex128, meV."""
+        return self.strength * np.outer(self.lengths, self.lengths)[:, :, None, None] * self.zone.at(q)
+
+    def slope(self, q, u):
+        """Return the gradient of Σ_ij u_i†·M_ij(q)·u_j by q, (3,) meV, for one q (3,) and u (n_site, 3)."""
+        return self.strength * self.zone.slope(q, self.lengths[:, None] * u)
+
+    @property
+    def size(self):
+        """Upper estimate of what one spin feels of it, meV."""
+        volume = 8.0 * np.pi**3 / abs(np.linalg.det(self.zone.reciprocal))
+        moment = self.lengths * np.linalg.norm(self.zone.g, ord=2, axis=(1, 2))
+        # Largest at q = 0 but for the term that 4π/V bounds.
+        far = 4.0 * np.pi / volume * abs(self.strength) * moment.max() * moment.sum()
+        return float(np.linalg.norm(self.at(np.zeros((1, 3)))[0], axis=(2, 3)).sum(axis=1).max() + far)
+
+
+def zone_dipoles(model: Model, theta) -> ZoneDipoles | None:
+    """Return the dipoles of a model at couplings (n_parameter,), or None where it has none."""
+    table = model.dipolar
+    strength = float(np.sum(theta[table.parameter] * table.factor))
+    return ZoneDipoles(dipole_zone(model.crystal), strength, model.crystal.spins) if strength else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +67,7 @@ class Exchange:
     matrix : (n_bond, 3, 3) float64, meV
     constant : (n_site, 3, 3) float64, meV
         On the diagonal at every q.
+    dipoles : ZoneDipoles or None
     """
 
     site_i: np.ndarray
@@ -30,6 +75,7 @@ class Exchange:
     offset: np.ndarray
     matrix: np.ndarray
     constant: np.ndarray
+    dipoles: ZoneDipoles | None = None
 
     @property
     def n_site(self):
@@ -42,7 +88,20 @@ class Exchange:
         norm = np.linalg.norm(self.matrix, axis=(1, 2))
         row = np.bincount(self.site_i, weights=norm, minlength=self.n_site)
         row += np.bincount(self.site_j, weights=norm, minlength=self.n_site)
-        return float(np.max(row + np.linalg.norm(self.constant, axis=(1, 2)))) or 1.0
+        bound = float(np.max(row + np.linalg.norm(self.constant, axis=(1, 2))))
+        return (bound + (self.dipoles.size if self.dipoles else 0.0)) or 1.0
+
+    @property
+    def links(self):
+        """Offsets that say which cells interact, (n, 3) int64: all three axes where there are dipoles."""
+        return np.concatenate([self.offset, np.eye(3, dtype=np.int64)]) if self.dipoles else self.offset
+
+    def with_bonds(self, site_i, site_j, offset, matrix):
+        """Return the exchange with more bonds, their matrices in meV."""
+        more = (site_i, site_j, offset, matrix)
+        names = ("site_i", "site_j", "offset", "matrix")
+        columns = {n: np.concatenate([getattr(self, n), x]) for n, x in zip(names, more, strict=True)}
+        return replace(self, **columns)
 
     def at(self, q, multipliers=None):
         """Return A(q), (n_q, 3 n_site, 3 n_site) complex128, meV, for q (n_q, 3) in r.l.u."""
@@ -52,6 +111,8 @@ class Exchange:
         for b, (i, j) in enumerate(zip(self.site_i, self.site_j, strict=True)):
             out[:, i, :, j] += phase[:, b, None, None] * self.matrix[b]
             out[:, j, :, i] += phase[:, b, None, None].conj() * self.matrix[b].T
+        if self.dipoles:
+            out += self.dipoles.at(q).transpose(0, 1, 3, 2, 4)
         site = np.arange(n)
         out[:, site, :, site] += self.constant[:, None]
         if multipliers is not None:
@@ -63,12 +124,12 @@ class Exchange:
         v = u.reshape(-1, 3)
         phase = np.exp(2j * np.pi * (self.offset @ q))
         parts = np.einsum("ba,bac,bc->b", v[self.site_i].conj(), self.matrix, v[self.site_j]) * phase
-        return 2.0 * (2j * np.pi * parts).real @ self.offset
+        out = 2.0 * (2j * np.pi * parts).real @ self.offset
+        return out + self.dipoles.slope(q, v) if self.dipoles else out
 
 
 def exchange(model: Model, theta) -> Exchange:
-    """Return the exchange matrix of a model at couplings (n_parameter,), meV."""
-    model.check_bilinear("the exchange over the zone")
+    """Return the exchange matrix of a model at couplings (n_parameter,), meV; what is quartic is left out."""
     values, s = checked_couplings(theta, model.parameter_names), model.crystal.spins
     bonds, onsite = model.bonds, model.onsite
     scale = values[bonds.parameter] * s[bonds.site_i] * s[bonds.site_j]
@@ -76,7 +137,11 @@ def exchange(model: Model, theta) -> Exchange:
     weight = values[onsite.parameter] * s[onsite.site] ** 2
     single = weight[:, None, None] * (onsite.matrix + onsite.matrix.transpose(0, 2, 1))
     np.add.at(constant, onsite.site, single)
-    return Exchange(bonds.site_i, bonds.site_j, bonds.offset, scale[:, None, None] * bonds.matrix, constant)
+    matrix = scale[:, None, None] * bonds.matrix
+    out = Exchange(bonds.site_i, bonds.site_j, bonds.offset, matrix, constant, zone_dipoles(model, values))
+    table, parts = model.biquadratic, biquadratic_parts(model.biquadratic, s)
+    weight = values[table.parameter] * parts.bilinear * s[table.site_i] * s[table.site_j]
+    return out.with_bonds(table.site_i, table.site_j, table.offset, weight[:, None, None] * table.turn)
 
 
 def zone_mesh(offset, n_mesh) -> tuple[np.ndarray, np.ndarray]:

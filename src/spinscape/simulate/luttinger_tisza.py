@@ -3,11 +3,13 @@
 With n_i(R) = Re u_i exp(2πi q·R) the energy per cell is ¼ u†A(q)u, A(q)_ij = Σ θ S_i S_j M exp(2πi q·offset). Under the
 weak constraint Σ_i |n_i|² = n_site alone, its minimum is ½ n_site λ_min. That is a lower bound of the energy, and the
 ground-state energy where an eigenvector also meets the strong constraint |n_i| = 1 on every site: Luttinger and
-Tisza, Phys. Rev. 70, 954 (1946). Any multipliers d_i with Σ d_i = 0 may stand on the diagonal of A, and the best
+Tisza, Phys. Rev. 70, 954 (1946). Biquadratic terms are bounded by their tangents, see
+:mod:`~spinscape.simulate.tangents`. Any multipliers d_i with Σ d_i = 0 may stand on the diagonal of A, and the best
 ones give the best bound: Lyons and Kaplan, Phys. Rev. 120, 1580 (1960).
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import least_squares, linprog, minimize
@@ -15,7 +17,8 @@ from scipy.optimize import least_squares, linprog, minimize
 from ..errors import ConfigError
 from ..hamiltonian.model import Model
 from ..rng import stream
-from .exchange import exchange, local_minima, zone_mesh
+from .exchange import Exchange, exchange, local_minima, zone_mesh
+from .tangents import Quartic, best_tangents, quartic
 
 DEGENERATE = 1e-8
 """Difference, relative to the size of A, within which eigenvalues are one."""
@@ -117,8 +120,10 @@ def luttinger_tisza(
     -------
     LuttingerTisza
     """
-    matrix = exchange(model, theta)
-    mesh, where = zone_mesh(matrix.offset, n_mesh)
+    base, terms = exchange(model, theta), quartic(model, theta)
+    mesh, where = zone_mesh(np.concatenate([base.links, terms.offset]), n_mesh)
+    x = best_tangents(base, terms, mesh)
+    matrix = terms.tangents(base, x) if terms.n_family else base
     orbit = model.crystal.orbit
     d = np.zeros(matrix.n_site)
     if multipliers and len(set(orbit.tolist())) > 1:
@@ -130,9 +135,11 @@ def luttinger_tisza(
     refined = _lowest(matrix, vectors, d)
     lowest, tiny = refined.min(), DEGENERATE * matrix.size
     best = vectors[refined <= lowest + tiny]
-    orders = [_order(matrix, best[k], d, float(lowest), seed) for k in _distinct_vectors(best)]
+    bound = 0.5 * matrix.n_site * float(lowest) + terms.floor(x)
+    state = _State(base, terms, bound + EXACT * matrix.n_site * (matrix.size + terms.size))
+    orders = [_order(matrix, best[k], d, state, seed) for k in _distinct_vectors(best)]
     flat = float(np.mean(values[where] <= lowest + tiny))
-    return LuttingerTisza(0.5 * float(lowest), tuple(orders[:_MAX_VECTOR]), flat, d)
+    return LuttingerTisza(bound / matrix.n_site, tuple(orders[:_MAX_VECTOR]), flat, d)
 
 
 def _lowest(matrix, q, multipliers):
@@ -150,7 +157,7 @@ def _lowest_first(mesh, values, chosen):
 
 def _downhill(matrix, start, multipliers):
     """Return the wave vector of the minimum of the lowest eigenvalue that a start leads to."""
-    free = np.any(matrix.offset != 0, axis=0)
+    free = np.any(matrix.links != 0, axis=0)
 
     def value(q):
         w, v = np.linalg.eigh(matrix.at(q[None], multipliers)[0])
@@ -176,18 +183,28 @@ def _distinct_vectors(vectors):
     return kept
 
 
-def _order(matrix, q, multipliers, lowest, seed):
+class _State(NamedTuple):
+    """What tells whether a state reaches the bound: exchange, quartic terms, and the energy per cell not to exceed."""
+
+    base: Exchange
+    terms: Quartic
+    most: float
+
+    def reached(self, q, unit, *, real):
+        flat = unit.ravel()
+        bilinear = 0.5 * (flat.conj() @ self.base.at(q[None])[0] @ flat).real / (1.0 if real else 2.0)
+        return bilinear + self.terms.energy(q, unit, real=real) <= self.most
+
+
+def _order(matrix, q, multipliers, state, seed):
     """Return the eigenvectors of one ordering vector, and unit vectors made of them."""
     w, v = np.linalg.eigh(matrix.at(q[None], multipliers)[0])
     space = v[:, w <= w[0] + (_MIXED if np.any(multipliers) else DEGENERATE) * matrix.size]
     twice = 2.0 * q
     real = bool(np.max(np.abs(twice - np.round(twice))) < SAME_VECTOR)
     unit = _equal_lengths(space.reshape(matrix.n_site, 3, -1), real, seed)
-    if unit is not None:
-        flat = unit.ravel()
-        energy = (flat.conj() @ matrix.at(q[None])[0] @ flat).real / (1.0 if real else 2.0)
-        if energy > matrix.n_site * (lowest + 2.0 * EXACT * matrix.size):
-            unit = None
+    if unit is not None and not state.reached(q, unit, real=real):
+        unit = None
     return Order(np.array(q), float(w[0]), space.shape[1], unit)
 
 

@@ -12,8 +12,16 @@ from ..hamiltonian.spiral import SpiralStructure
 from ..kernels.minimise import minimise_runs
 from ..lattice.supercell import supercell
 from ..rng import stream
+from .classical_form import Squares
 from .exchange import zone_mesh
-from .spiral_energy import energy_and_slopes, local_matrices, spiral_energy, turns_freely
+from .spiral_energy import (
+    energy_and_slopes,
+    local_matrices,
+    perpendicular_frame,
+    quartic_turns,
+    spiral_energy,
+    turns_freely,
+)
 
 _SWEEPS, _STEPS, _OVER, _GOAL = np.array([30, 300]), np.array([5, 25]), 0.5, 1e-10
 _POLISHED = 12
@@ -106,7 +114,7 @@ def minimise_spiral(
     """
     form = spiral_energy(model, theta, conditions)
     starts = _axes(axes, conditions or Conditions())
-    half, _ = zone_mesh(form.offset, n_mesh)
+    half, _ = zone_mesh(form.links, n_mesh)
     # k and -k with one axis are two spirals, unless mirrored by the opposite axis: both signs are tried.
     k = np.unique(np.concatenate([half, -half % 1.0]), axis=0)
     content = (np.asarray(theta, dtype=np.float64), starts, n_mesh)
@@ -122,8 +130,8 @@ def minimise_spiral(
     if np.max(np.linalg.norm(sites[:, :2], axis=1)) < _WHOLE:
         q = np.zeros(3)  # spins along the axis do not turn
     q = q - np.ceil(q - 0.5 - 1e-9) + 0.0  # no negative zeros
-    frame = np.concatenate([_frame(axis), axis[None]])
-    return LowestSpiral(SpiralStructure(q, axis, sites @ frame), e / form.n_site, turns_freely(form, axis, sites))
+    frame = np.concatenate([perpendicular_frame(axis), axis[None]])
+    return LowestSpiral(SpiralStructure(q, axis, sites @ frame), e / form.n_site, turns_freely(form, axis, sites, q))
 
 
 def _axes(axes, conditions):
@@ -135,14 +143,6 @@ def _axes(axes, conditions):
     if not np.all((length > 0) & np.isfinite(length)):
         raise ConfigError("an axis of a spiral is three numbers, not all zero", where="axes", got=repr(axes)[:200])
     return rows / length
-
-
-def _frame(axis):
-    """Return e1 and e2 with e1 × e2 = axis, (2, 3)."""
-    e = np.eye(3)[np.argmin(np.round(np.abs(axis), 9))]
-    first = e - axis * (e @ axis)
-    first /= np.linalg.norm(first)
-    return np.stack([first, np.cross(axis, first)])
 
 
 def _site_minima(form, k, axis, local):
@@ -159,15 +159,24 @@ def _site_minima(form, k, axis, local):
     runs = np.tile(local, (len(k), 1, 1))
     point = np.repeat(np.arange(len(k)), n_start)
     energy, torque, steps = np.empty(len(runs)), np.empty(len(runs)), np.empty(len(runs), dtype=np.int64)
-    squares = (
-        np.zeros(n + 1, dtype=np.int64),
-        np.zeros(0, dtype=np.int64),
-        np.zeros((1, 0, 3, 3)),
-        np.zeros((len(k), 0)),
-    )
+    rows = _quartic_rows(form, k)
+    strength = np.tile(rows.factor, (len(k), 1))
+    shift += rows.bound(rows.factor)
+    squares = (rows.start, rows.head, rows.turn, strength)
     coefficients = (start, head[apart], between, own, linear, squares, shift, scale)
     minimise_runs(point, runs, *coefficients, _SWEEPS, _STEPS, _OVER, _GOAL, energy, torque, steps)
     return runs.reshape(len(k), n_start, n, 3), energy.reshape(len(k), n_start)
+
+
+def _quartic_rows(form, k):
+    """Return the quartic terms from either end, their turns with the axis (n_grid,) in front."""
+    turn = quartic_turns(form, k)
+    tail = np.concatenate([form.quartic_i, form.quartic_j])
+    order = np.argsort(tail, kind="stable")
+    start = np.searchsorted(tail[order], np.arange(form.n_site + 1))
+    head = np.concatenate([form.quartic_j, form.quartic_i])[order]
+    both = np.ascontiguousarray(np.concatenate([turn, turn.swapaxes(2, 3)], axis=1)[:, order])
+    return Squares(start, head, both, np.zeros(len(tail), dtype=np.int64), np.tile(form.quartic, 2)[order])
 
 
 def _polished(form, k, axis, local):

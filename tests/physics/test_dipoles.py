@@ -14,7 +14,7 @@ from spinscape.hamiltonian.spiral import SpiralStructure
 from spinscape.lattice.crystal import Crystal
 from spinscape.simulate.modes import modes
 from spinscape.simulate.quadratic import quadratic_form
-from spinscape.simulate.spiral import spiral_form
+from spinscape.simulate.spiral import rotating_form, spiral_form, turn_matrices
 
 SEEDS = st.integers(0, 2**31)
 FEW = settings(max_examples=5, deadline=None)
@@ -195,7 +195,54 @@ def test_dipoles_match_frequencies_of_the_equation_of_motion():
     )
 
 
-def test_dipoles_have_no_rotating_frame():
+def spiral_magnet(rng, g, k, spin_turns):
+    """Two sites of unequal spins with XXZ exchange on chains, dipoles and a strong easy plane."""
+    model = magnet(rng)
+    crystal = Crystal.from_dict({**model.crystal.to_dict(), "g": np.tile(g, (2, 1, 1)).tolist()})
+    exchange = np.eye(3) + 0.3 * np.diag([0.0, 0.0, 1.0])
+    bonds = BondTable([0, 1, 0, 1], [0, 1, 1, 1], [[1, 0, 0], [1, 0, 0], [0, 0, 0], [0, 1, 0]], [0] * 4, [exchange] * 4)
+    plane = OnsiteTable([0, 1], [2, 2], np.tile(np.diag([0.0, 0.0, 1.0]), (2, 1, 1)))
+    angle = 2 * np.pi * np.array(spin_turns)
+    direction = np.column_stack([np.cos(angle), np.sin(angle), np.zeros(2)])
+    model = Model(crystal, ("J", "D", "plane"), bonds, plane, DipolarTable([1], [1.0]))
+    return model, SpiralStructure(k, [0, 0, 1], direction)
+
+
+@pytest.mark.parametrize(
+    ("g", "k", "theta"),
+    [
+        # Moments along the axis alone: any wave vector.
+        (np.diag([0.0, 0.0, 2.0]), [0.25, 0, 0], [-1.0, 0.5, 3.0]),
+        # Moments across it alone, and half a turn: the tensors at Q, Q + k and Q - k all count.
+        (np.diag([2.0, 1.6, 0.0]), [0.5, 0, 0], [1.0, 0.5, 3.0]),
+        # Nothing turns, and anything goes.
+        (np.diag([2.0, 1.6, 1.1]) + 0.2, [1.0, 0, 0], [-1.0, 0.4, 3.0]),
+    ],
+)
+def test_spirals_with_dipoles_have_the_frequencies_and_intensities_of_their_supercells(g, k, theta):
+    """Stationary or not, the two descriptions have the same equation of motion; a hold makes them both stable."""
+    model, spiral = spiral_magnet(np.random.default_rng(2), g, k, [0.0, 0.07 if k[0] == 0.25 else 0.0])
+    n_cell = {0.25: 4, 0.5: 2, 1.0: 1}[k[0]]
+    cells = np.repeat([[c, 0, 0] for c in range(n_cell)], 2, axis=0)
+    turn = turn_matrices(spiral.axis, 2 * np.pi * cells @ spiral.k)
+    direction = np.einsum("iab,ib->ia", turn, np.tile(spiral.direction, (n_cell, 1)))
+    flat = MagneticStructure(np.diag([n_cell, 1, 1]), np.tile([0, 1], n_cell), cells, direction)
+    q = np.array([[0.21, 0.4, -0.3]])
+    rotating, whole = rotating_form(model, spiral, q), quadratic_form(model, flat, q)
+    assert rotating.classical_energy(theta) == pytest.approx(whole.classical_energy(theta), rel=1e-12)
+    found = np.concatenate(
+        [rotating_form(model, spiral, q + m * spiral.k).assembled(theta)[0][None] for m in range(n_cell)]
+    )
+    ours, theirs = np.sort(np.linalg.eigvalsh(found).ravel()), np.linalg.eigvalsh(whole.assembled(theta))[0]
+    np.testing.assert_allclose(ours, theirs, atol=1e-10)
+    signed = np.diag([1.0, 1.0, -1.0, -1.0])
+    speeds = np.linalg.eigvals(signed @ found).ravel()
+    wide = np.linalg.eigvals(np.kron(np.diag([1.0, -1.0]), np.eye(2 * n_cell)) @ whole.assembled(theta)[0])
+    np.testing.assert_allclose(np.sort(speeds.real), np.sort(wide.real), atol=1e-7)
+
+
+def test_dipoles_have_no_rotating_frame_where_moments_lie_across_the_axis():
     spiral = SpiralStructure([0.3, 0, 0], [0, 0, 1], np.tile([1.0, 0, 0], (2, 1)))
-    with pytest.raises(ConfigError, match="dipoles are not taken into account here"):
+    with pytest.raises(ConfigError, match="dipoles have no rotating frame here") as caught:
         spiral_form(magnet(np.random.default_rng(0)), spiral, np.zeros((1, 3)))
+    assert "supercell" in caught.value.fix

@@ -35,6 +35,8 @@ _TRIES = 12
 _MAX_CUT = 60
 _BATCH = 1_000_000
 """Matrix elements at once: 16 MB."""
+_KEPT = 4_000_000
+"""Matrix elements of a mesh that are kept for all multipliers: 64 MB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +130,7 @@ def luttinger_tisza(
     d = np.zeros(matrix.n_site)
     if multipliers and len(set(orbit.tolist())) > 1:
         d = _best_multipliers(matrix, mesh, orbit)
-    values = _lowest(matrix, mesh, d)
+    values = _Mesh(matrix, mesh).lowest(d)
     bottom = local_minima(np.round(values / matrix.size, 9)[where])
     starts = _lowest_first(mesh, np.round(values / matrix.size, 9), np.unique(where[bottom]))[:_MAX_VECTOR]
     vectors = np.concatenate([starts, [_downhill(matrix, q, d) for q in starts]])
@@ -147,6 +149,19 @@ def _lowest(matrix, q, multipliers):
     step = max(1, _BATCH // (3 * matrix.n_site) ** 2)
     begins = range(0, len(q), step)
     return np.concatenate([np.linalg.eigvalsh(matrix.at(q[k : k + step], multipliers))[:, 0] for k in begins])
+
+
+class _Mesh:
+    """The lowest eigenvalue of A on a mesh, at any multipliers; the matrices are kept where they are not too many."""
+
+    def __init__(self, matrix, q):
+        self.matrix, self.q = matrix, q
+        self.kept = matrix.at(q) if len(q) * (3 * matrix.n_site) ** 2 <= _KEPT else None
+
+    def lowest(self, multipliers):
+        if self.kept is None:
+            return _lowest(self.matrix, self.q, multipliers)
+        return np.linalg.eigvalsh(self.kept + np.diag(np.repeat(multipliers, 3)))[:, 0]
 
 
 def _lowest_first(mesh, values, chosen):
@@ -269,12 +284,13 @@ def _best_multipliers(matrix, mesh, orbit):
     """
     members = (orbit[:, None] == np.unique(orbit)).astype(np.float64)
     planes: list[tuple] = []
+    table = _Mesh(matrix, mesh)
     d = np.zeros(members.shape[1])
     for refined in (False, True):
         best, queue = (-np.inf, d), [d, np.zeros_like(d)]
         for _ in range(_MAX_CUT):
             d = queue.pop(0)
-            q = mesh[np.argmin(_lowest(matrix, mesh, members @ d))]
+            q = mesh[np.argmin(table.lowest(members @ d))]
             lowest, weight = _plane(matrix, _downhill(matrix, q, members @ d) if refined else q, members, d)
             best = max(best, (lowest, d), key=lambda pair: pair[0])
             planes.append((weight, lowest - weight @ d))

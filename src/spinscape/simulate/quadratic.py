@@ -259,16 +259,37 @@ def dipolar_matrices(between, at_zero, *, spins, direction):
 
 def _with_dipoles(form, model, structure):
     """Return a form with the dipole-dipole interaction of its model added."""
-    crystal, table, direction = model.crystal, model.dipolar, structure.direction
-    spins = crystal.spins[structure.site]
-    at_zero = dipole_interaction(crystal, structure, np.zeros((1, 3)))[0].real
-    between = dipole_interaction(crystal, structure, form.q)
+    at_zero = dipole_interaction(model.crystal, structure, np.zeros((1, 3)))[0].real
+    between = dipole_interaction(model.crystal, structure, form.q)
+    return with_interaction(form, model, structure, at_zero, between, dipole_bound(model.crystal, structure))
+
+
+def with_interaction(form, model, structure, at_zero, between, bound):
+    """Return a form with an interaction between all spins added, multiplied as the dipoles of the model are.
+
+    Parameters
+    ----------
+    form : QuadraticForm
+    model : Model
+    structure : MagneticStructure
+    at_zero : (N, N, 3, 3) float64
+        M_ij(0), for a strength of 1.
+    between : (n_q, N, N, 3, 3) complex128
+        M_ij(q).
+    bound : float
+        How much larger M(q) may be than M(0): a block of wave vectors must not depend on its neighbours.
+
+    Returns
+    -------
+    QuadraticForm
+    """
+    table, direction = model.dipolar, structure.direction
+    spins = model.crystal.spins[structure.site]
     dynamical = dipolar_matrices(between, at_zero, spins=spins, direction=direction)
     field = np.einsum("ijxy,jy,j->ix", at_zero, direction, spins)
     energy = 0.5 * np.mean(spins * np.sum(direction * field, axis=1))
     size = np.linalg.norm(at_zero, ord=2, axis=(2, 3)) * (np.sqrt(np.outer(spins, spins)) + spins)
-    # The size at other q, estimated without them: a block of wave vectors must not depend on its neighbours.
-    magnitude = size.sum(axis=1).max() + dipole_bound(crystal, structure) * spins.max()
+    magnitude = size.sum(axis=1).max() + bound * spins.max()
     parts = {"dynamical": dynamical, "torque": _across(field, direction), "classical": energy, "magnitude": magnitude}
     arrays = {name: getattr(form, name).copy() for name in parts}
     for name, part in parts.items():

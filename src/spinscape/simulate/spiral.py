@@ -8,6 +8,11 @@ about the axis. With R(φ) = R_0 + e^{iφ} R_1 + e^{-iφ} R_1*, R_0 = n nᵀ and
 
 each Q shows the magnons of the rotating frame at Q, Q + k and Q - k. Where 2k is a reciprocal lattice vector the last
 two are one magnon, and their amplitudes add; where k is one, all three are.
+
+Dipoles turn into M'(q) = M(q) R_0 + M(q + k) R_1 exp(-2πi k·d) + M(q - k) R_1* exp(2πi k·d), d the way between two
+sites of a cell. They know the lattice, and are invariant under turns about an axis only where the moments g·S have no
+part across it. Where 2k is a reciprocal lattice vector, invariance under half a turn is enough for all terms; where k
+is one, nothing turns.
 """
 
 from dataclasses import replace
@@ -16,12 +21,16 @@ import numpy as np
 
 from ..errors import ConfigError
 from ..hamiltonian.conditions import Conditions
+from ..hamiltonian.dipolar import empty_dipolar
+from ..hamiltonian.dipole_sums import dipole_bound, dipole_interaction
 from ..hamiltonian.model import MagneticStructure
 from ..observables.structure_factor import correlation_tensor
 from .modes import Modes, modes
-from .quadratic import quadratic_form
+from .quadratic import quadratic_form, with_interaction
 
 _TOLERANCE = 1e-9
+_GENERIC = np.array([[0.1432, 0.2718, 0.3819], [-0.3217, 0.1193, 0.4473]])
+"""Wave vectors of no symmetry: a matrix that vanishes at them vanishes everywhere."""
 
 
 def turn_matrices(axis, angle):
@@ -31,28 +40,39 @@ def turn_matrices(axis, angle):
     return np.eye(3) + np.sin(angle) * cross + (1.0 - np.cos(angle)) * (cross @ cross)
 
 
+def _kind_of_k(spiral):
+    """Return whether k, and whether 2k, is a reciprocal lattice vector."""
+    return tuple(bool(np.all(np.abs(x - np.round(x)) < _TOLERANCE)) for x in (spiral.k, 2.0 * spiral.k))
+
+
 def check_turns(model, spiral, conditions):
-    """Raise :class:`ConfigError` unless every term is invariant under rotations about the spiral's axis."""
-    model.check_bilinear("a spiral in the rotating frame", biquadratic=True)
-    turn = np.cross(np.eye(3), spiral.axis)
+    """Raise :class:`ConfigError` unless every term is invariant under the rotations that the spiral makes."""
+    whole, half = _kind_of_k(spiral)
+    if whole:
+        return
+    turn = turn_matrices(spiral.axis, [np.pi])[0] if half else np.cross(np.eye(3), spiral.axis)
     tables = {
         "a bond": model.bonds.matrix,
         "an on-site term": model.onsite.matrix,
         "a biquadratic term": model.biquadratic.turn,
     }
     for name, matrix in tables.items():
-        clash = np.abs(turn @ matrix - matrix @ turn).max(axis=(1, 2), initial=0.0)
-        if np.any(clash > _TOLERANCE * np.maximum(np.abs(matrix).max(axis=(1, 2), initial=0.0), 1.0)):
-            worst = int(np.argmax(clash))
+        _check_commutes(name, matrix, turn)
+    if model.dipolar.n_row:
+        between = dipole_interaction(model.crystal, _one_cell(spiral), _GENERIC).reshape(-1, 3, 3)
+        scale = np.abs(between).max()
+        clash = np.abs(turn @ between - between @ turn).max()
+        if clash > _TOLERANCE * scale:
             raise ConfigError(
-                f"{name} is not invariant under rotations about the axis of the spiral",
-                where=f"row {worst} of its table",
-                expected="isotropic exchange, DM along the axis, anisotropy about the axis",
-                got=matrix[worst].tolist(),
+                "dipoles have no rotating frame here: turns about the axis of the spiral change them",
+                where="dipolar",
+                expected="moments without a part across the axis (g), or a k that is a reciprocal lattice vector",
+                got=f"a change by {clash / scale:.3g} of the largest",
                 fix="use a supercell",
             )
     pull = np.einsum("a,iab->ib", np.asarray(conditions.field, dtype=np.float64), model.crystal.g)
-    if np.any(np.abs(pull @ turn.T) > _TOLERANCE * max(1.0, float(np.abs(pull).max(initial=0.0)))):
+    turned = pull @ turn.T - pull * half
+    if np.any(np.abs(turned) > _TOLERANCE * max(1.0, float(np.abs(pull).max(initial=0.0)))):
         raise ConfigError(
             "a field across the axis of a spiral",
             where="conditions.field",
@@ -62,8 +82,28 @@ def check_turns(model, spiral, conditions):
         )
 
 
+def _check_commutes(name, matrix, turn):
+    """Raise unless every matrix (n, 3, 3) of a table commutes with a turn."""
+    clash = np.abs(turn @ matrix - matrix @ turn).max(axis=(1, 2), initial=0.0)
+    if np.any(clash > _TOLERANCE * np.maximum(np.abs(matrix).max(axis=(1, 2), initial=0.0), 1.0)):
+        worst = int(np.argmax(clash))
+        raise ConfigError(
+            f"{name} is not invariant under rotations about the axis of the spiral",
+            where=f"row {worst} of its table",
+            expected="isotropic exchange, DM along the axis, anisotropy about the axis",
+            got=matrix[worst].tolist(),
+            fix="use a supercell",
+        )
+
+
+def _one_cell(spiral):
+    """Return the spins of the cell R = 0 as a structure of one cell."""
+    n = len(spiral.direction)
+    return MagneticStructure(np.eye(3), np.arange(n), np.zeros((n, 3)), spiral.direction)
+
+
 def rotating_frame(model, spiral):
-    """Return the model and the one-cell structure that a spiral is in the frame that turns with it.
+    """Return the model, without dipoles, and the one-cell structure that a spiral is in the frame that turns with it.
 
     Returns
     -------
@@ -75,18 +115,31 @@ def rotating_frame(model, spiral):
 
     bonds = replace(model.bonds, matrix=turned(model.bonds, model.bonds.matrix))
     quartic = replace(model.biquadratic, turn=turned(model.biquadratic, model.biquadratic.turn))
-    n = model.crystal.n_site
-    structure = MagneticStructure(np.eye(3), np.arange(n), np.zeros((n, 3)), spiral.direction)
-    return replace(model, bonds=bonds, biquadratic=quartic), structure
+    return replace(model, bonds=bonds, biquadratic=quartic, dipolar=empty_dipolar()), _one_cell(spiral)
+
+
+def _turn_parts(axis):
+    """Return R_0, R_1 and R_1*: (3, 3, 3) complex128."""
+    along = np.outer(axis, axis)
+    plus = 0.5 * (np.eye(3) - along - 1j * np.cross(np.eye(3), axis))
+    return np.stack([along.astype(np.complex128), plus, plus.conj()])
+
+
+def _turned_dipoles(model, spiral, q):
+    """Return the dipole tensors M'(q) of the rotating frame, (n_q, n_site, n_site, 3, 3) complex128."""
+    crystal, structure = model.crystal, _one_cell(spiral)
+    between = (crystal.positions[None] - crystal.positions[:, None]) @ spiral.k
+    out = np.zeros((len(q), crystal.n_site, crystal.n_site, 3, 3), dtype=np.complex128)
+    for sign, part in zip((0.0, 1.0, -1.0), _turn_parts(spiral.axis), strict=True):
+        phase = np.exp(-2j * np.pi * sign * between)[:, :, None, None]
+        out += phase * (dipole_interaction(crystal, structure, q + sign * spiral.k) @ part)
+    return out
 
 
 def _components(spiral):
     """Return the matrices that go with S'(Q), S'(Q + k) and S'(Q - k): (3, 3, 3) complex128."""
-    along = np.outer(spiral.axis, spiral.axis)
-    cross = np.cross(np.eye(3), spiral.axis)
-    plus = 0.5 * (np.eye(3) - along - 1j * cross)
-    parts = np.stack([along.astype(np.complex128), plus, plus.conj()])
-    whole, half = (np.all(np.abs(x - np.round(x)) < _TOLERANCE) for x in (spiral.k, 2.0 * spiral.k))
+    parts = _turn_parts(spiral.axis)
+    whole, half = _kind_of_k(spiral)
     if whole:
         return np.stack([parts.sum(axis=0), np.zeros((3, 3)), np.zeros((3, 3))])
     return np.stack([parts[0], parts[1] + parts[2], np.zeros((3, 3))]) if half else parts
@@ -97,7 +150,12 @@ def rotating_form(model, spiral, q, conditions=None):
     conditions = conditions or Conditions()
     check_turns(model, spiral, conditions)
     turned, structure = rotating_frame(model, spiral)
-    return quadratic_form(turned, structure, q, conditions)
+    form = quadratic_form(turned, structure, q, conditions)
+    if not model.dipolar.n_row:
+        return form
+    at_zero = _turned_dipoles(model, spiral, np.zeros((1, 3)))[0].real
+    bound = 3.0 * dipole_bound(model.crystal, structure)
+    return with_interaction(form, model, structure, at_zero, _turned_dipoles(model, spiral, form.q), bound)
 
 
 def spiral_form(model, spiral, q, conditions=None):
@@ -106,7 +164,7 @@ def spiral_form(model, spiral, q, conditions=None):
     Parameters
     ----------
     model : Model
-        Invariant under rotations about the axis of the spiral.
+        Invariant under the rotations about the axis that the spiral makes.
     spiral : SpiralStructure
     q : (n_q, 3) float64, r.l.u. of the chemical cell
     conditions : Conditions, optional

@@ -55,7 +55,7 @@ def bytes_for_q(model, structure):
     form = 64 * n * n * (model.n_parameter + 3) + 56 * n_directed
     dipoles = 64 * n * n * (model.n_parameter + 15) if model.dipolar.n_row else 0
     # A spiral solves three wave vectors for each Q, and merges what they give.
-    return 3 * (form + 900 * n + 200) if spiral else form + dipoles + 600 * n + 200
+    return 3 * (form + 3 * dipoles + 900 * n + 200) if spiral else form + dipoles + 600 * n + 200
 
 
 def stream_modes(model, structure, q, theta, conditions=None, *, memory=MEMORY, regularisation=REGULARISATION):

@@ -276,7 +276,7 @@ def _with_signs(axes):
     if len(lines) > MAX_LINES:
         return towards
     sums = np.array([towards[line == k].sum(axis=0) for k in lines])
-    choices = np.array(list(product((1.0, -1.0), repeat=len(lines) - 1))).reshape(-1, len(lines) - 1)
+    choices = np.array(list(product((1.0, -1.0), repeat=len(lines) - 1))).reshape(2 ** (len(lines) - 1), -1)
     choices = np.hstack([np.ones((len(choices), 1)), choices])
     length = np.linalg.norm(choices @ sums, axis=1).round(6)
     best = choices[np.lexsort((np.sum(choices < 0, axis=1), length))[0]]

@@ -1,0 +1,271 @@
+"""S(Q, ω) of classical spins: from records of amplitudes in time to spectra with errors.
+
+    S^αβ(Q, E) = (1/2πħ n_cell) Σ_t exp(−iEt/ħ) <S^α(Q, 0)* S^β(Q, t)>,   S^α(Q) = Σ_i exp(+iQ·r_i) S_i^α
+
+per meV and chemical cell, so that ∫S dE is the equal-time correlation. A spin wave of wave vector +Q stands at +E.
+"""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import scipy.fft
+
+from ..errors import ConfigError
+from ..units import FWHM_PER_SIGMA, HBAR
+from .dynamic_weights import weighting_factor
+from .resolution import fwhm_from_energy
+from .structure_factor import COMPONENTS, polarisation_weights
+
+WINDOWS = ("hann", "blackman", "gaussian", "none")
+"""How a trajectory is faded in and out before it is transformed in time."""
+_BLOCK = 4_000_000
+"""Complex numbers of a block of wave vectors."""
+_REACH = 4.0
+"""Standard deviations of the resolution beyond the energy axis that count."""
+
+
+@dataclass(frozen=True)
+class DynamicSettings:
+    """How amplitudes become a spectrum.
+
+    Parameters
+    ----------
+    component : str
+        One of :data:`spinscape.observables.structure_factor.COMPONENTS`.
+    window : str
+        One of :data:`WINDOWS`. ``none`` keeps lines sharp and lets strong ones leak far; ``gaussian`` ends at 3 σ.
+    fwhm : tuple of float, or None
+        FWHM of the Gaussian resolution in meV, as a polynomial of the energy transfer in meV, the constant first; None
+        for the mean over each energy bin.
+    elastic : bool
+        Keep what does not change along a trajectory; otherwise the mean over time is taken off.
+    moments, form_factor : bool
+        See :class:`~spinscape.observables.dynamic_series.SpatialTransform`.
+    rule : str
+        Between allowed wave vectors: one of :data:`spinscape.observables.dynamic_q.RULES`.
+    weighting : str
+        One of :data:`spinscape.observables.dynamic_weights.WEIGHTINGS`.
+    """
+
+    component: str = "trace"
+    window: str = "hann"
+    fwhm: tuple[float, ...] | None = None
+    elastic: bool = True
+    moments: bool = False
+    form_factor: bool = False
+    rule: str = "nearest"
+    weighting: str = "classical"
+
+    def __post_init__(self):
+        object.__setattr__(self, "fwhm", None if self.fwhm is None else tuple(float(c) for c in self.fwhm))
+        checks = {
+            "component": (self.component in COMPONENTS, f"one of {', '.join(COMPONENTS)}"),
+            "window": (self.window in WINDOWS, f"one of {', '.join(WINDOWS)}"),
+            "fwhm": (
+                self.fwhm is None or (len(self.fwhm) > 0 and bool(np.all(np.isfinite(self.fwhm)))),
+                "coefficients",
+            ),
+        }
+        for name, (fits, expected) in checks.items():
+            if not fits:
+                raise ConfigError(
+                    f"{name} is out of range", where=f"dynamics.{name}", expected=expected, got=getattr(self, name)
+                )
+
+    def to_dict(self):
+        """Return plain values, for JSON; ``DynamicSettings(**data)`` reads them."""
+        return {**asdict(self), "fwhm": None if self.fwhm is None else list(self.fwhm)}
+
+
+def time_window(kind, n_sample):
+    """Return the weights of the samples of a trajectory, (n_sample,) float64, with a mean square of one.
+
+    >>> float(np.mean(time_window("hann", 64) ** 2).round(12))
+    1.0
+    """
+    # Periodic windows: the first sample and the one after the last are the same.
+    t = 2.0 * np.pi * (np.arange(n_sample) + 0.5) / n_sample
+    if kind == "none":
+        weights = np.ones(n_sample)
+    elif kind == "hann":
+        weights = 0.5 - 0.5 * np.cos(t)
+    elif kind == "blackman":
+        weights = 0.42 - 0.5 * np.cos(t) + 0.08 * np.cos(2.0 * t)
+    else:
+        weights = np.exp(-0.5 * (3.0 * (t / np.pi - 1.0)) ** 2)
+    return weights / np.sqrt(np.mean(weights**2))
+
+
+class EnergyProjection:
+    """From the frequencies of a trajectory to the bins of an energy axis.
+
+    Parameters
+    ----------
+    axis : EnergyAxis
+    n_sample : int
+    energy_step : float, meV
+        2πħ over the length of the trajectory.
+    settings : DynamicSettings
+    temperature : float or None, K
+
+    Attributes
+    ----------
+    index : (n_frequency,) int64
+        Frequencies that count, as indices of a transform of n_sample numbers.
+    energy : (n_frequency,) float64, meV
+    matrix : (n_energy, n_frequency) float64
+        Weights, resolution and weighting, for amplitudes squared per meV.
+    """
+
+    def __init__(self, axis, n_sample, energy_step, settings, temperature=None):
+        number = np.arange(-((n_sample - 1) // 2), n_sample // 2 + 1)
+        energy = number * energy_step
+        edges = axis.edges
+        width = self._width(energy, settings)
+        reach = 0.5 * energy_step if width is None else _REACH * width
+        kept = (energy + reach > edges[0]) & (energy - reach < edges[-1])
+        self.index, self.energy = number[kept] % n_sample, energy[kept]
+        if width is None:
+            matrix = _overlap(self.energy, energy_step, edges) / axis.step
+        else:
+            width = width[kept]
+            if not np.all(width > 0):
+                raise ConfigError(
+                    "the energy resolution has no positive width",
+                    where=f"resolution at {self.energy[np.argmin(width)]:.6g} meV",
+                    got=f"fwhm polynomial {list(settings.fwhm)}",
+                    fix="give a polynomial that is positive at every energy of the axis, those below zero among them",
+                )
+            x = (axis.centres[:, None] - self.energy) / width
+            matrix = energy_step * np.exp(-0.5 * x**2) / (np.sqrt(2.0 * np.pi) * width)
+        self.matrix = matrix * weighting_factor(settings.weighting, self.energy, temperature=temperature)
+
+    @staticmethod
+    def _width(energy, settings):
+        if settings.fwhm is None:
+            return None
+        return fwhm_from_energy(energy, settings.fwhm) / FWHM_PER_SIGMA
+
+
+def _overlap(energy, step, edges):
+    """Return how much of [E − step/2, E + step/2] lies in each bin, meV."""
+    low, high = energy - 0.5 * step, energy + 0.5 * step
+    inside = np.minimum(high, edges[1:, None]) - np.maximum(low, edges[:-1, None])
+    return np.maximum(inside, 0.0)
+
+
+class WholeProjection(EnergyProjection):
+    """As :class:`EnergyProjection`, with two rows more: the integral over all energies, classical and weighted."""
+
+    def __init__(self, axis, n_sample, energy_step, settings, temperature=None):
+        super().__init__(axis, n_sample, energy_step, settings, temperature)
+        number = np.arange(-((n_sample - 1) // 2), n_sample // 2 + 1)
+        matrix = np.zeros((len(self.matrix) + 2, n_sample))
+        matrix[:-2, self.index] = self.matrix
+        self.index, self.energy = number % n_sample, number * energy_step
+        factor = weighting_factor(settings.weighting, self.energy, temperature=temperature)
+        matrix[:-2] = matrix[:-2, self.index]
+        matrix[-2:] = energy_step * np.stack([np.ones(n_sample), factor])
+        self.matrix = matrix
+
+
+class SpectrumSum:
+    """Mean of S(Q, E) over trajectories, with errors from the scatter of blocks of them.
+
+    Parameters
+    ----------
+    transform : SpatialTransform
+    q : (n_q, 3) float64, 1/Å, Cartesian
+        Of the transform's wave vectors.
+    projection : EnergyProjection
+    settings : DynamicSettings
+    n_cell : int
+    n_sample : int
+    interval : float, ps
+        Between samples.
+    per_block : int
+        Trajectories in a block: more than one where they are correlated.
+    pooled : bool
+        Take the mean over q, one row, in place of each.
+
+    Notes
+    -----
+    Memory does not grow with the number of trajectories.
+    """
+
+    def __init__(self, transform, q, projection, settings, *, n_cell, n_sample, interval, per_block=1, pooled=False):
+        self._transform, self._projection, self._settings = transform, projection, settings
+        self._n_sample, self._per_block = n_sample, per_block
+        self._factors = _square_roots(polarisation_weights(settings.component, q))
+        self._window = time_window(settings.window, n_sample).astype(np.float32)
+        # Σ of the squared weights is n_sample: |Σ_t|² Δt/(2πħ n_sample) integrates to the mean of |C|².
+        self._scale = interval / (2.0 * np.pi * HBAR * n_sample * n_cell)
+        self._pooled = pooled
+        n_row = 1 if pooled else len(q)
+        self._block, self._in_block, self.n_block = np.zeros((n_row, len(projection.energy))), 0, 0
+        self._mean = np.zeros((n_row, len(projection.matrix)))
+        self._square = np.zeros_like(self._mean)
+
+    def add(self, series):
+        """Take one trajectory: (n_sample, *transform.shape) complex64."""
+        n_q = len(self._factors)
+        step = max(1, _BLOCK // (3 * self._n_sample))
+        for first in range(0, n_q, step):
+            block = slice(first, min(n_q, first + step))
+            power = self._power(series, block)
+            if self._pooled:
+                self._block += power.sum(axis=0, dtype=np.float64) / n_q
+            else:
+                self._block[block] += power
+        self._in_block += 1
+        if self._in_block == self._per_block:
+            self._close_block()
+
+    def _power(self, series, block):
+        """Return Σ W Re C^α C^β* at the frequencies that count, (n, n_frequency) float32."""
+        amplitude = self._transform.amplitudes(series, block)
+        if not self._settings.elastic:
+            amplitude -= (amplitude @ (self._window / self._window.sum()))[..., None]
+        amplitude *= self._window
+        # C is the conjugate of S(Q): its component exp(−iEt) stands for +E.
+        wave = scipy.fft.ifft(amplitude, axis=-1, norm="forward", overwrite_x=True)[..., self._projection.index]
+        factors = self._factors[block]
+        out = np.zeros(wave.shape[1:], dtype=np.float32)
+        for k in range(factors.shape[1]):
+            seen = sum(factors[:, k, a, None] * wave[a] for a in range(3) if np.any(factors[:, k, a]))
+            out += seen.real**2 + seen.imag**2
+        return out
+
+    def _close_block(self):
+        values = (self._block @ self._projection.matrix.T) * (self._scale / self._in_block)
+        self.n_block += 1
+        away = values - self._mean
+        self._mean += away / self.n_block
+        self._square += away * (values - self._mean)
+        self._block[:], self._in_block = 0.0, 0
+
+    @property
+    def mean(self):
+        """S(Q, E), (n_q, n_energy) float64, per meV and chemical cell; trajectories of a block that is open are out."""
+        if not self.n_block:
+            raise ConfigError(
+                "no block of trajectories is full",
+                where="dynamics.n_configuration",
+                expected=f"at least {self._per_block}",
+                got=self._in_block,
+            )
+        return self._mean.copy()
+
+    @property
+    def error(self):
+        """Standard error of the mean, (n_q, n_energy); infinite from one block alone."""
+        if self.n_block < 2:
+            return np.full(self._mean.shape, np.inf)
+        return np.sqrt(self._square / (self.n_block * (self.n_block - 1)))
+
+
+def _square_roots(weights):
+    """Return L of W = Σ_k L_k L_kᵀ, (n_q, n_form, 3) float32: as many as some W has directions."""
+    values, axes = np.linalg.eigh(weights)
+    kept = np.any(values > 1e-12, axis=0)
+    return (np.sqrt(np.maximum(values, 0.0))[:, :, None] * axes.swapaxes(1, 2))[:, kept].astype(np.float32)

@@ -1,0 +1,225 @@
+"""Landau-Lifshitz dynamics: S(Q, ω) from trajectories that start at given states.
+
+    ħ dS/dt = S × H,   H = −∂E/∂S
+
+:class:`DynamicsModel` takes any initial states; where they are thermal, its spectra are those of a classical magnet at
+that temperature.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..errors import ConfigError
+from ..hamiltonian.conditions import Conditions
+from ..lattice.qspace import EnergyAxis
+from ..observables.dynamic import DynamicSettings, EnergyProjection, SpectrumSum, WholeProjection
+from ..observables.dynamic_q import allowed_q
+from ..observables.dynamic_series import Probes, SpatialTransform, check_memory
+from .integrators import integrator
+from .integrators_field import interactions, largest_field
+from .integrators_step import checked_step, frequency_error, sampling, step_from_error
+from .spin_system import SpinSystem
+
+__all__ = ["DynamicSpectrum", "DynamicsModel", "TrajectorySettings"]
+
+
+@dataclass(frozen=True)
+class TrajectorySettings:
+    """How trajectories are made and looked at.
+
+    Parameters
+    ----------
+    integrator : str
+        One of :data:`spinscape.simulate.integrators.INTEGRATORS`.
+    dt : float or None, ps
+        None for the step at which frequencies err by ``frequency_error`` at most.
+    frequency_error : float
+        Relative.
+    stride : int or None
+        Steps between samples; None for the largest at which no excitation appears under a false energy.
+    n_sample : int or None
+        None for as many as the energy axis, or a third of the resolution, asks for.
+    per_block : int
+        Trajectories in a block, whose scatter gives the errors.
+    n_probe : int
+        Spins followed for the spectrum summed over the zone.
+    memory : float
+        Bytes that the record of a trajectory may take.
+    """
+
+    integrator: str = "suzuki_trotter_2"
+    dt: float | None = None
+    frequency_error: float = 2e-3
+    stride: int | None = None
+    n_sample: int | None = None
+    per_block: int = 1
+    n_probe: int = 512
+    memory: float = 2e9
+
+    def __post_init__(self):
+        for name in ("per_block", "n_probe"):
+            if getattr(self, name) < 1:
+                raise ConfigError("a number must be positive", where=f"dynamics.{name}", got=getattr(self, name))
+
+
+@dataclass(frozen=True, eq=False)
+class DynamicSpectrum:
+    """What came out of some trajectories.
+
+    Parameters
+    ----------
+    signal, error : dict of str to (*shape, n_energy) float64
+        By the name of the path or grid: S(Q, E) per meV and chemical cell, and its standard error.
+    zone, zone_error : (n_energy,) float64
+        The trace of S, its mean over all wave vectors, per meV and chemical cell.
+    facts : dict
+        Plain numbers and strings: steps, errors, rules, sums.
+    """
+
+    signal: dict[str, np.ndarray]
+    error: dict[str, np.ndarray]
+    zone: np.ndarray
+    zone_error: np.ndarray
+    facts: dict = field(default_factory=dict)
+
+
+class DynamicsModel:
+    """S(Q, ω) of one system at one θ, for given initial states.
+
+    Parameters
+    ----------
+    system : SpinSystem
+    theta : (n_parameter,) float64, meV
+    conditions : Conditions
+        Field, and the temperature of the weighting.
+    where : sequence of QPath or QGrid
+    energy : EnergyAxis
+    trajectory : TrajectorySettings, optional
+    spectrum : DynamicSettings, optional
+
+    Attributes
+    ----------
+    sampling : Sampling
+    interactions : Interactions
+    """
+
+    def __init__(
+        self, system: SpinSystem, theta, conditions, where, energy: EnergyAxis, trajectory=None, spectrum=None
+    ):
+        self.system, self.conditions, self.energy = system, conditions or Conditions(), energy
+        self.trajectory, self.settings = trajectory or TrajectorySettings(), spectrum or DynamicSettings()
+        self.where = tuple(where)
+        self.interactions = interactions(system, theta, self.conditions)
+        self._bound = largest_field(self.interactions)
+        self.sampling = self._sampling()
+        points = np.concatenate([np.asarray(w.points) for w in self.where])
+        self.allowed = allowed_q(system.model.crystal, system.cell, points, rule=self.settings.rule)
+        self._transform = SpatialTransform(
+            system.model.crystal,
+            system.cell,
+            self.allowed.number,
+            moments=self.settings.moments,
+            form_factor=self.settings.form_factor,
+        )
+        check_memory(self._transform, self.sampling.n_sample, memory=self.trajectory.memory)
+        self._integrator = integrator(self.interactions, kind=self.trajectory.integrator, dt=self.sampling.dt)
+
+    def _sampling(self):
+        """Return the time step and the samples, from what is given and what the spectrum needs."""
+        s = self.trajectory
+        if not self._bound > 0:
+            raise ConfigError("nothing moves: all couplings and fields are zero", where="dynamics")
+        if s.dt is None:
+            dt = step_from_error(s.integrator, s.frequency_error, bound=self._bound)
+        else:
+            dt = checked_step(s.integrator, s.dt, bound=self._bound)
+        edges = self.energy.edges
+        step = self.energy.step
+        if self.settings.fwhm is not None:
+            widths = np.polynomial.polynomial.polyval(self.energy.centres, self.settings.fwhm)
+            step = float(np.min(widths)) / 3.0
+            if not step > 0:
+                raise ConfigError("the energy resolution has no positive width", where="dynamics.fwhm")
+        window = float(np.max(np.abs(edges)))
+        return sampling(dt=dt, window=window, energy_step=step, bound=self._bound, stride=s.stride, n_sample=s.n_sample)
+
+    def spectrum(self, configurations) -> DynamicSpectrum:
+        """Follow some states and return their mean spectrum.
+
+        Parameters
+        ----------
+        configurations : iterable of (n_spin, 3) float64
+            Taken one at a time: what lies behind may make them as they are asked for.
+
+        Returns
+        -------
+        DynamicSpectrum
+        """
+        q = self.allowed.q @ self.system.model.crystal.reciprocal
+        probes = Probes(self.system.cell, self.trajectory.n_probe)
+        total = self._sum(self._transform, q, EnergyProjection, self.settings, n_cell=self.system.cell.n_cell)
+        zone = self._sum(
+            probes,
+            np.zeros((probes.shape[1], 3)),
+            WholeProjection,
+            DynamicSettings(**{**self.settings.to_dict(), "component": "trace"}),
+            pooled=True,
+            n_cell=1.0 / self.system.cell.n_site,
+        )
+        drift = 0.0
+        for spins in configurations:
+            drift = max(drift, self._follow(spins, ((self._transform, total), (probes, zone))))
+        return self._result(total, zone, drift)
+
+    def _sum(self, transform, q, projection, settings, **how):
+        s = self.sampling
+        project = projection(self.energy, s.n_sample, s.energy_step, settings, self.conditions.temperature)
+        how = {"n_sample": s.n_sample, "interval": s.interval, "per_block": self.trajectory.per_block, **how}
+        return SpectrumSum(transform, q, project, settings, **how)
+
+    def _follow(self, spins, watchers):
+        """Follow one state, give the record to each sum, and return the change of the energy per spin, meV."""
+        s, cell, mover = self.sampling, self.system.cell, self._integrator
+        mover.set_spins(spins)
+        grid = np.empty((cell.n_site, 3, *cell.shape), dtype=np.float32)
+        records = [np.empty((s.n_sample, *transform.shape), dtype=np.complex64) for transform, _ in watchers]
+        for k in range(s.n_sample):
+            if k:
+                mover.run(s.stride)
+            mover.write_grid(grid)
+            for (transform, _), record in zip(watchers, records, strict=True):
+                transform.sample(grid, record[k])
+        for (_, total), record in zip(watchers, records, strict=True):
+            total.add(record)
+        change = self.interactions.energy(mover.spins) - self.interactions.energy(np.asarray(spins, dtype=np.float64))
+        return abs(change) / self.system.n_spin
+
+    def _result(self, total, zone, drift):
+        mean, error = self.allowed.interpolated(total.mean), self.allowed.interpolated_error(total.error)
+        signal, errors, first = {}, {}, 0
+        for where in self.where:
+            last = first + len(where.points)
+            shape = (*where.shape, len(self.energy.centres))
+            signal[where.name], errors[where.name] = mean[first:last].reshape(shape), error[first:last].reshape(shape)
+            first = last
+        facts = {**self.facts(), "n_block": total.n_block, "energy_drift": float(drift)}
+        facts["moment_classical"], facts["moment_weighted"] = (float(x) for x in zone.mean[0, -2:])
+        return DynamicSpectrum(signal, errors, zone.mean[0, :-2], zone.error[0, :-2], facts)
+
+    def facts(self):
+        """Return what the spectra were made with, plain values by name."""
+        s, kind = self.sampling, self.trajectory.integrator
+        lengths = self.system.lengths
+        return {
+            **self.settings.to_dict(),
+            "integrator": kind,
+            "dt": s.dt,
+            "stride": s.stride,
+            "n_sample": s.n_sample,
+            "energy_step": s.energy_step,
+            "largest_field": self._bound,
+            "frequency_error": frequency_error(kind, s.dt, bound=self._bound),
+            "largest_q_distance": float(self.allowed.distance.max()),
+            "moment_of_spins": float(np.sum(lengths**2)),
+        }

@@ -58,7 +58,9 @@ def test_curie_constant_in_cgs():
     # χ = N_A g² μ_B² S(S+1)/(3 k_B T): 0.375 emu K/mol for S = 1/2, g = 2.
     per_spin = MU_B * 4 * 0.75 / (3 * K_B * 1.0)
     assert per_spin * td.EMU_PER_MOL == pytest.approx(0.375, abs=5e-4)
-    assert 3 * td.GAS_CONSTANT == pytest.approx(24.94, abs=5e-3)  # Dulong and Petit
+    # The law of Dulong and Petit.
+    three = 3 * td.GAS_CONSTANT
+    assert three == pytest.approx(24.94, abs=5e-3)
 
 
 def test_total_moment_is_antiparallel_to_the_spin():

@@ -41,10 +41,28 @@ def compiled(function):
     Where the cache's internals are not what they are in the pinned numba, the function is compiled anew in each
     process: slower to start, never stale.
     """
-    dispatcher = nb.njit(**OPTIONS)(function)
+    return _compiled(function, OPTIONS)
+
+
+def borrowing(function):
+    """Compile a kernel that allocates no array and keeps none: arrays are not counted as they are handed on.
+
+    Counting is an atomic instruction for each array of each call: a loop that hands tuples of arrays to small
+    functions spends most of its time on it.
+    """
+    return _compiled(function, OPTIONS | {"_nrt": False})
+
+
+def inlined(function):
+    """Compile a small kernel into those that call it: as :func:`borrowing`, and nothing is handed on at all."""
+    return _compiled(function, OPTIONS | {"_nrt": False, "forceinline": True})
+
+
+def _compiled(function, options):
+    dispatcher = nb.njit(**options)(function)
     if not numba.extending.is_jitted(dispatcher):
         return dispatcher  # NUMBA_DISABLE_JIT
-    cached = nb.njit(cache=True, **OPTIONS)(function)
+    cached = nb.njit(cache=True, **options)(function)
     index = getattr(getattr(cached, "_cache", None), "_cache_file", None)
     if not hasattr(index, "_source_stamp"):
         return dispatcher

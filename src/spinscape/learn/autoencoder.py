@@ -1,0 +1,218 @@
+"""Autoencoders of images: the paper's logistic layer, a dense one that sees principal components, a variational one.
+
+    seen = transform(S);   x = (seen − mean) Vᵀ / scale;   z = encoder(x)
+    seen' = mean + scale decoder(z) V + correction
+
+V are leading principal components of the training images (or the unit matrix). A squared error in voxels and one in
+components differ by a constant, so that a network on components learns the same at a hundredth of the cost.
+"""
+
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+
+from ..errors import ConfigError, check_shape
+from .compressor import Pca, checked_images
+
+KINDS = ("logistic", "dense", "variational")
+
+
+@dataclass(frozen=True)
+class AutoencoderSettings:
+    """The network and its training.
+
+    Parameters
+    ----------
+    kind : str
+        ``"logistic"``: one hidden layer with the logistic function, whose values are the latent numbers, on the voxels;
+        ``"dense"``: hidden layers with SiLU on both sides of the latent layer; ``"variational"``: the same, the latent
+        numbers with an uncertainty each.
+    n_latent : int
+        D.
+    width, depth : int
+        Of the hidden layers of each side; not used by ``"logistic"``.
+    n_component : int
+        Principal components that the network sees; 0 for the voxels.
+    input_noise : float
+        Standard deviation, in units of a voxel after the transform, of the noise added to what the encoder sees while
+        it learns. It keeps the network from fitting the noise of its images.
+    kl_weight : float
+        Of ``"variational"``: weight of the Kullback-Leibler divergence beside the squared error in units of the noise.
+    n_epoch, batch_size, learning_rate : training
+    patience : int
+        Epochs without a better held-out error after which it stops.
+    """
+
+    kind: str = "dense"
+    n_latent: int = 4
+    width: int = 96
+    depth: int = 1
+    n_component: int = 64
+    input_noise: float = 0.3
+    kl_weight: float = 1.0
+    n_epoch: int = 300
+    batch_size: int = 64
+    learning_rate: float = 5e-3
+    patience: int = 300
+
+    def __post_init__(self):
+        positive = ("n_latent", "width", "depth", "n_epoch", "batch_size", "learning_rate", "patience")
+        bad = [name for name in positive if not getattr(self, name) > 0]
+        bad += [name for name in ("n_component", "input_noise", "kl_weight") if not getattr(self, name) >= 0]
+        if self.kind not in KINDS or bad or (self.kind == "logistic" and self.n_component):
+            raise ConfigError(
+                "settings of an autoencoder are out of range",
+                where="autoencoder",
+                expected=f"one of {', '.join(KINDS)}, positive numbers, n_component 0 for logistic",
+                got=self.to_dict(),
+                fix=f"correct {', '.join(bad)}" if bad else "correct the kind or n_component",
+            )
+
+    def to_dict(self):
+        """Return plain values, for JSON; ``AutoencoderSettings(**data)`` is the inverse."""
+        return asdict(self)
+
+
+class Network(torch.nn.Module):
+    """Encoder and decoder between n_input numbers and n_latent ones."""
+
+    def __init__(self, settings, n_input):
+        super().__init__()
+        self.settings = settings
+        n_code = settings.n_latent * (2 if settings.kind == "variational" else 1)
+        if settings.kind == "logistic":
+            self.encoder = torch.nn.Sequential(torch.nn.Linear(n_input, n_code), torch.nn.Sigmoid())
+            self.decoder = torch.nn.Sequential(torch.nn.Linear(settings.n_latent, n_input))
+        else:
+            self.encoder = _layers(n_input, n_code, settings)
+            self.decoder = _layers(settings.n_latent, n_input, settings)
+
+    def code(self, x):
+        """Return the latent numbers and the logarithm of their variance (None where they have none)."""
+        code = self.encoder(x)
+        if self.settings.kind != "variational":
+            return code, None
+        mean, log_variance = code.chunk(2, dim=1)
+        return mean, log_variance
+
+
+def _layers(n_in, n_out, settings):
+    sizes = [n_in, *[settings.width] * settings.depth]
+    layers: list[torch.nn.Module] = []
+    for a, b in pairwise(sizes):
+        layers += [torch.nn.Linear(a, b), torch.nn.SiLU()]
+    return torch.nn.Sequential(*layers, torch.nn.Linear(settings.width, n_out))
+
+
+@dataclass(frozen=True, eq=False)
+class Autoencoder:
+    """A trained autoencoder. Make it with :func:`spinscape.learn.train_compressor.fit_autoencoder`.
+
+    Parameters
+    ----------
+    settings : AutoencoderSettings
+    front : Pca
+        Transform, mean and components; with ``n_component`` 0 its components are not used.
+    scale : float
+        Size of what the network sees, in units of the transform.
+    network : Network
+    correction : (n_voxel,) float64
+        Added after decoding, before the inverse transform: the mean of a logarithm of noisy numbers is not the
+        logarithm of their mean.
+    """
+
+    settings: AutoencoderSettings
+    front: Pca
+    scale: float
+    network: Network
+    correction: np.ndarray
+
+    def __post_init__(self):
+        check_shape("correction", self.correction, (self.front.n_voxel,))
+
+    @property
+    def kind(self):
+        """Kind of the network."""
+        return self.settings.kind
+
+    @property
+    def n_latent(self):
+        """D."""
+        return self.settings.n_latent
+
+    @property
+    def n_voxel(self):
+        """Number of voxels of an image."""
+        return self.front.n_voxel
+
+    @property
+    def transform(self):
+        """What the network sees of an intensity."""
+        return self.front.transform
+
+    def inputs(self, values, valid=None):
+        """Return what the network sees of images, (n, n_input) float32; masked voxels as the others make probable."""
+        return inputs_of(self.front, self.scale, values, valid, components=self.settings.n_component > 0)
+
+    @torch.no_grad()
+    def encode(self, values, valid=None):
+        """Return latent numbers (n, n_latent) of images (n, n_voxel)."""
+        mean, _ = self.network.code(torch.from_numpy(self.inputs(values, valid)))
+        return mean.double().numpy()
+
+    @torch.no_grad()
+    def encode_with_std(self, values, valid=None):
+        """Return latent numbers and their standard deviations, both (n, n_latent); zero where there are none."""
+        mean, log_variance = self.network.code(torch.from_numpy(self.inputs(values, valid)))
+        std = torch.zeros_like(mean) if log_variance is None else torch.exp(0.5 * log_variance)
+        return mean.double().numpy(), std.double().numpy()
+
+    def decode(self, latent):
+        """Return images (n, n_voxel)."""
+        return self.transform.inverse(self.decode_seen(latent))
+
+    @torch.no_grad()
+    def decode_seen(self, latent):
+        """Return images (n, n_voxel) on the scale of the transform."""
+        code = torch.from_numpy(np.asarray(latent, dtype=np.float32))
+        image = self.scale * self.network.decoder(code).double().numpy()
+        if self.settings.n_component:
+            image = image @ self.front.components
+        return self.front.mean + image + self.correction
+
+    def decode_slope(self, latent):
+        """Return d(image)/d(latent), (n, n_latent, n_voxel)."""
+        code = torch.from_numpy(np.asarray(latent, dtype=np.float32))
+        jacobian = torch.func.vmap(torch.func.jacrev(self.network.decoder))(code).detach()
+        turned = self.scale * jacobian.double().numpy().swapaxes(1, 2)
+        if self.settings.n_component:
+            turned = turned @ self.front.components
+        return self.transform.slope(self.decode_seen(latent))[:, None] * turned
+
+    def payload(self):
+        """Return tensors and plain values, for a file."""
+        weights = {name: tensor.detach().cpu().numpy() for name, tensor in self.network.state_dict().items()}
+        plain = {"settings": self.settings.to_dict(), "scale": self.scale}
+        return {"plain": plain, "front": self.front.payload(), "weights": weights, "correction": self.correction}
+
+    @classmethod
+    def from_payload(cls, payload):
+        """Rebuild from :meth:`payload`."""
+        settings = AutoencoderSettings(**payload["plain"]["settings"])
+        front = Pca.from_payload(payload["front"])
+        network = Network(settings, settings.n_component or front.n_voxel)
+        network.load_state_dict({name: torch.as_tensor(a) for name, a in payload["weights"].items()})
+        return cls(settings, front, float(payload["plain"]["scale"]), network, np.asarray(payload["correction"]))
+
+
+def inputs_of(front, scale, values, valid, *, components):
+    """Return what a network behind a front sees of images, (n, n_input) float32."""
+    if components:
+        return (front.encode(values, valid) / scale).astype(np.float32)
+    seen = checked_images(values, valid, front.n_voxel)
+    mask = None if valid is None else np.broadcast_to(valid, seen.shape)
+    x = front.transform.forward(seen if mask is None else np.where(mask, seen, 0.0)) - front.mean
+    # Without components there is no model of how voxels go together: a missing one is as on the mean image.
+    return ((x if mask is None else np.where(mask, x, 0.0)) / scale).astype(np.float32)

@@ -1,0 +1,212 @@
+"""Compressors of images into a few numbers: what they have in common, PCA among them.
+
+latent z = encode(S, valid) of shape (n, D);   decode(z) of shape (n, n_voxel), in the unit of S
+"""
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Protocol
+
+import numpy as np
+from sklearn.decomposition import IncrementalPCA
+
+from ..errors import ConfigError, DataError, check_shape
+from ..lattice.crystal import read_only
+from .images import ArrayImages, ImageSource, Transform
+
+_BATCH = 256
+"""Images that are held at once where a source is streamed."""
+
+
+class Compressor(Protocol):
+    """Images to latent numbers and back. Masked voxels are not zeros: they are not looked at."""
+
+    kind: str
+    n_latent: int
+    n_voxel: int
+    transform: Transform
+
+    def encode(self, values: np.ndarray, valid: np.ndarray | None = None) -> np.ndarray:
+        """Return the latent numbers (n, n_latent) of images (n, n_voxel)."""
+        ...
+
+    def decode(self, latent: np.ndarray) -> np.ndarray:
+        """Return the images (n, n_voxel) of latent numbers (n, n_latent)."""
+        ...
+
+    def payload(self) -> dict:
+        """Return tensors and plain values, for a file."""
+        ...
+
+
+def check_fit(source: ImageSource, n_latent):
+    """Raise where a source cannot teach so many latent numbers."""
+    if not 1 <= n_latent <= source.n_voxel:
+        raise ConfigError(
+            "the number of latent dimensions is out of range",
+            where="n_latent",
+            expected=f"1 to the {source.n_voxel} voxels of an image",
+            got=n_latent,
+        )
+    if source.n_image <= n_latent:
+        raise DataError(
+            "fewer images than latent dimensions",
+            where="n_latent",
+            expected=f"more than {n_latent} images",
+            got=source.n_image,
+            fix="simulate more points, or take fewer dimensions",
+        )
+
+
+def batches_of(source, *, size=_BATCH):
+    """Yield ``(values, valid)`` of a whole source, a batch at a time."""
+    for start in range(0, source.n_image, size):
+        yield source.read(np.arange(start, min(start + size, source.n_image)))
+
+
+@dataclass(frozen=True, eq=False)
+class Pca:
+    """Principal components. Make it with :func:`fit_pca`.
+
+    Parameters
+    ----------
+    mean : (n_voxel,) float64
+        Of what the transform gives.
+    components : (n_latent, n_voxel) float64
+        Rows, orthonormal.
+    variance : (n_latent,) float64
+        Of the training images along each.
+    noise : float
+        Variance of a voxel that the components leave: the weight of the data where voxels are masked.
+    transform : Transform
+    """
+
+    mean: np.ndarray
+    components: np.ndarray
+    variance: np.ndarray
+    noise: float
+    transform: Transform = field(default_factory=Transform)
+    kind: str = "pca"
+
+    def __post_init__(self):
+        for name in ("mean", "components", "variance"):
+            object.__setattr__(self, name, read_only(getattr(self, name)))
+        check_shape("components", self.components, (len(self.variance), len(self.mean)))
+
+    @property
+    def n_latent(self):
+        """Number of components."""
+        return len(self.variance)
+
+    @property
+    def n_voxel(self):
+        """Number of voxels of an image."""
+        return len(self.mean)
+
+    def encode(self, values, valid=None):
+        """Return the coordinates along the components, (n, n_latent).
+
+        Where voxels are masked, the most probable ones given the others: with Gaussian images of the training's
+        variances and noise, (Vᵀ V/σ² + 1/λ)⁻¹ Vᵀ x/σ² over the measured voxels.
+        """
+        seen = checked_images(values, valid, self.n_voxel)
+        if valid is None:
+            return (self.transform.forward(seen) - self.mean) @ self.components.T
+        mask = np.broadcast_to(valid, seen.shape)
+        x = np.where(mask, self.transform.forward(np.where(mask, seen, 0.0)) - self.mean, 0.0)
+        ridge = np.diag(self.noise / np.maximum(self.variance, 1e-300))
+        out = np.empty((len(x), self.n_latent))
+        for k, (row, here) in enumerate(zip(x, mask, strict=True)):
+            part = self.components[:, here]
+            out[k] = np.linalg.solve(part @ part.T + ridge, part @ row[here])
+        return out
+
+    def decode(self, latent):
+        """Return images (n, n_voxel)."""
+        return self.transform.inverse(self.mean + np.asarray(latent, dtype=np.float64) @ self.components)
+
+    def decode_slope(self, latent):
+        """Return d(image)/d(latent), (n, n_latent, n_voxel)."""
+        seen = self.mean + np.asarray(latent, dtype=np.float64) @ self.components
+        return self.transform.slope(seen)[:, None] * self.components[None]
+
+    def payload(self):
+        """Return tensors and plain values, for a file."""
+        return {
+            "mean": self.mean,
+            "components": self.components,
+            "variance": self.variance,
+            "plain": {"noise": self.noise, "transform": self.transform.to_dict()},
+        }
+
+    @classmethod
+    def from_payload(cls, payload):
+        """Rebuild from :meth:`payload`."""
+        plain = payload["plain"]
+        arrays = (np.asarray(payload[name]) for name in ("mean", "components", "variance"))
+        return cls(*arrays, float(plain["noise"]), Transform(**plain["transform"]))
+
+
+def fit_pca(source, *, n_latent, transform=None):
+    """Return principal components of the images of a source, which is streamed once.
+
+    Parameters
+    ----------
+    source : ImageSource or (n_image, n_voxel) array
+        Without masked voxels.
+    n_latent : int
+    transform : Transform, optional
+
+    Returns
+    -------
+    Pca
+
+    Notes
+    -----
+    scikit-learn's incremental PCA: exact where one batch holds all images, within a small part of the noise otherwise.
+    """
+    source = as_source(source)
+    transform = transform or Transform()
+    check_fit(source, n_latent)
+    size = max(_BATCH, 4 * n_latent)
+    found = IncrementalPCA(n_components=n_latent)
+    # A last batch smaller than the number of components is not taken by the library: it joins the one before.
+    for start, end in _spans(source.n_image, size, n_latent):
+        values, valid = source.read(np.arange(start, end))
+        if valid is not None and not valid.all():
+            raise DataError(
+                "principal components are learnt from whole images",
+                where="pca",
+                got="masked voxels among the training images",
+                fix="leave the masked voxels out of all images, or train an autoencoder",
+            )
+        # Images that are all the same have no variance to divide by: told below.
+        with np.errstate(invalid="ignore"):
+            found.partial_fit(transform.forward(values.astype(np.float64)))
+    if not found.var_.max() > 0:
+        raise DataError("all training images are the same", where="pca", fix="check the observable")
+    return Pca(found.mean_, found.components_, found.explained_variance_, float(found.noise_variance_), transform)
+
+
+def _spans(n, size, least):
+    edges = [*range(0, n, size), n]
+    if len(edges) > 2 and edges[-1] - edges[-2] < least:
+        del edges[-2]
+    return list(pairwise(edges))
+
+
+def as_source(images):
+    """Return an :class:`ImageSource`: what is one already, or an array of images."""
+    return images if hasattr(images, "read") else ArrayImages(images)
+
+
+def checked_images(values, valid, n_voxel):
+    """Return images as (n, n_voxel) float64, or raise where they are not, or where an image has no voxel."""
+    values = np.asarray(values, dtype=np.float64)
+    check_shape("values", values, ("n", n_voxel), hint="one image in each row")
+    known = values if valid is None else values[np.broadcast_to(valid, values.shape)]
+    if not np.all(np.isfinite(known)):
+        raise DataError("a voxel that counts as known is not finite", where="images", fix="mask it")
+    if valid is not None and not np.all(np.any(np.broadcast_to(valid, values.shape), axis=1)):
+        raise DataError("an image without any measured voxel", where="images", fix="leave it out")
+    return values

@@ -1,0 +1,173 @@
+"""Volumes, slices or maps as flat rows of voxels: where compressors read them from, and how they are transformed."""
+
+from dataclasses import asdict, dataclass
+from typing import Protocol
+
+import numpy as np
+
+from ..errors import ConfigError, DataError, check_shape
+
+TRANSFORMS = ("none", "log1p", "standardised")
+
+
+class ImageSource(Protocol):
+    """Many images of the same voxels, read a few at a time."""
+
+    n_image: int
+    n_voxel: int
+
+    def read(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return values (n, n_voxel) float32 and which are measured (n, n_voxel) bool, or None where all are."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayImages:
+    """Images in memory.
+
+    Parameters
+    ----------
+    values : (n_image, n_voxel) float32
+        Values at masked voxels are never used.
+    valid : (n_image, n_voxel) bool, optional
+        False where nothing is known; a single row (n_voxel,) holds for all images.
+    """
+
+    values: np.ndarray
+    valid: np.ndarray | None = None
+
+    def __post_init__(self):
+        values = np.ascontiguousarray(self.values, dtype=np.float32)
+        check_shape("values", values, ("n_image", "n_voxel"))
+        object.__setattr__(self, "values", values)
+        if self.valid is not None:
+            valid = np.broadcast_to(np.asarray(self.valid, dtype=bool), values.shape)
+            object.__setattr__(self, "valid", valid)
+        known = values if self.valid is None else values[self.valid]
+        if not np.all(np.isfinite(known)):
+            raise DataError(
+                "a voxel that counts as known is not finite",
+                where="images",
+                fix="mask it: a missing voxel is False in valid, not a number",
+            )
+
+    @property
+    def n_image(self):
+        """Number of images."""
+        return len(self.values)
+
+    @property
+    def n_voxel(self):
+        """Number of voxels of each."""
+        return self.values.shape[1]
+
+    def read(self, index):
+        """Return values and mask of some images."""
+        return self.values[index], None if self.valid is None else self.valid[index]
+
+
+class StoreImages:
+    """Images of simulated points, streamed from the store of a study.
+
+    Parameters
+    ----------
+    store : StudyStore
+    names : sequence of str
+        Arrays whose voxels stand side by side in a row.
+    points : (n_image,) int, optional
+        Points of the store; those that are done where left out.
+    """
+
+    def __init__(self, store, names, points=None):
+        self._store, self._names = store, tuple(names)
+        done = np.flatnonzero(np.asarray(store.state) == 1)
+        self.points = done if points is None else np.asarray(points, dtype=np.int64)
+        missing = np.setdiff1d(self.points, done)
+        if not len(self.points) or len(missing):
+            raise DataError(
+                "an image is wanted of a point that is not there",
+                where="store",
+                expected="points that are done",
+                got=f"{len(missing)} points without a result" if len(missing) else "no points",
+                fix="run the simulations, or choose other points",
+            )
+        self.n_image = len(self.points)
+        self.n_voxel = self.read(np.zeros(1, dtype=np.int64))[0].shape[1]
+
+    def read(self, index):
+        """Return values (n, n_voxel) of some images; simulations have no masked voxels."""
+        rows = [self._store.read_many(name, self.points[index]).reshape(len(index), -1) for name in self._names]
+        return np.concatenate(rows, axis=1, dtype=np.float32), None
+
+
+@dataclass(frozen=True)
+class Transform:
+    """What a compressor sees of an intensity S.
+
+    Parameters
+    ----------
+    kind : str
+        ``"none"``, ``"log1p"`` for log(1 + c S), ``"standardised"`` for S over its noise.
+    c : float
+        Of ``"log1p"``, in the inverse unit of S.
+    noise : float
+        Of ``"standardised"``: standard deviation of S at one voxel, the same for all.
+    """
+
+    kind: str = "none"
+    c: float = 1.0
+    noise: float = 1.0
+
+    def __post_init__(self):
+        if self.kind not in TRANSFORMS or not 0 < self.c < np.inf or not 0 < self.noise < np.inf:
+            raise ConfigError(
+                "no such transform", where="transform", expected=f"{', '.join(TRANSFORMS)}; c, noise > 0", got=self
+            )
+
+    def forward(self, values):
+        """Return what a compressor sees; values below 0 count as 0 under a logarithm."""
+        if self.kind == "log1p":
+            return np.log1p(self.c * np.maximum(values, 0.0))
+        return values / self.noise if self.kind == "standardised" else values
+
+    def inverse(self, seen):
+        """Return intensities."""
+        if self.kind == "log1p":
+            return np.expm1(seen) / self.c
+        return seen * self.noise if self.kind == "standardised" else seen
+
+    def slope(self, seen):
+        """Return dS/d(seen) at what a compressor sees."""
+        if self.kind == "log1p":
+            return np.exp(seen) / self.c
+        return np.full_like(seen, self.noise if self.kind == "standardised" else 1.0)
+
+    def to_dict(self):
+        """Return plain values, for JSON; ``Transform(**data)`` is the inverse."""
+        return asdict(self)
+
+
+def split_points(ids, *, seed, held_out):
+    """Return indices of points to learn from and of points held out, by a hash of their ids.
+
+    A point stays on its side when others come or go, so that no held-out point is ever learnt from.
+
+    Parameters
+    ----------
+    ids : sequence of str
+    seed : int
+    held_out : float
+        Share that is held out, between 0 and 1.
+
+    Returns
+    -------
+    train, test : (n,) int64
+
+    >>> train, test = split_points([f"p{k}" for k in range(1000)], seed=1, held_out=0.2)
+    >>> len(train) + len(test), abs(len(test) - 200) < 40
+    (1000, True)
+    """
+    from ..rng import digest_words
+
+    share = np.array([digest_words("split", int(seed), str(name))[0] for name in ids]) / 2.0**32
+    return np.flatnonzero(share >= held_out), np.flatnonzero(share < held_out)

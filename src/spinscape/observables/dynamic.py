@@ -38,7 +38,7 @@ class DynamicSettings:
         FWHM of the Gaussian resolution in meV, as a polynomial of the energy transfer in meV, the constant first; None
         for the mean over each energy bin.
     elastic : bool
-        Keep what does not change along a trajectory; otherwise the mean over time is taken off.
+        Keep what does not change along a trajectory, as a line at zero energy; otherwise it is taken off.
     moments, form_factor : bool
         See :class:`~spinscape.observables.dynamic_series.SpatialTransform`.
     rule : str
@@ -224,16 +224,15 @@ class SpectrumSum:
     def _power(self, series, block):
         """Return Σ W Re C^α C^β* at the frequencies that count, (n, n_frequency) float32."""
         amplitude = self._transform.amplitudes(series, block)
-        if not self._settings.elastic:
-            amplitude -= (amplitude @ (self._window / self._window.sum()))[..., None]
+        # What does not change is taken off: faded in and out, it would leak into bins that a weighting lifts.
+        steady = amplitude @ (self._window / self._window.sum())
+        amplitude -= steady[..., None]
         amplitude *= self._window
         # C is the conjugate of S(Q): its component exp(−iEt) stands for +E.
         wave = scipy.fft.ifft(amplitude, axis=-1, norm="forward", overwrite_x=True)[..., self._projection.index]
-        factors = self._factors[block]
-        out = np.zeros(wave.shape[1:], dtype=np.float32)
-        for k in range(factors.shape[1]):
-            seen = sum(factors[:, k, a, None] * wave[a] for a in range(3) if np.any(factors[:, k, a]))
-            out += seen.real**2 + seen.imag**2
+        out = _seen(self._factors[block], wave)
+        if self._settings.elastic:
+            out[:, self._projection.index == 0] += self._n_sample**2 * _seen(self._factors[block], steady[..., None])
         return out
 
     def _close_block(self):
@@ -262,6 +261,15 @@ class SpectrumSum:
         if self.n_block < 2:
             return np.full(self._mean.shape, np.inf)
         return np.sqrt(self._square / (self.n_block * (self.n_block - 1)))
+
+
+def _seen(factors, wave):
+    """Return Σ_k |Σ_a L_ka C_a|² of factors (n, n_form, 3) and C (3, n, m): (n, m) float32."""
+    out = np.zeros(wave.shape[1:], dtype=np.float32)
+    for k in range(factors.shape[1]):
+        part = sum(factors[:, k, a, None] * wave[a] for a in range(3) if np.any(factors[:, k, a]))
+        out += part.real**2 + part.imag**2
+    return out
 
 
 def _square_roots(weights):

@@ -86,3 +86,20 @@ def twice_fields(table, spins, out):
             cell, start = row_start(table, i)
             for j in range(len(spins)):
                 out[i] += rows[start + tiles[cell, j // WIDE] + j % WIDE] * int(spins[j])
+
+
+@compiled
+def pair_products(pair, spins, out):
+    """Write Σ σ_i σ_j over the copies of each bond.
+
+    Parameters
+    ----------
+    pair : (2, n_pair, n_cell) int32
+    spins : (n_spin,) float32
+    out : (n_pair,) float64
+    """
+    for p in range(pair.shape[1]):
+        total = 0
+        for c in range(pair.shape[2]):
+            total += int(spins[pair[0, p, c]] * spins[pair[1, p, c]])
+        out[p] = total

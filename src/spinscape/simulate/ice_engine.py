@@ -8,7 +8,7 @@ from ..hamiltonian.energy import zeeman_field
 from ..kernels import ice
 from ..kernels.ice_flips import BLOCK
 from ..kernels.ice_random import N_STREAM, seed_streams
-from ..kernels.long_range import twice_fields
+from ..kernels.long_range import pair_products, twice_fields
 from .ice_table import IceTable, ice_table
 from .moves import Move
 from .spin_system import SpinSystem
@@ -45,7 +45,8 @@ class IceEngine:
         self._along = along[system.site]
         self._field = np.einsum("ia,ia->i", zeeman_field(system.model, conditions), along)
         self.supports = frozenset(KINDS if self._loop_trouble() is None else ["flip"])
-        self.adapting, self.widths = True, {}
+        self.adapting = True
+        self.widths: dict[str, float] = {}
         self._ways: dict[float, tuple[int, int, int, int]] = {}
         self._last_way = ice.PRESCREENED
         self._prepare(seed)
@@ -99,12 +100,12 @@ class IceEngine:
     def coupling_energies(self):
         """Return E_k of the supercell, (n_parameter,), dimensionless: energy = θ·E + Zeeman energy."""
         if self._energies is None:
-            table, sigma = self.table, self.sigma.astype(np.float64)
-            products = np.einsum("lc,lc->l", sigma[table.pair[0]], sigma[table.pair[1]])
-            energies = table.constant + table.pair_unit @ products
+            table, sigma = self.table, self._spins[self.table.places.of_spin]
+            products = np.empty(table.pair.shape[1])
+            pair_products(table.pair, sigma, products)
+            self._energies = table.constant + table.pair_unit @ products
             if self._dipole_energy is not None:
-                energies = energies + table.dipole_unit * self._dipole_energy(sigma)
-            self._energies = energies
+                self._energies += table.dipole_unit * self._dipole_energy(sigma.astype(np.float64))
         return self._energies.copy()
 
     def zeeman_energy(self):

@@ -163,7 +163,7 @@ class IceTable:
         Place of each link, from either end, in rows (n_site * n_spin).
     link_unit : (n_parameter, n_link) float64
         S_i S_j e_i·M·e_j.
-    pair : (2, n_pair, n_cell) int64
+    pair : (2, n_pair, n_cell) int32
         Spins of each link met once.
     pair_unit : (n_parameter, n_pair) float64
     dipole : (n_site, n_spin) float64, 1/Å³, or None
@@ -274,7 +274,7 @@ def ice_table(system: SpinSystem, *, demagnetisation=None) -> IceTable:
         places(cell),
         link,
         unit,
-        np.stack([first, second]),
+        np.stack([first, second]).astype(np.int32),
         unit[:, once],
         dipole,
         np.bincount(system.model.dipolar.parameter, system.model.dipolar.factor, system.model.n_parameter),

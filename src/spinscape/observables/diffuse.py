@@ -201,12 +201,15 @@ class PairSums:
         spins = np.asarray(spins)
         step = max(1, _CHUNK // max(self.grid.n_mode * self.grid.waves.n_half, 1))
         for start in range(0, len(spins), step):
-            amplitudes = self.grid.amplitudes(spins[start : start + step])
-            self._mean += amplitudes.sum(axis=0)
-            # One product of matrices for each wave.
-            rows = np.ascontiguousarray(amplitudes.transpose(2, 1, 0))
-            self._pairs += rows.conj() @ rows.swapaxes(1, 2)
-        self._count += len(spins)
+            self.add_amplitudes(self.grid.amplitudes(spins[start : start + step]))
+
+    def add_amplitudes(self, amplitudes):
+        """Take configurations by what :meth:`CorrelationGrid.amplitudes` makes of them, (n_config, n_mode, n_wave)."""
+        self._mean += amplitudes.sum(axis=0)
+        # One product of matrices for each wave.
+        rows = np.ascontiguousarray(amplitudes.transpose(2, 1, 0))
+        self._pairs += rows.conj() @ rows.swapaxes(1, 2)
+        self._count += len(amplitudes)
 
     def close_block(self):
         """End a block; blocks should be longer than the autocorrelation time. An empty one is not counted."""

@@ -1,0 +1,84 @@
+"""Whether chains have come to agree: R̂, autocorrelation times and effective sample sizes of what is followed."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..observables.statistics import autocorrelation_time, split_rhat
+from .montecarlo_settings import Sampling
+
+
+class Verdict(NamedTuple):
+    """What the samples at one temperature say of themselves.
+
+    Parameters
+    ----------
+    passed : bool
+        R̂ and sample size are within what the study asks for.
+    r_hat : float
+        Largest split-chain R̂ of all that is followed; ``inf`` where chains stand still at different values.
+    sample_size : float
+        Least effective sample size of what moves.
+    tau : float
+        Integrated autocorrelation time of the energy, in samples.
+    worst : str
+        Name of what has the largest R̂.
+    """
+
+    passed: bool
+    r_hat: float
+    sample_size: float
+    tau: float
+    worst: str
+
+
+def followed(columns, theta, rows, stars):
+    """Return the observables that chains are judged by, and their names.
+
+    Energy, square of the moment, squares of order parameters, and S(Q) of stars: sums over equivalent domains.
+
+    Parameters
+    ----------
+    columns : Columns
+    theta : (n_parameter,) float64, meV
+    rows : (n_chain, n_sample, n_column) float64
+    stars : (n_chain, n_sample, n_star) float64
+
+    Returns
+    -------
+    values : (n_chain, n_sample, n_observable) float64
+    names : list of str
+    """
+    energy = columns.coupling_energies(rows) @ theta + columns.zeeman(rows)
+    parts = [energy, np.sum(columns.moment(rows) ** 2, axis=-1)]
+    names = ["energy", "moment"]
+    for index, order in enumerate(columns.orders):
+        parts.append(np.sum(columns.order(rows, index) ** 2, axis=-1))
+        names.append(order.name)
+    names += [f"star_{k}" for k in range(stars.shape[2])]
+    return np.concatenate([np.stack(parts, axis=-1), stars], axis=-1), names
+
+
+def judge(values, names, sampling: Sampling, *, floor=0.0) -> Verdict:
+    """Return the :class:`Verdict` on samples of several observables, the energy first.
+
+    Parameters
+    ----------
+    values : (n_chain, n_sample, n_observable) float64
+    names : sequence of str
+    sampling : Sampling
+    floor : float or (n_observable,) float64
+        Spread that is rounding.
+    """
+    level = np.maximum(sampling.frozen * np.abs(values.mean(axis=(0, 1))), floor)
+    moving = values.std(axis=(0, 1)) > level
+    r_hat = np.ones(len(names))
+    tau = np.full(len(names), 0.5)
+    if np.any(moving):
+        r_hat[moving] = split_rhat(values[..., moving])
+        tau[moving] = autocorrelation_time(values[..., moving])
+    worst = int(np.argmax(r_hat))
+    n = values.shape[0] * values.shape[1]
+    size = n / (2.0 * float(tau.max()))
+    passed = bool(r_hat[worst] <= sampling.r_hat and size >= sampling.sample_size)
+    return Verdict(passed, float(r_hat[worst]), size, float(tau[0]), names[worst])

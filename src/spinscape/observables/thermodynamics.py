@@ -182,7 +182,7 @@ def order_parameter(values, *, n_block=N_BLOCK) -> OrderParameter:
         raise ShapeError("an order parameter that is always zero has no cumulant", where="order parameter", got=0.0)
     binder = jackknife(lambda m: 1.0 - m[2] / (3.0 * m[1] ** 2), powers, n_block=n_block)
     parts = [Estimate(float(v), float(e)) for v, e in zip(moments.value, moments.error, strict=True)]
-    return OrderParameter(*parts, binder)
+    return OrderParameter(parts[0], parts[1], parts[2], binder)
 
 
 def histogram(values, *, edges, n_block=N_BLOCK) -> Estimate:

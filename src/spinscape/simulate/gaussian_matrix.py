@@ -210,19 +210,18 @@ class Mesh:
             raise ConfigError("not a mesh over the zone", where="n_mesh", expected="1 to 128 points", got=n_mesh)
         used = np.any(matrix.offset != 0, axis=0) | bool(matrix.model.dipolar.n_row)
         shape = np.where(used, n_mesh, 1)
-        primitive, crystal = matrix.primitive, matrix.model.crystal
-        points = np.stack([axis.ravel() for axis in np.indices(shape)], axis=1)
+        primitive = matrix.primitive
+        self.shape = (int(shape[0]), int(shape[1]), int(shape[2]))
+        points = np.stack([axis.ravel() for axis in np.indices(self.shape)], axis=1)
         lowest = np.arange(len(points))
         for turn in self._turns(matrix, shape) if symmetry else np.eye(3, dtype=np.int64)[None]:
             for sign in (1, -1):
                 images = (sign * points @ turn.T) % shape
-                lowest = np.minimum(lowest, np.ravel_multi_index(tuple(images.T), tuple(shape)))
+                lowest = np.minimum(lowest, np.ravel_multi_index(tuple(images.T), self.shape))
         first, count = np.unique(lowest, return_counts=True)
         self.q = points[first] / shape @ np.linalg.inv(primitive.vectors).T
         self.weight = count / len(points)
         self.n_point = len(points)
-        self.shape = tuple(int(n) for n in shape)
-        self.volume = abs(np.linalg.det(crystal.vectors)) / primitive.n_copy
 
     @staticmethod
     def _turns(matrix, shape):

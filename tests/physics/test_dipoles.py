@@ -1,9 +1,12 @@
 """Dipole sums: closed forms, laws over random lattices, and a second method; and the spin waves made of them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
 
 from spinscape.errors import ConfigError
 from spinscape.hamiltonian.conditions import Conditions
@@ -11,6 +14,7 @@ from spinscape.hamiltonian.dipolar import DipolarTable
 from spinscape.hamiltonian.dipole_sums import dipole_sums, natural_splitting
 from spinscape.hamiltonian.model import BondTable, MagneticStructure, Model, OnsiteTable
 from spinscape.hamiltonian.spiral import SpiralStructure
+from spinscape.kernels.bogoliubov import paraunitary
 from spinscape.lattice.crystal import Crystal
 from spinscape.simulate.modes import modes
 from spinscape.simulate.quadratic import quadratic_form
@@ -193,6 +197,67 @@ def test_dipoles_match_frequencies_of_the_equation_of_motion():
     np.testing.assert_allclose(
         np.sort(np.concatenate([expected[0], -expected[1]])), frequencies[[0, 1, 4, 5]], rtol=1e-8
     )
+
+
+def held_magnet(seed):
+    """A magnet with dipoles in a structure of one cell that is stationary and stable, and its couplings."""
+    rng = np.random.default_rng(seed)
+    model, theta = magnet(rng), np.array([0.7, 1.9])
+    structure = doubled(rng.normal(size=(2, 3)), (1, 1, 1))
+    return held(model, structure, theta), structure, np.append(theta, 1.0), rng
+
+
+@given(SEEDS)
+@FEW
+def test_a_turn_of_the_whole_magnet_changes_nothing(seed):
+    """Lattice, spins, g and couplings turned together: the same energies at the same (h, k, l), S^αβ turned."""
+    model, structure, theta, rng = held_magnet(seed)
+    turn = Rotation.random(random_state=rng).as_matrix()
+    crystal = model.crystal.to_dict()
+    crystal |= {"vectors": (model.crystal.vectors @ turn.T).tolist(), "g": (turn @ model.crystal.g @ turn.T).tolist()}
+    turned = replace(
+        model,
+        crystal=Crystal.from_dict(crystal),
+        bonds=replace(model.bonds, matrix=turn @ model.bonds.matrix @ turn.T),
+        onsite=replace(model.onsite, matrix=turn @ model.onsite.matrix @ turn.T),
+    )
+    q = rng.uniform(-1, 1, (2, 3))
+    one = modes(quadratic_form(model, structure, q), theta)
+    other = replace(structure, direction=structure.direction @ turn.T)
+    two = modes(quadratic_form(turned, other, q), theta)
+    np.testing.assert_allclose(two.energies, one.energies, rtol=1e-9)
+    np.testing.assert_allclose(two.s_ab.sum(axis=1), turn @ one.s_ab.sum(axis=1) @ turn.T, atol=1e-8)
+
+
+@given(SEEDS)
+@FEW
+def test_time_reversal_takes_q_to_minus_q(seed):
+    model, structure, theta, rng = held_magnet(seed)
+    q = rng.uniform(-1, 1, (2, 3))
+    one = modes(quadratic_form(model, structure, q), theta)
+    two = modes(quadratic_form(model, replace(structure, direction=-structure.direction), -q), theta)
+    np.testing.assert_allclose(two.energies, one.energies, rtol=1e-9)
+    np.testing.assert_allclose(two.s_ab.sum(axis=1), one.s_ab.sum(axis=1).conj(), atol=1e-8)
+
+
+@given(SEEDS)
+@FEW
+def test_the_sum_rule_holds_site_by_site(seed):
+    """The trace of one site's own correlations is S (1 + 2 <a†a>) at each Q; <a†a> by a plain diagonalisation of gD."""
+    model, structure, theta, rng = held_magnet(seed)
+    q = np.concatenate([mesh := rng.uniform(-1, 1, (3, 3)), -mesh])
+    form = quadratic_form(model, structure, q)
+    values, vectors = np.linalg.eig(np.diag([1.0, 1.0, -1.0, -1.0]) @ form.assembled(theta))
+    signed = np.einsum("qin,i,qin->qn", vectors.conj(), [1.0, 1.0, -1.0, -1.0], vectors).real
+    weights = np.abs(vectors) ** 2 / np.abs(signed)[:, None, :]
+    number = np.where(values.real[:, None, :] < 0, weights, 0.0).sum(axis=2)[:, :2]
+    _, transform = paraunitary(form.assembled(theta))
+    for i, length in enumerate(model.crystal.spins):
+        keep = np.isin(np.arange(4) % 2, [i])
+        source = np.einsum("qin,qai->qna", transform.conj(), np.where(keep, form.vectors, 0.0))
+        trace = np.sum(np.abs(source[:, 2:]) ** 2, axis=(1, 2))
+        both = number[:3, i] + number[3:, i]
+        np.testing.assert_allclose(trace[:3] + trace[3:], 2 * length * (1.0 + both), rtol=1e-8)
 
 
 def spiral_magnet(rng, g, k, spin_turns):

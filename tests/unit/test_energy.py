@@ -7,7 +7,10 @@ from spinscape.errors import ShapeError
 from spinscape.hamiltonian import terms
 from spinscape.hamiltonian.assemble import model_from_terms
 from spinscape.hamiltonian.conditions import Conditions
+from spinscape.hamiltonian.dipolar import DipolarTable
+from spinscape.hamiltonian.dipole_sums import dipole_interaction
 from spinscape.hamiltonian.energy import coupling_energies, effective_field, energy, pair_list, zeeman_field
+from spinscape.hamiltonian.model import BondTable, MagneticStructure, Model
 from spinscape.hamiltonian.terms import BondTerm, OnsiteTerm
 from spinscape.lattice.bonds import Bond, neighbour_shells, shell_bond
 from spinscape.lattice.crystal import lattice_vectors
@@ -171,3 +174,25 @@ def test_wrong_shapes_are_refused():
         energy(model, np.zeros((3, 2)), [1.0, 1.0], cell=cell)
     with pytest.raises(ShapeError, match="theta"):
         effective_field(model, np.zeros((2, 3)), [1.0], cell=cell)
+
+
+def test_dipoles_of_a_supercell_are_those_of_its_lattice():
+    """Second method: the Ewald sums of the supercell as one large cell, between all of its sites."""
+    turned = np.diag([2.0, 2.2, 1.7]) + 0.1
+    sites = [site((0, 0, 0), g=turned), site((0.4, 0.3, 0.1), "B", spin=1.5)]
+    crystal = crystal_from_sites(CUBIC, sites, find_symmetry=False)
+    bonds = BondTable([0], [1], [[0, 0, 0]], [0], [np.eye(3)])
+    model = Model(crystal, ("J", "D"), bonds, dipolar=DipolarTable([1, 0], [500.0, 20.0]))
+    cell, rng = supercell([[1, 1, 0], [0, 2, 0], [0, 0, 2]], n_site=2), np.random.default_rng(0)
+    spins = rng.normal(size=(8, 3))
+    structure = MagneticStructure(cell.matrix, [0, 1] * 4, np.repeat(cell.cells, 2, axis=0), spins)
+    between = dipole_interaction(crystal, structure, np.zeros((1, 3)))[0].real
+    whole = 0.5 * np.einsum("ia,ijab,jb->", spins, between, spins)
+    exchange = np.sum(spins[0::2] * spins[1::2])
+    expected = [exchange + 20.0 * whole, 500.0 * whole]
+    assert coupling_energies(model, spins, cell=cell) == pytest.approx(expected, rel=1e-10)
+    theta = np.array([0.7, -1.3])
+    field = effective_field(model, spins, theta, cell=cell)
+    steps = 1e-5 * np.eye(24).reshape(24, 8, 3)
+    slope = [energy(model, spins + d, theta, cell=cell) - energy(model, spins - d, theta, cell=cell) for d in steps]
+    assert field.ravel() == pytest.approx(-np.array(slope) / 2e-5, abs=1e-6)

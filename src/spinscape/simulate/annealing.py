@@ -1,7 +1,7 @@
 """Chains on their way down: a ladder of temperatures, with samples taken at some of them."""
 
 from ..observables.thermodynamics import beta_from_temperature
-from .sampling import Chain, Observer, Sample, sample
+from .chains import Chain, Observer, Sample, sample
 
 
 def cool(chains: list[Chain], observer: Observer, theta, steps, temperatures, *, team, how: str) -> dict:

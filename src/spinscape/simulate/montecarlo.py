@@ -8,10 +8,10 @@ from ..hamiltonian.operations import model_operations
 from ..observables.diffuse import correlation_grid
 from ..observables.diffuse_projection import Projector
 from .annealing import cool
+from .chains import Chain, Observer, Sample
 from .montecarlo_arrays import Layout
 from .montecarlo_settings import MonteCarloSettings
 from .protocol import PointResult
-from .sampling import Chain, Observer, Sample
 from .schedule import EngineMaker, check_moves, filled_system
 from .team import Team
 from .tempering import Ladder

@@ -12,9 +12,9 @@ from ..observables.thermodynamics import (
     order_parameter,
     susceptibility,
 )
+from .chains import Observer, Sample
 from .montecarlo_settings import MonteCarloSettings
 from .protocol import ArrayTemplate, Coordinate
-from .sampling import Observer, Sample
 
 ORDER = ("absolute", "second", "fourth", "binder")
 """What is stored of an order parameter m: ⟨|m|⟩, ⟨|m|²⟩, ⟨|m|⁴⟩ and 1 − ⟨|m|⁴⟩/(3⟨|m|²⟩²)."""

@@ -1,6 +1,7 @@
 """What a study says about a Monte Carlo simulation, as plain frozen data."""
 
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -214,7 +215,7 @@ class MonteCarloSettings:
             falling = [step.temperature for step in steps]
             if falling:
                 check_temperatures(falling, where=name)
-            if any(a < b for a, b in zip(falling, falling[1:], strict=False)):
+            if any(a < b for a, b in pairwise(falling)):
                 raise ConfigError("annealing goes from high to low", where=name, got=falling[:8], fix="reverse it")
         if not self.moves:
             raise ConfigError("a round has at least one move", where="moves", expected="[{kind: ...}]", got="none")

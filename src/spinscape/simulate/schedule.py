@@ -87,6 +87,6 @@ def filled_system(model: Model, numbers, *, vacancies=(), generator=None) -> Spi
     occupied = np.ones(cell.n_spin, dtype=bool)
     for label, part in vacancies:
         sites = np.flatnonzero(labels == label)
-        empty = int(round(part * len(sites)))
+        empty = round(part * len(sites))
         occupied[generator.permutation(sites)[:empty]] = False
     return spin_system(model, cell, occupied=occupied)

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..observables.thermodynamics import beta_from_temperature
+from .chains import Chain, Observer, Part, Sample, Series, add_tally, assembled, extended
 from .montecarlo_settings import MonteCarloSettings
-from .sampling import Chain, Observer, Sample, Series, add_tally, assembled, blocks_of_chain, extended
 
 _FLAT = 1e-3
 """Part of the largest step in −dE dβ that the ladder takes every step to have at least: nothing is left out."""
@@ -22,8 +22,8 @@ _FLAT = 1e-3
 def first_ladder(settings: MonteCarloSettings):
     """Return a falling geometric ladder that holds every sampled temperature, (n,) float64, K."""
     tempering, wanted = settings.tempering, settings.falling
-    grid = np.geomspace(tempering.highest, wanted[-1], max(tempering.n, 2))
-    return with_pins(grid, wanted)
+    assert tempering is not None
+    return with_pins(np.geomspace(tempering.highest, wanted[-1], tempering.n), wanted)
 
 
 def with_pins(ladder, wanted):
@@ -153,6 +153,8 @@ class Ladder:
     def __init__(self, make: Callable, observer: Observer, theta, *, team, generator):
         self.observer, self.theta, self.team, self._generator = observer, theta, team, generator
         self.settings = observer.settings
+        assert self.settings.tempering is not None
+        self.tempering = self.settings.tempering
         self.temperatures = first_ladder(self.settings)
         n_set, n_rung = self.settings.sampling.replicas, len(self.temperatures)
         self.trips = Trips(np.tile(np.arange(n_rung), (n_set, 1)))
@@ -169,11 +171,11 @@ class Ladder:
         """Make rounds of moves in every replica, then exchange; return the energies, (n_set, n_rung) meV."""
         rung, beta = self.trips.rung.ravel(), self.beta
         for chain in self.chains:
-            at = int(rung[chain.index])
-            done = chain.engine.run(self.settings.moves, beta[at], self.settings.tempering.rounds)
+            at = int(rung[chain.number])
+            done = chain.engine.run(self.settings.moves, beta[at], self.tempering.rounds)
             if tally is not None:
                 add_tally(tally.setdefault(at, {}), done)
-        energies = self.team.gather({c.index: c.engine.energy for c in self.chains}, rung.size)
+        energies = self.team.gather({c.number: c.engine.energy for c in self.chains}, rung.size)
         energies = np.array(energies).reshape(self.trips.rung.shape)
         before = self.trips.rung.ravel().copy()
         self.trips.exchange(energies, beta, self._parity, self._generator.random(energies.shape))
@@ -184,18 +186,18 @@ class Ladder:
 
     def _pass_widths(self, before):
         """Leave the widths of steps with their temperatures."""
-        widths = self.team.merge({int(before[c.index]): dict(c.engine.widths) for c in self.chains if c.engine.widths})
+        widths = self.team.merge({int(before[c.number]): dict(c.engine.widths) for c in self.chains if c.engine.widths})
         after = self.trips.rung.ravel()
         for chain in self.chains:
-            if after[chain.index] != before[chain.index]:
-                chain.engine.widths.update(widths.get(int(after[chain.index]), {}))
+            if after[chain.number] != before[chain.number]:
+                chain.engine.widths.update(widths.get(int(after[chain.number]), {}))
 
     def equilibrate(self):
         """Let the replicas settle, and set the ladder anew a few times."""
         n = max(self.settings.equilibration, 4)
         for chain in self.chains:
             chain.engine.adapting = True
-        for _ in range(self.settings.tempering.adaptations):
+        for _ in range(self.tempering.adaptations):
             sums = np.zeros(len(self.temperatures))
             for _ in range(n):
                 before = self.trips.rung.ravel().copy()
@@ -216,15 +218,12 @@ class Ladder:
         def attempt(n_sample):
             return self._attempt(temperatures, n_sample)
 
-        def enough(found):
-            return all(one.verdict.passed for one in found.values())
-
-        return extended(attempt, self.observer, enough, self.team)
+        return extended(attempt, self.settings.sampling, self.team)
 
     def _attempt(self, temperatures, n_sample):
         n_set, n_rung = self.trips.rung.shape
         at = {int(np.argmin(np.abs(self.temperatures - t))): t for t in temperatures}
-        series = {(k, r): self._series(t, n_sample) for r, t in at.items() for k in range(n_set)}
+        series = {(k, r): Series(self.observer, t, n_sample) for r, t in at.items() for k in range(n_set)}
         tally: dict[int, dict] = {}
         last: dict = {}
         for _ in range(n_sample):
@@ -240,20 +239,15 @@ class Ladder:
             found = {t: self._assembled(t, r, series, tallies, last) for r, t in at.items()}
         return self.team.agree(found)
 
-    def _series(self, temperature, n_sample):
-        n_block = blocks_of_chain(len(self.trips.rung))
-        correlate = self.observer.correlates(temperature)
-        return Series(self.observer, correlate=correlate, n_sample=n_sample, n_block=n_block)
-
     def _collect(self, at, n_rung):
         """Return row, configuration and spins of each set at each wanted rung, by (set, rung), on every rank."""
         rung, own = self.trips.rung.ravel(), {}
         for chain in self.chains:
-            here = int(rung[chain.index])
+            here = int(rung[chain.number])
             if here in at:
                 spins = chain.engine.spins
                 row = self.observer.columns.row(chain.engine, spins)
-                own[chain.index // n_rung, here] = row, self.observer.configuration(spins), spins
+                own[chain.number // n_rung, here] = row, self.observer.configuration(spins), spins
         return self.team.merge(own)
 
     def _assembled(self, temperature, rung, series, tallies, last):
@@ -262,5 +256,6 @@ class Ladder:
             tally: dict[str, tuple[int, int]] = {}
             for one in tallies if k == 0 else ():
                 add_tally(tally, one.get(rung, {}))
-            parts.append((*series[k, rung].result(), tally, last[k, rung][2]))
+            rows, stars, correlations = series[k, rung].result()
+            parts.append(Part(rows, stars, correlations, tally, last[k, rung][2]))
         return assembled(parts, self.observer, self.theta, temperature, "tempered")

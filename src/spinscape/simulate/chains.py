@@ -1,0 +1,244 @@
+"""Chains of samples: what is noted of each configuration, and when there is enough of them."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from ..observables.diffuse import CorrelationGrid, PairCorrelations, PairSums
+from ..observables.statistics import N_BLOCK
+from ..observables.thermodynamics import beta_from_temperature
+from .diagnostics import Verdict, followed, judge
+from .montecarlo_settings import MonteCarloSettings
+from .moves import Engine
+from .sampling_columns import Columns, StarColumns
+from .spin_system import SpinSystem
+from .team import Team
+
+BUFFER = 64
+"""Configurations that are transformed at a time, at most."""
+_ROUNDING = 1e-12
+
+
+class Sample(NamedTuple):
+    """What was sampled at one temperature.
+
+    Parameters
+    ----------
+    temperature : float, K
+    rows : (n_chain, n_sample, n_column) float64
+        See :class:`~spinscape.simulate.sampling_columns.Columns`.
+    stars : (n_chain, n_sample, n_star) float64
+        S_perp per spin of stars of wave vectors; no columns where no correlations are gathered.
+    correlations : PairCorrelations or None
+    tally : dict of str to tuple of 2 int
+        Attempted and accepted moves by kind.
+    spins : (n_chain, n_spin, 3) float64
+        Last configurations.
+    verdict : Verdict
+    extensions : int
+        How often sampling began anew.
+    how : str
+        ``"annealed"``, ``"slow"`` or ``"tempered"``.
+    """
+
+    temperature: float
+    rows: np.ndarray
+    stars: np.ndarray
+    correlations: PairCorrelations | None
+    tally: dict
+    spins: np.ndarray
+    verdict: Verdict
+    extensions: int
+    how: str
+
+
+class Observer:
+    """What is looked at in every sample of one system.
+
+    Parameters
+    ----------
+    system : SpinSystem
+    settings : MonteCarloSettings
+    grid : CorrelationGrid or None
+    """
+
+    def __init__(self, system: SpinSystem, settings: MonteCarloSettings, grid: CorrelationGrid | None):
+        self.system, self.settings, self.grid = system, settings, grid
+        self.columns = Columns(system, settings.orders)
+        self.stars = StarColumns(grid, system.n_occupied) if grid is not None else None
+        kept = settings.correlations
+        self._correlated = frozenset(kept.temperatures if kept is not None and grid is not None else ())
+        self._axes = system.axis[system.site] if grid is not None and grid.n_component == 1 else None
+
+    def correlates(self, temperature):
+        """Tell whether correlations are gathered at a temperature."""
+        return temperature in self._correlated
+
+    def configuration(self, spins):
+        """Return a configuration as it is handed on: numbers along the axes of Ising spins, or the vectors."""
+        return spins if self._axes is None else np.einsum("ix,ix->i", spins, self._axes)
+
+    def judged(self, theta, rows, stars) -> Verdict:
+        """Return the verdict on the samples of all chains at one temperature."""
+        values, names = followed(self.columns, theta, rows, stars)
+        floor = np.full(len(names), _ROUNDING)
+        # Rounding of the energy goes with the size of its parts.
+        floor[0] *= 1.0 + np.abs(self.columns.coupling_energies(rows) * theta).sum(axis=-1).max()
+        return judge(values, names, self.settings.sampling, floor=floor)
+
+
+class Series:
+    """The samples of one chain at one temperature while they come in.
+
+    Parameters
+    ----------
+    observer : Observer
+    temperature : float, K
+    n_sample : int
+        How many will come.
+    """
+
+    def __init__(self, observer: Observer, temperature, n_sample: int):
+        self._observer = observer
+        self._rows: list[np.ndarray] = []
+        self._stars: list[np.ndarray] = []
+        grid = observer.grid if observer.correlates(temperature) else None
+        self._pairs = None if grid is None else PairSums(grid)
+        self._waiting: list[np.ndarray] = []
+        # All chains together have the blocks that errors want.
+        n_block = min(max(2, -(-N_BLOCK // observer.settings.sampling.replicas)), n_sample)
+        self._ends = set(np.linspace(0, n_sample, n_block + 1).astype(int)[1:].tolist())
+
+    def add(self, row, configuration):
+        """Take a sample: its row, and its configuration as :meth:`Observer.configuration` gives it."""
+        self._rows.append(row)
+        if self._pairs is None:
+            return
+        self._waiting.append(configuration)
+        end = len(self._rows) in self._ends
+        if end or len(self._waiting) == BUFFER:
+            amplitudes = self._observer.grid.amplitudes(np.array(self._waiting))
+            self._pairs.add_amplitudes(amplitudes)
+            self._stars.append(self._observer.stars(amplitudes))
+            self._waiting.clear()
+        if end:
+            self._pairs.close_block()
+
+    def result(self):
+        """Return rows, stars and :class:`PairCorrelations` (or None) of all samples that were to come."""
+        rows = np.array(self._rows)
+        if self._pairs is None:
+            return rows, np.zeros((len(rows), 0)), None
+        return rows, np.concatenate(self._stars), self._pairs.correlations()
+
+
+class Chain(NamedTuple):
+    """One replica: its number among those of its stage, and its engine."""
+
+    number: int
+    engine: Engine
+
+
+class Part(NamedTuple):
+    """What one chain has sampled: a row of each field of :class:`Sample`."""
+
+    rows: np.ndarray
+    stars: np.ndarray
+    correlations: PairCorrelations | None
+    tally: dict
+    spins: np.ndarray
+
+
+def run_chain(chain: Chain, observer: Observer, temperature, n_sample) -> Part:
+    """Return what one chain samples at a temperature."""
+    settings, engine = observer.settings, chain.engine
+    beta, series = beta_from_temperature(temperature), Series(observer, temperature, n_sample)
+    tally: dict[str, tuple[int, int]] = {}
+    spins = engine.spins
+    for _ in range(n_sample):
+        add_tally(tally, engine.run(settings.moves, beta, settings.sampling.rounds))
+        spins = engine.spins
+        series.add(observer.columns.row(engine, spins), observer.configuration(spins))
+    rows, stars, correlations = series.result()
+    return Part(rows, stars, correlations, tally, spins)
+
+
+def add_tally(tally, more):
+    """Add attempted and accepted moves to those counted so far."""
+    for kind, (attempted, accepted) in more.items():
+        before = tally.get(kind, (0, 0))
+        tally[kind] = (before[0] + attempted, before[1] + accepted)
+
+
+def sample(chains, observer: Observer, theta, temperature, *, team: Team, how: str) -> Sample:
+    """Sample at one temperature until the chains agree, or the study's limit is reached.
+
+    Parameters
+    ----------
+    chains : list of Chain
+        Those of this rank, at equilibrium as far as one knows.
+    observer : Observer
+    theta : (n_parameter,) float64, meV
+    temperature : float, K
+    team : Team
+    how : str
+        How the chains got here.
+
+    Returns
+    -------
+    Sample
+    """
+
+    def attempt(n_sample):
+        own = {chain.number: run_chain(chain, observer, temperature, n_sample) for chain in chains}
+        parts = team.gather(own, observer.settings.sampling.replicas)
+        return {temperature: assembled(parts, observer, theta, temperature, how)}
+
+    return extended(attempt, observer.settings.sampling, team)[temperature]
+
+
+def extended(attempt: Callable[[int], dict[float, Sample]], limits, team: Team) -> dict[float, Sample]:
+    """Return the first of ever longer attempts in which all chains agree, or the last that the study allows.
+
+    Each attempt is twice as long as the one before, all of which then counts as equilibration.
+
+    Parameters
+    ----------
+    attempt : callable
+        Takes the number of samples of each chain.
+    limits : Sampling
+    team : Team
+    """
+    for extension in range(limits.extensions + 1):
+        found = attempt(limits.samples * 2**extension)
+        if team.agree(all(one.verdict.passed for one in found.values())):
+            break
+    return {t: one._replace(extensions=extension) for t, one in found.items()}
+
+
+def assembled(parts, observer: Observer, theta, temperature, how) -> Sample:
+    """Return the :class:`Part` of each chain, in their order, as one :class:`Sample`."""
+    rows, stars = np.array([part.rows for part in parts]), np.array([part.stars for part in parts])
+    tally: dict[str, tuple[int, int]] = {}
+    for part in parts:
+        add_tally(tally, part.tally)
+    return Sample(
+        temperature,
+        rows,
+        stars,
+        _merged([part.correlations for part in parts]),
+        tally,
+        np.array([part.spins for part in parts]),
+        observer.judged(theta, rows, stars),
+        0,
+        how,
+    )
+
+
+def _merged(parts):
+    """Return :class:`PairCorrelations` of several chains as one, in their order; None of none."""
+    if parts[0] is None:
+        return None
+    joined = [np.concatenate([getattr(part, name) for part in parts]) for name in ("blocks", "amplitudes", "weights")]
+    return PairCorrelations(parts[0].grid, *joined)

@@ -208,7 +208,7 @@ def test_data_simulated_at_drawn_couplings_are_fitted_back(la2nio4, truth):
     best = Multistart().minimise(problem, box_of(problem), 1).best
     assert best.parameters == pytest.approx(truth, abs=5e-3)
     counted = simulated_measurement(
-        image, path=la2nio4.path, energy=ENERGY, counts=5e5, seed=3, key=truth,
+        image, momentum=la2nio4.path, energy=ENERGY, counts=5e5, seed=3, key=truth,
         background=Background(level=5.0, decay=35.0), missing_block=MissingBlock((30, 46), (60.0, 90.0)),
     )  # fmt: skip
     noisy = Problem(la2nio4.forward([counted], q_smear=0.0), chi2_profiled([counted]))
@@ -225,7 +225,7 @@ def test_renamed_couplings_and_a_third_neighbour_are_fitted_back():
     assert other.model.parameter_names == ("far", "third", "near")
     truth = np.array([1.7, 0.8, 29.0])
     counted = simulated_measurement(
-        other.spectrum(truth), path=other.path, energy=ENERGY, counts=1e6, seed=4, background=Background(3.0, 35.0)
+        other.spectrum(truth), momentum=other.path, energy=ENERGY, counts=1e6, seed=4, background=Background(3.0, 35.0)
     )
     problem = Problem(other.forward([counted]), chi2_profiled([counted]))
     box = box_of(problem, near=(20.0, 75.0), far=(-30.0, 10.0), third=(-5.0, 5.0))
@@ -253,7 +253,7 @@ def test_a_shifted_energy_axis_is_recovered(la2nio4, shift):
     """Spectra on an axis whose labels are off by a known shift; J and the shift are told apart by the band's foot."""
     moved = EnergyAxis(ENERGY.centres - shift)
     counted = simulated_measurement(
-        la2nio4.spectrum([29.0, 1.7], energy=moved), path=la2nio4.path, energy=ENERGY, counts=1e7, seed=5
+        la2nio4.spectrum([29.0, 1.7], energy=moved), momentum=la2nio4.path, energy=ENERGY, counts=1e7, seed=5
     )
     problem = Problem(la2nio4.forward([counted], nuisances=("energy_offset",)), chi2_profiled([counted]))
     found = Multistart().minimise(problem, box_of(problem), 0).best.parameters

@@ -202,7 +202,7 @@ def test_real_data(measured):
 def test_recipe_of_the_paper(measured):
     """r of the published fit by the recipe of the data's own description: 0.533 at J 29.23, Jp 1.585 meV."""
     data = without_savitzky_golay(measured, momentum=(160, 169), clip_negative=True)
-    h, k = 2 * np.pi * measured.path.points[:, 0], 2 * np.pi * measured.path.points[:, 1]
+    h, k = 2 * np.pi * measured.momentum.points[:, 0], 2 * np.pi * measured.momentum.points[:, 1]
     a = 4 * (29.23 - 1.585 * (1 - np.cos(h) * np.cos(k)))
     b = 2 * 29.23 * (np.cos(h) + np.cos(k))
     bare = np.sqrt(np.maximum(a * a - b * b, 1e-12))

@@ -53,7 +53,7 @@ def test_arrays_come_back_bit_for_bit(tmp_path):
     (back,), surface = fit_arrays.read(tmp_path / "sub" / "fit.h5")
     for name in ("data", "fitted", "residual", "valid", "bands"):
         np.testing.assert_array_equal(getattr(back, name), getattr(spectrum, name))
-    assert back.path.to_dict() == PATH.to_dict() and back.simulated and back.name == "m"
+    assert back.momentum.to_dict() == PATH.to_dict() and back.simulated and back.name == "m"
     np.testing.assert_array_equal(surface.values, landscape.values)
     assert surface.names == ("J", "K")
 

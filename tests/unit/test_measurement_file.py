@@ -15,7 +15,9 @@ from spinscape.errors import StoreError
 from spinscape.experiment.file import CONTRACT, read_measurement, write_measurement
 from spinscape.experiment.measurement import Measurement
 from spinscape.hamiltonian.conditions import Conditions
+from spinscape.lattice.powder_axis import PowderAxis
 from spinscape.lattice.qspace import EnergyAxis, path_through
+from spinscape.lattice.volumes import QGrid
 
 
 def make(values=None):
@@ -26,7 +28,7 @@ def make(values=None):
     signal = values.reshape(7, 5)
     return Measurement(
         name="messung ü",
-        path=path,
+        momentum=path,
         energy=EnergyAxis.from_range(first=0.1, last=0.9, step=0.2),
         signal=signal,
         valid=np.isfinite(signal),
@@ -42,7 +44,7 @@ def assert_equal(a, b):
         x, y = getattr(a, name), getattr(b, name)
         assert (x is None and y is None) or (x.tobytes() == y.tobytes() and x.dtype == y.dtype)
     assert a.energy.centres.tobytes() == b.energy.centres.tobytes()
-    assert json.dumps(a.path.to_dict()) == json.dumps(b.path.to_dict())
+    assert json.dumps(a.momentum.to_dict()) == json.dumps(b.momentum.to_dict())
     for name in ("name", "conditions", "simulated", "provenance"):
         assert getattr(a, name) == getattr(b, name)
 
@@ -63,6 +65,22 @@ def test_round_trip_with_standard_deviations_in_a_new_folder(tmp_path):
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["m.h5"]
 
 
+@pytest.mark.parametrize(
+    "axis",
+    [
+        PowderAxis("p", [0.1, 0.3, 1 / 3, 0.9, 1.0, 1.5, 2.0]),
+        QGrid("g", [0, 0, 1 / 3], np.diag([1.0, 0.1, 2.0]), ([0, 1, 2, 3, 4, 5, 6, 7], [-0.1, 0.1], [0, 0.5])),
+    ],
+    ids=["powder", "grid"],
+)
+def test_every_kind_of_momentum_axis_comes_back(tmp_path, axis):
+    m = replace(make(), momentum=axis)
+    write_measurement(tmp_path / "m.h5", m)
+    back = read_measurement(tmp_path / "m.h5")
+    assert type(back.momentum) is type(axis)
+    assert_equal(back, m)
+
+
 def test_equal_measurements_make_equal_files(tmp_path):
     write_measurement(tmp_path / "a.h5", make())
     write_measurement(tmp_path / "b.h5", make())
@@ -73,7 +91,7 @@ def test_units_and_dimensions_stand_in_the_file(tmp_path):
     write_measurement(tmp_path / "m.h5", make())
     with h5py.File(tmp_path / "m.h5") as store:
         assert store.attrs["contract"] == CONTRACT
-        assert store["energy"].attrs["unit"] == "meV" and store["momentum"].attrs["unit"] == "r.l.u."
+        assert store["energy"].attrs["unit"] == "meV" and store["momentum/points"].attrs["unit"] == "r.l.u."
         assert json.loads(store["signal"].attrs["dims"]) == ["q", "energy"]
 
 
@@ -115,7 +133,7 @@ def _replace(name, make_new):
 
 HOSTILE = {
     "no contract": (lambda s: s.attrs.__delitem__("contract"), ["contract", CONTRACT]),
-    "other version": (lambda s: s.attrs.__setitem__("contract", "measurement/2"), [CONTRACT, "measurement/2"]),
+    "other version": (lambda s: s.attrs.__setitem__("contract", "measurement/1"), [CONTRACT, "measurement/1"]),
     "no signal": (_drop("signal"), ["signal"]),
     "no conditions": (lambda s: s.attrs.__delitem__("conditions"), ["conditions"]),
     "bad JSON": (lambda s: s.attrs.__setitem__("provenance", "{"), ["m.h5"]),
@@ -123,6 +141,12 @@ HOSTILE = {
     "other shape": (_replace("signal", lambda a: a[:3]), ["do not fit", "(3, 5)", "(7, 5)"]),
     "uneven energies": (_replace("energy", lambda a: a**2), ["do not fit"]),
     "masked pixel counted": (_replace("signal", lambda a: a * np.nan), ["do not fit", "not finite"]),
+    "other axis": (lambda s: s["momentum"].attrs.__setitem__("kind", "powder"), ["centres"]),
+    "unknown axis": (lambda s: s["momentum"].attrs.__setitem__("kind", "helix"), ["path, powder, grid", "helix"]),
+    "axis elsewhere": (
+        lambda s: (_drop("momentum")(s), s.__setitem__("momentum", h5py.ExternalLink("x.h5", "/a"))),
+        ["momentum", "no known kind"],
+    ),
     "a group": (lambda s: (_drop("valid")(s), s.create_group("valid")), ["valid"]),
     "external link": (
         lambda s: (_drop("std")(s) if "std" in s else None, s.__setitem__("std", h5py.ExternalLink("x.h5", "/a"))),

@@ -15,7 +15,7 @@ from spinscape.errors import ShapeError
 from spinscape.hamiltonian.model import BondTable, MagneticStructure, Model
 from spinscape.lattice.crystal import Crystal, lattice_vectors
 from spinscape.lattice.qspace import EnergyAxis, path_through
-from spinscape.plot import crystal, landscape, spectra, style, training, zone
+from spinscape.plot import crystal, landscape, momentum, spectra, style, training, zone
 
 VECTORS = lattice_vectors(a=4.0, b=4.0, c=12.0)
 RECIPROCAL = 2.0 * np.pi * np.linalg.inv(VECTORS).T
@@ -48,7 +48,7 @@ def square_model():
 
 def spectrum_figure(**changed):
     return spectra.data_model_figure(
-        **{"path": PATH, "energy": ENERGY, "data": DATA_IMAGE, "model": MODEL_IMAGE, **changed}
+        **{"momentum": PATH, "energy": ENERGY, "data": DATA_IMAGE, "model": MODEL_IMAGE, **changed}
     )
 
 
@@ -140,7 +140,7 @@ def meshes(figure):
 
 
 def test_pixels_lie_between_the_points_and_end_at_corners():
-    edges = spectra.path_edges(PATH)
+    edges = momentum.path_edges(PATH)
     d = PATH.distance
     assert len(edges) == len(d) + 1 and np.all(np.diff(edges) > 0)
     assert (edges[0], edges[7], edges[-1]) == (d[0], d[6], d[-1])
@@ -194,11 +194,11 @@ def test_cuts_average_valid_neighbours_within_the_segment():
     valid = np.ones(SHAPE, bool)
     valid[5, 4] = valid[4:7, 9] = False
     values = np.where(valid, DATA_IMAGE, np.nan)
-    mean, there = spectra.cut_through(values, path=PATH, valid=valid, point=6)
+    mean, there = momentum.cut_through(values, momentum=PATH, valid=valid, point=6, half_width=2)
     np.testing.assert_allclose(mean[0], DATA_IMAGE[4:7, 0].mean())
     np.testing.assert_allclose(mean[4], DATA_IMAGE[[4, 6], 4].mean())
     assert there[:9].all() and not there[9]
-    assert spectra.cut_points(PATH) == [(0, "M"), (6, "X"), (11, "Γ")]
+    assert momentum.cut_points(PATH) == [(0, "M"), (6, "X"), (11, "Γ")]
 
 
 @pytest.mark.parametrize("name", ["data", "model", "residual", "valid"])
@@ -210,7 +210,7 @@ def test_images_of_another_shape_are_refused(name):
 def test_a_path_without_labels_and_data_without_signal():
     bare = path_through([[0, 0, 0], [1, 0, 0]], n_point=[12], reciprocal=RECIPROCAL)
     nothing = np.zeros(SHAPE)
-    figure = spectrum_figure(path=bare, data=nothing, model=nothing, valid=nothing, curves=np.full((12, 2), 12.0))
+    figure = spectrum_figure(momentum=bare, data=nothing, model=nothing, valid=nothing, curves=np.full((12, 2), 12.0))
     assert "1/Å" in panels(figure)[0].get_xlabel()
     assert style.png_bytes(figure, dpi=50)
 

@@ -15,7 +15,7 @@ FIVE_SIGMA = stats.norm.sf(5.0) * 2.0
 
 
 def make(spectrum=BAND, **changed):
-    return simulated_measurement(spectrum, **{"path": PATH, "energy": ENERGY, "counts": 1e5, "seed": 1, **changed})
+    return simulated_measurement(spectrum, **{"momentum": PATH, "energy": ENERGY, "counts": 1e5, "seed": 1, **changed})
 
 
 def test_it_says_that_it_is_simulated():

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..errors import DataError
 from ..hamiltonian.conditions import Conditions
+from ..lattice.momentum import n_momentum
 from ..lattice.qspace import EnergyAxis
 from ..units import unit_scale
 from .measurement import Measurement
@@ -88,15 +89,48 @@ def read_csv_spectrum(
     axis = energy_axis_from_table(read_table(energy, delimiter=delimiter), unit=energy_unit)
     check_momenta(read_table(momentum, delimiter=delimiter), path=path)
     table = read_table(signal, delimiter=delimiter)
-    _check_signal_shape(table, layout=layout, n_q=len(path.points), n_energy=len(axis.centres))
+    where = {"momentum": path, "energy": axis, "layout": layout, "missing": missing}
+    return _from_table(table, **where, name=name, conditions=conditions, provenance=provenance)
+
+
+def read_csv_table(
+    signal, *, momentum, energy, layout, missing="none", delimiter=None, name=None, conditions=None, provenance=None
+):
+    """Return the measurement of one text file of intensities, on axes that are declared and not in a file.
+
+    Parameters
+    ----------
+    signal : Path
+    momentum : QPath, PowderAxis or QGrid
+    energy : EnergyAxis
+    layout, missing, delimiter, name, conditions, provenance
+        As of :func:`read_csv_spectrum`.
+
+    Returns
+    -------
+    Measurement
+
+    Raises
+    ------
+    DataError
+        With file, line and column, what was expected and what was found.
+    """
+    table = read_table(signal, delimiter=delimiter)
+    where = {"momentum": momentum, "energy": energy, "layout": layout, "missing": missing}
+    return _from_table(table, **where, name=name, conditions=conditions, provenance=provenance)
+
+
+def _from_table(table, *, momentum, energy, layout, missing, name, conditions, provenance):
+    """Return the measurement that a table holds on its axes."""
+    _check_signal_shape(table, layout=layout, n_q=n_momentum(momentum), n_energy=len(energy.centres))
     by_energy = layout == "energy_rows"
     values = table.values.T if by_energy else table.values
-    valid = valid_pixels(values, missing=missing, where=str(signal))
+    valid = valid_pixels(values, missing=missing, where=str(table.path))
     _check_finite(table, valid.T if by_energy else valid)
     return Measurement(
-        name=name or path.name,
-        path=path,
-        energy=axis,
+        name=name or momentum.name,
+        momentum=momentum,
+        energy=energy,
         signal=values,
         valid=valid,
         conditions=conditions or Conditions(),
@@ -247,7 +281,7 @@ def _check_signal_shape(table, *, layout, n_q, n_energy):
         where=str(table.path),
         expected=f"{expected[0]} rows of {expected[1]} numbers ({n_energy} energies, {n_q} momenta, layout {layout})",
         got=f"{shape[0]} rows of {shape[1]} numbers",
-        fix=f"set layout: {other}" if shape == expected[::-1] else "check that the three files belong together",
+        fix=f"set layout: {other}" if shape == expected[::-1] else "check that signal and axes belong together",
     )
 
 

@@ -1,4 +1,4 @@
-"""Measurements as HDF5 files under the contract ``measurement/1``: an exact round trip."""
+"""Measurements as HDF5 files under the contract ``measurement/2``: an exact round trip."""
 
 import json
 from pathlib import Path
@@ -8,11 +8,12 @@ import numpy as np
 
 from ..errors import SpinscapeError, StoreError
 from ..hamiltonian.conditions import Conditions
-from ..lattice.qspace import EnergyAxis, QPath
+from ..lattice.momentum import MOMENTUM_KIND, momentum_kind
+from ..lattice.qspace import EnergyAxis
 from ..store.files import hdf5_bytes, write_whole
 from .measurement import Measurement
 
-CONTRACT = "measurement/1"
+CONTRACT = "measurement/2"
 """Name and version of the layout: a file of another version is refused, not guessed at."""
 
 _ARRAYS = {
@@ -20,10 +21,21 @@ _ARRAYS = {
     "valid": (np.bool_, ("q", "energy"), ""),
     "std": (np.float64, ("q", "energy"), "arbitrary units"),
     "energy": (np.float64, ("energy",), "meV"),
-    "momentum": (np.float64, ("q", "component"), "r.l.u."),
-    "segment": (np.int64, ("q",), ""),
-    "distance": (np.float64, ("q",), "1/Å"),
 }
+_MOMENTUM = {
+    "path": {
+        "points": (np.float64, ("q", "component"), "r.l.u."),
+        "segment": (np.int64, ("q",), ""),
+        "distance": (np.float64, ("q",), "1/Å"),
+    },
+    "powder": {"centres": (np.float64, ("q",), "1/Å")},
+    "grid": {
+        "origin": (np.float64, ("component",), "r.l.u."),
+        "basis": (np.float64, ("axis", "component"), "r.l.u."),
+        **{f"edges_{k}": (np.float64, (f"edge_{k}",), "") for k in range(3)},
+    },
+}
+"""Arrays of the group ``momentum``, by kind of axis."""
 _OPTIONAL = ("std",)
 
 
@@ -33,29 +45,35 @@ def write_measurement(path, measurement):
 
 
 def _fill(store, measurement):
-    path = measurement.path
+    axis = measurement.momentum
+    kind = momentum_kind(axis)
     arrays = {
         "signal": measurement.signal,
         "valid": measurement.valid,
         "std": measurement.std,
         "energy": measurement.energy.centres,
-        "momentum": path.points,
-        "segment": path.segment,
-        "distance": path.distance,
     }
-    for name, array in arrays.items():
-        if array is not None:
-            dtype, dims, unit = _ARRAYS[name]
-            store.create_dataset(name, data=array, dtype=dtype).attrs.update(dims=json.dumps(dims), unit=unit)
+    _write_arrays(store, arrays, _ARRAYS)
+    group = store.create_group("momentum")
+    parts = {f"edges_{k}": edges for k, edges in enumerate(axis.edges)} if kind == "grid" else {}
+    _write_arrays(group, {n: parts.get(n, getattr(axis, n, None)) for n in _MOMENTUM[kind]}, _MOMENTUM[kind])
+    group.attrs.update(kind=kind, name=axis.name)
+    if kind == "path":
+        group.attrs["ticks"] = json.dumps(axis.ticks, ensure_ascii=False)
     store.attrs.update(
         contract=CONTRACT,
         name=measurement.name,
-        path_name=path.name,
-        ticks=json.dumps(path.ticks, ensure_ascii=False),
         simulated=bool(measurement.simulated),
         conditions=json.dumps(measurement.conditions.to_dict()),
         provenance=_json(measurement),
     )
+
+
+def _write_arrays(group, arrays, declared):
+    for name, array in arrays.items():
+        if array is not None:
+            dtype, dims, unit = declared[name]
+            group.create_dataset(name, data=array, dtype=dtype).attrs.update(dims=json.dumps(dims), unit=unit)
 
 
 def _json(measurement):
@@ -117,19 +135,11 @@ def _check_contract(store, path):
 
 def _measurement(store, path):
     attributes = store.attrs
-    arrays = {name: _array(store, name, path) for name in _ARRAYS if name in store or name not in _OPTIONAL}
-    q_path = QPath.from_dict(
-        {
-            "name": attributes["path_name"],
-            "points": arrays["momentum"],
-            "segment": arrays["segment"],
-            "distance": arrays["distance"],
-            "ticks": json.loads(attributes["ticks"]),
-        }
-    )
+    asked = [name for name in _ARRAYS if name in store or name not in _OPTIONAL]
+    arrays = {name: _array(store, name, _ARRAYS[name][0], path) for name in asked}
     return Measurement(
         name=attributes["name"],
-        path=q_path,
+        momentum=_momentum(store, path),
         energy=EnergyAxis(arrays["energy"]),
         signal=arrays["signal"],
         valid=arrays["valid"],
@@ -140,16 +150,36 @@ def _measurement(store, path):
     )
 
 
-def _array(store, name, path):
+def _momentum(store, path):
+    """Return the momentum axis of a file, of the kind that it names."""
+    group = store["momentum"] if isinstance(store.get("momentum", getlink=True), h5py.HardLink) else None
+    kind = group.attrs.get("kind") if isinstance(group, h5py.Group) else None
+    if kind not in _MOMENTUM:
+        raise StoreError(
+            "the momentum axis of a measurement file is of no known kind",
+            where=f"{path}: momentum",
+            expected=", ".join(_MOMENTUM),
+            got=kind,
+            fix="delete the file and repeat the step that makes it",
+        )
+    parts = {name: _array(group, name, declared[0], path) for name, declared in _MOMENTUM[kind].items()}
+    if kind == "path":
+        parts["ticks"] = json.loads(group.attrs["ticks"])
+    if kind == "grid":
+        parts["edges"] = tuple(parts.pop(f"edges_{k}") for k in range(3))
+    return MOMENTUM_KIND[kind].from_dict({"name": group.attrs["name"], **parts})
+
+
+def _array(store, name, dtype, path):
     """Return one array; links and storage in other files are refused: a file speaks for itself only."""
     link = store.get(name, getlink=True)
     data = store[name] if isinstance(link, h5py.HardLink) else None
     own = isinstance(data, h5py.Dataset) and not data.external and not data.is_virtual
-    if not own or data.dtype != _ARRAYS[name][0]:
+    if not own or data.dtype != dtype:
         raise StoreError(
             "an array of a measurement file breaks the contract",
             where=f"{path}: {name}",
-            expected=f"{np.dtype(_ARRAYS[name][0])} numbers in the file itself",
+            expected=f"{np.dtype(dtype)} numbers in the file itself",
             got=getattr(data, "dtype", link),
             fix="delete the file and repeat the step that makes it",
         )

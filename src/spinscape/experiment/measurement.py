@@ -7,17 +7,19 @@ import numpy as np
 from ..errors import DataError, check_shape
 from ..hamiltonian.conditions import Conditions
 from ..lattice.crystal import read_only
-from ..lattice.qspace import EnergyAxis, QPath
+from ..lattice.momentum import MomentumAxis, n_momentum
+from ..lattice.qspace import EnergyAxis
 
 
 @dataclass(frozen=True, eq=False)
 class Measurement:
-    """A spectrum S(Q, ω) on a path, with what is needed to compare it honestly.
+    """A spectrum S(Q, ω), with what is needed to compare it honestly.
 
     Parameters
     ----------
     name : str
-    path : QPath
+    momentum : QPath, PowderAxis or QGrid
+        Where the rows are: points of a path, bins of |Q|, or the bins of a grid in the order of its points.
     energy : EnergyAxis
     signal : (n_q, n_energy) float64, arbitrary units
     std : (n_q, n_energy) float64 or None
@@ -32,7 +34,7 @@ class Measurement:
     """
 
     name: str
-    path: QPath
+    momentum: MomentumAxis
     energy: EnergyAxis
     signal: np.ndarray
     valid: np.ndarray
@@ -42,7 +44,7 @@ class Measurement:
     provenance: dict = field(default_factory=dict)
 
     def __post_init__(self):
-        shape = (*self.path.shape, len(self.energy.centres))
+        shape = (n_momentum(self.momentum), len(self.energy.centres))
         object.__setattr__(self, "signal", read_only(self.signal))
         object.__setattr__(self, "valid", read_only(self.valid, bool))
         check_shape("signal", self.signal, shape, hint=f"measurement {self.name}: rows are Q, columns energies")

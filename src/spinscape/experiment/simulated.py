@@ -6,6 +6,7 @@ import numpy as np
 
 from ..errors import ConfigError, DataError, check_shape
 from ..hamiltonian.conditions import Conditions
+from ..lattice.momentum import n_momentum
 from ..rng import stream
 from .measurement import Measurement
 
@@ -51,7 +52,7 @@ class MissingBlock:
 def simulated_measurement(
     spectrum,
     *,
-    path,
+    momentum,
     energy,
     counts,
     seed,
@@ -69,7 +70,7 @@ def simulated_measurement(
     Parameters
     ----------
     spectrum : (n_q, n_energy) float64, arbitrary units, not negative
-    path : QPath
+    momentum : QPath, PowderAxis or QGrid
     energy : EnergyAxis
     counts : float
         Expected counts in all measured pixels together.
@@ -93,12 +94,12 @@ def simulated_measurement(
     The variance of a pixel is its expected counts; where none were counted the standard deviation is that of one.
     """
     spectrum = np.asarray(spectrum, dtype=np.float64)
-    name = name or path.name
+    name = name or momentum.name
     background = background or Background()
-    _check_inputs(spectrum, (len(path.points), len(energy.centres)), counts, background, name)
+    _check_inputs(spectrum, (n_momentum(momentum), len(energy.centres)), counts, background, name)
     missing = np.zeros(spectrum.shape, bool)
     if missing_block is not None:
-        missing = missing_block.covers(len(path.points), energy.centres)
+        missing = missing_block.covers(len(spectrum), energy.centres)
     expected = spectrum + background.values(energy.centres, mean=spectrum.mean())
     per_unit = counts / _measured_total(expected, missing, name)
     generator = stream(seed, "counting", name, float(counts), *key, replica=replica)
@@ -106,7 +107,7 @@ def simulated_measurement(
     counted[missing] = 0.0
     return Measurement(
         name=name,
-        path=path,
+        momentum=momentum,
         energy=energy,
         signal=counted / per_unit,
         valid=~missing,

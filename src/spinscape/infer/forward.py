@@ -96,7 +96,7 @@ def spinwave_forward(model, structure, measurements, *, settings, nuisances=(), 
             got=", ".join(unknown),
         )
     free, values = free_couplings(model.parameter_names, fixed or {})
-    spectra = tuple(SpectrumModel(model, structure, m.path, m.energy, settings, m.conditions) for m in measurements)
+    spectra = tuple(SpectrumModel(model, structure, m.momentum, m.energy, settings, m.conditions) for m in measurements)
     names = tuple(model.parameter_names[k] for k in free)
     return SpinwaveForward(spectra, names, tuple(nuisances), values, free)
 
@@ -199,7 +199,7 @@ def siren_forward(siren, measurements, *, fixed=None, bands=None):
         The model that the network stands in for, of the same couplings: it answers for mode energies.
     """
     free, values = free_couplings(tuple(siren.parameter_names), fixed or {})
-    axes = tuple((m.path.points, m.energy.centres) for m in measurements)
+    axes = tuple((m.momentum.points, m.energy.centres) for m in measurements)
     names = tuple(siren.parameter_names[k] for k in free)
     if bands is None:
         return SirenForward(siren, axes, names, values, free)

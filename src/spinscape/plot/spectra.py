@@ -1,53 +1,37 @@
-"""Spectra on a path: data beside model, residual, and cuts along energy."""
+"""Spectra over momentum and energy: data beside model, residual, and cuts along energy."""
 
 import numpy as np
 from matplotlib.colors import Normalize, PowerNorm
 from matplotlib.ticker import MaxNLocator
 
 from ..errors import check_shape
+from ..lattice.momentum import n_momentum, segments
+from .momentum import (
+    cut_points,
+    cut_through,
+    momentum_edges,
+    momentum_label,
+    momentum_positions,
+    momentum_ticks,
+    point_label,
+)
 from .style import MASKED, colour, new_figure, stamp_simulated, styled, with_unit
 
 CUT_HALF_WIDTH = 2
-"""Pixels of the path on either side that a cut averages over."""
+"""Rows on either side that a cut averages over."""
 
 
-def path_edges(path):
-    """Return pixel edges along a path, (n_q + 1,), 1/Å.
-
-    Within a segment an edge lies halfway between two points; the pixels at a segment's ends are half as wide, so that
-    the two copies of a corner point meet at the corner.
-    """
-    edges = []
-    for k in np.unique(path.segment):
-        d = path.distance[path.segment == k]
-        if len(d) == 1:
-            d = np.array([d[0] - 1e-3, d[0] + 1e-3])
-            edges.append(d)
-            continue
-        inner = 0.5 * (d[1:] + d[:-1])
-        edges.append(np.concatenate([d[:1], inner, d[-1:]]))
-    # A corner ends one segment and begins the next: it is one edge.
-    return np.concatenate([edges[0], *(e[1:] for e in edges[1:])])
-
-
-def tick_positions(path):
-    """Return positions (1/Å) and labels of a path's ticks, the corners' two copies joined."""
-    positions = [float(path.distance[i]) for i, _ in path.ticks]
-    return positions, [label for _, label in path.ticks]
-
-
-def draw_map(axes, *, path, energy, values, valid, norm, cmap):
-    """Draw an image (n_q, n_energy) over a path; pixels that are not valid are grey. Returns the mesh."""
+def draw_map(axes, *, momentum, energy, values, valid, norm, cmap):
+    """Draw an image (n_q, n_energy) over a path, |Q| or a cut; pixels that are not valid are grey. Returns the mesh."""
     image = np.ma.array(np.where(valid, values, 0.0), mask=~valid)
     axes.set_facecolor(MASKED)
-    mesh = axes.pcolormesh(path_edges(path), energy.edges, image.T, norm=norm, cmap=cmap, rasterized=True)
-    positions, labels = tick_positions(path)
-    axes.set_xticks(positions, labels)
+    mesh = axes.pcolormesh(momentum_edges(momentum), energy.edges, image.T, norm=norm, cmap=cmap, rasterized=True)
+    positions, labels = momentum_ticks(momentum)
+    if labels:
+        axes.set_xticks(positions, labels)
     for x in positions:
         axes.axvline(x, color="white", linewidth=0.6, alpha=0.7)
-    if not labels:
-        axes.set_xticks(np.linspace(path.distance[0], path.distance[-1], 6).round(2))
-    axes.set_xlabel("wave vector along the path (corners)" if labels else "distance along the path (1/Å)")
+    axes.set_xlabel(momentum_label(momentum))
     return mesh
 
 
@@ -66,7 +50,7 @@ def intensity_norm(values, *, power=0.5, quantile=0.995):
 
 def data_model_figure(
     *,
-    path,
+    momentum,
     energy,
     data,
     model,
@@ -85,7 +69,7 @@ def data_model_figure(
 
     Parameters
     ----------
-    path : QPath
+    momentum : QPath, PowderAxis or QGrid
     energy : EnergyAxis
     data, model : (n_q, n_energy)
         In one scale: what the objective compared.
@@ -98,7 +82,7 @@ def data_model_figure(
     curves : (n_q, n_mode), meV, optional
         Mode energies, drawn over the model.
     cuts : sequence of int, optional
-        Points of the path to cut at; those of the first three tick labels that differ if not given.
+        Rows to cut at; those of the first three tick labels that differ, or three evenly spread, if not given.
     scale_model : bool
         Draw the model times the factor that brings it nearest to the data, and say so: for objectives that do not
         compare intensities. A residual that is given is drawn as it is.
@@ -109,7 +93,7 @@ def data_model_figure(
     -------
     matplotlib.figure.Figure
     """
-    data, model, valid = _checked_images(path, energy, data=data, model=model, valid=valid)
+    data, model, valid = _checked_images(momentum, energy, data=data, model=model, valid=valid)
     factor = least_squares_scale(data[valid], model[valid]) if scale_model else 1.0
     model = factor * model
     if residual is None:
@@ -119,7 +103,7 @@ def data_model_figure(
     with styled():
         figure = new_figure(9.0, 6.4)
         (top_left, top_right), (bottom_left, bottom_right) = figure.subplots(2, 2)
-        common = {"path": path, "energy": energy}
+        common = {"momentum": momentum, "energy": energy}
         draw_map(top_left, values=data, valid=valid, norm=norm, cmap="viridis", **common)
         everywhere = np.isfinite(model)
         mesh = draw_map(top_right, values=model, valid=everywhere, norm=norm, cmap="viridis", **common)
@@ -128,7 +112,7 @@ def data_model_figure(
         _draw_residual(figure, bottom_left, residual=residual, valid=valid, label=residual_label, **common)
         _draw_cuts(bottom_right, data=data, model=model, valid=valid, points=cuts, **common)
         _label_panels(top_left, top_right, bottom_left, valid, factor)
-        _draw_curves(top_right, path, energy, curves)
+        _draw_curves(top_right, momentum, energy, curves)
         if title:
             figure.suptitle(title)
         if simulated:
@@ -136,8 +120,8 @@ def data_model_figure(
     return figure
 
 
-def _checked_images(path, energy, *, data, model, valid):
-    shape = (len(path.points), len(energy.centres))
+def _checked_images(momentum, energy, *, data, model, valid):
+    shape = (n_momentum(momentum), len(energy.centres))
     images = [np.asarray(data, np.float64), np.asarray(model, np.float64)]
     images.append(np.ones(shape, bool) if valid is None else np.asarray(valid, bool))
     for name, image in zip(("data", "model", "valid"), images, strict=True):
@@ -169,51 +153,34 @@ def _label_panels(data, model, residual, valid, factor):
         axes.set_ylabel("energy transfer (meV)")
 
 
-def _draw_curves(axes, path, energy, curves):
+def _draw_curves(axes, momentum, energy, curves):
     if curves is None:
         return
-    for k in np.unique(path.segment):
-        rows = path.segment == k
-        axes.plot(path.distance[rows], np.asarray(curves)[rows], color="white", linewidth=0.8, linestyle="--")
+    where, line = momentum_positions(momentum), segments(momentum)
+    for k in np.unique(line):
+        rows = line == k
+        axes.plot(where[rows], np.asarray(curves)[rows], color="white", linewidth=0.8, linestyle="--")
     axes.set_ylim(energy.edges[0], energy.edges[-1])
 
 
-def _draw_residual(figure, axes, *, path, energy, residual, valid, label):
+def _draw_residual(figure, axes, *, momentum, energy, residual, valid, label):
     inside = np.abs(np.asarray(residual)[valid])
     limit = float(np.quantile(inside, 0.99)) if inside.size else 1.0
     limit = limit if limit > 0 else 1.0
     norm = Normalize(-limit, limit, clip=True)
-    mesh = draw_map(axes, path=path, energy=energy, values=residual, valid=valid, norm=norm, cmap="RdBu_r")
+    mesh = draw_map(axes, momentum=momentum, energy=energy, values=residual, valid=valid, norm=norm, cmap="RdBu_r")
     for line in axes.lines:
         line.set_color("black")
     figure.colorbar(mesh, ax=axes, label=label, pad=0.01, extend="both")
 
 
-def cut_points(path, *, n=3):
-    """Return [(index, label)] of the first ``n`` tick labels of a path that differ, or of points spread evenly."""
-    seen = {}
-    for index, label in path.ticks:
-        seen.setdefault(label, int(index))
-    if not seen:
-        return [(int(i), f"point {i}") for i in np.linspace(0, len(path.points) - 1, n).astype(int)]
-    return [(index, label) for label, index in seen.items()][:n]
-
-
-def cut_through(values, *, path, valid, point):
-    """Return the mean over valid pixels beside a point of its segment, (n_energy,), and where there were any."""
-    near = np.abs(np.arange(len(path.points)) - point) <= CUT_HALF_WIDTH
-    rows = near & (path.segment == path.segment[point])
-    n_valid = valid[rows].sum(axis=0)
-    total = np.where(valid[rows], values[rows], 0.0).sum(axis=0)
-    return total / np.maximum(n_valid, 1), n_valid > 0
-
-
-def _draw_cuts(axes, *, path, energy, data, model, valid, points):
+def _draw_cuts(axes, *, momentum, energy, data, model, valid, points):
     """Draw cuts above each other, each in units of its own largest value: a zone centre would hide the others."""
-    chosen = cut_points(path) if points is None else [(i, dict(path.ticks).get(i, f"point {i}")) for i in points]
+    chosen = cut_points(momentum) if points is None else [(i, point_label(momentum, i)) for i in points]
+    common = {"momentum": momentum, "valid": valid, "half_width": CUT_HALF_WIDTH}
     for k, (point, label) in enumerate(chosen):
-        measured, there = cut_through(data, path=path, valid=valid, point=point)
-        expected, _ = cut_through(model, path=path, valid=valid, point=point)
+        measured, there = cut_through(data, point=point, **common)
+        expected, _ = cut_through(model, point=point, **common)
         top = max((float(np.max(np.append(c[there], 0.0))) for c in (measured, expected)), default=0.0) or 1.0
         x, offset = energy.centres[there], 1.1 * k
         axes.plot(x, measured[there] / top + offset, ".", markersize=3, color=colour(k))

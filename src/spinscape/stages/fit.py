@@ -18,6 +18,7 @@ from ..infer.noise import with_estimated_std
 from ..infer.objectives import objective_by_name
 from ..infer.problem import Problem
 from ..infer.strategies import strategy_by_name
+from ..lattice.qspace import QPath
 from ..simulate.spinwave import SpinwaveSettings
 from ..store.files import write_whole
 from ..store.provenance import provenance
@@ -149,7 +150,7 @@ def inside(measurement, window):
         centres = measurement.energy.centres
         keep &= (centres >= window.energy[0]) & (centres <= window.energy[1])
     if window.momentum is not None:
-        index = np.arange(len(measurement.path.points))
+        index = np.arange(measurement.shape[0])
         keep &= ((index >= window.momentum[0]) & (index <= window.momentum[1]))[:, None]
     valid = measurement.valid & keep
     if not valid.any():
@@ -177,17 +178,18 @@ def _spectra(problem, measurements, best):
     out = []
     for k, m in enumerate(measurements):
         signal = np.where(m.valid, m.signal, 0.0)
-        bands = forward.mode_energies(best, m.path.points) if hasattr(forward, "mode_energies") else None
+        on_path = isinstance(m.momentum, QPath) and hasattr(forward, "mode_energies")
+        bands = forward.mode_energies(best, m.momentum.points) if on_path else None
         out.append(
             fit_arrays.FittedSpectrum(
                 name=m.name,
-                path=m.path,
+                momentum=m.momentum,
                 energy=m.energy,
                 data=signal if c_data is None else np.log1p(c_data * signal),
                 fitted=fitted[k],
                 residual=residuals[k],
                 valid=m.valid,
-                bands=np.zeros((len(m.path.points), 0)) if bands is None else bands,
+                bands=np.zeros((m.shape[0], 0)) if bands is None else bands,
                 simulated=m.simulated,
             )
         )

@@ -7,10 +7,11 @@ import h5py
 import numpy as np
 
 from ..errors import StoreError
-from ..lattice.qspace import EnergyAxis, QPath
+from ..lattice.momentum import MomentumAxis, momentum_from_dict, momentum_to_dict
+from ..lattice.qspace import EnergyAxis
 from ..store.files import hdf5_bytes, write_whole
 
-CONTRACT = "fit-arrays/1"
+CONTRACT = "fit-arrays/2"
 _IMAGES = ("data", "fitted", "residual", "valid", "bands")
 
 
@@ -22,7 +23,7 @@ class FittedSpectrum:
     ----------
     name : str
         Of the measurement.
-    path : QPath
+    momentum : QPath, PowderAxis or QGrid
     energy : EnergyAxis
     data, fitted, residual : (n_q, n_energy) float64
     valid : (n_q, n_energy) bool
@@ -32,7 +33,7 @@ class FittedSpectrum:
     """
 
     name: str
-    path: QPath
+    momentum: MomentumAxis
     energy: EnergyAxis
     data: np.ndarray
     fitted: np.ndarray
@@ -72,7 +73,7 @@ def _fill(file, spectra, landscape):
     file.attrs["contract"] = CONTRACT
     for one in spectra:
         group = file.create_group(f"spectra/{one.name}")
-        group.attrs["axes"] = json.dumps({"path": one.path.to_dict(), "energy": one.energy.to_dict()})
+        group.attrs["axes"] = json.dumps({"momentum": momentum_to_dict(one.momentum), "energy": one.energy.to_dict()})
         group.attrs["simulated"] = one.simulated
         for name in _IMAGES:
             group.create_dataset(name, data=getattr(one, name), compression="gzip", shuffle=True)
@@ -104,7 +105,7 @@ def _spectrum(name, group):
     images = {key: group[key][()] for key in _IMAGES}
     return FittedSpectrum(
         name=name,
-        path=QPath.from_dict(axes["path"]),
+        momentum=momentum_from_dict(axes["momentum"]),
         energy=EnergyAxis.from_dict(axes["energy"]),
         simulated=bool(group.attrs["simulated"]),
         **images,

@@ -81,7 +81,7 @@ def _simulated(declared, section, name, model_path, seed):
     block = declared.missing_block
     return simulated_measurement(
         spectrum,
-        path=path,
+        momentum=path,
         energy=energy,
         counts=declared.counts,
         seed=seed,

@@ -103,7 +103,7 @@ def _fit(result, arrays_path):
 def _spectrum_figure(result, one):
     signal, residual = SCALES[result["objective"]["kind"]]
     figure = data_model_figure(
-        path=one.path,
+        momentum=one.momentum,
         energy=one.energy,
         data=one.data,
         model=one.fitted,
@@ -118,7 +118,7 @@ def _spectrum_figure(result, one):
     return report_figure(
         figure,
         caption=f"{what} {one.name}: data, best fit, residuals and cuts, on the scale that the objective compares.",
-        alt=f"Maps of data, model and residual along the path {one.path.name}, and cuts at three points",
+        alt=f"Maps of data, model and residual over {one.momentum.name} and energy, and cuts at three momenta",
     )
 
 

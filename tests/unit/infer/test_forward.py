@@ -89,7 +89,7 @@ def test_an_unstable_point_raises_and_is_infinite(chain):
     forward = spinwave_forward(*chain, [one], settings=SETTINGS)
     with pytest.raises(UnstableError):
         forward.predict([-5.0, 0.0])
-    data = Measurement("m", one.path, one.energy, forward.predict([5.0, 0.3])[0], one.valid)
+    data = Measurement("m", one.momentum, one.energy, forward.predict([5.0, 0.3])[0], one.valid)
     problem = Problem(forward, correlation([data]))
     assert problem(np.array([-5.0, 0.0])) == np.inf
     assert problem(np.array([5.0, 0.3])) == pytest.approx(0.0, abs=1e-12)
@@ -109,7 +109,7 @@ def test_unknown_names_are_errors(chain):
 def network(chain):
     """An untrained network: any smooth function will do here."""
     one = measurement(chain)
-    domain = TrainingDomain(("J", "K"), one.path.points, one.energy.centres, [1.0, -1.0], [10.0, 1.0], 0.5, 0.3)
+    domain = TrainingDomain(("J", "K"), one.momentum.points, one.energy.centres, [1.0, -1.0], [10.0, 1.0], 0.5, 0.3)
     return Siren(SirenSettings(width=8, hidden_layers=2), domain, seed=3)
 
 
@@ -117,7 +117,7 @@ def test_a_network_answers_on_the_axes_of_the_data(chain, network):
     one = measurement(chain)
     forward = siren_forward(network, [one])
     at = np.array([5.0, 0.3])
-    assert np.array_equal(forward.predict(at)[0], network.predict(one.path.points, one.energy.centres, at))
+    assert np.array_equal(forward.predict(at)[0], network.predict(one.momentum.points, one.energy.centres, at))
     assert isinstance(forward, PixelForward) and not isinstance(forward, ModeForward)
     assert forward.outside(at) == ()
     assert forward.outside([50.0, 0.3]) == ("theta",)

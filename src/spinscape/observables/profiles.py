@@ -252,7 +252,9 @@ def broadened(
     (n_q, n_energy) float64, per meV
     """
     out = np.empty((len(energies), len(axis.centres)))
-    for rows, profile, _ in _profiles(energies, intensities, axis, width, shape, integrate):
+    for rows, profile, _ in line_profiles(
+        energies, intensities, axis=axis, width=width, shape=shape, integrate=integrate
+    ):
         out[rows] = np.einsum("qn,qne->qe", np.asarray(intensities)[rows], profile.value)
     return out
 
@@ -284,7 +286,9 @@ def broadened_gradient(
     check_shape("energy_slope", energy_slope, ("n_parameter", *np.shape(energies)))
     check_shape("intensity_slope", intensity_slope, energy_slope.shape)
     out = np.empty((len(energy_slope), len(energies), len(axis.centres)))
-    for rows, profile, growth in _profiles(energies, intensities, axis, width, shape, integrate):
+    for rows, profile, growth in line_profiles(
+        energies, intensities, axis=axis, width=width, shape=shape, integrate=integrate
+    ):
         moved = profile.by_position + profile.by_width * growth[..., None]
         faster = energy_slope[:, rows] * np.asarray(intensities)[rows]
         out[:, rows] = np.einsum("kqn,qne->kqe", intensity_slope[:, rows], profile.value)
@@ -292,8 +296,16 @@ def broadened_gradient(
     return out
 
 
-def _profiles(energies, intensities, axis, width, shape, integrate):
-    """Yield rows, their profiles (n_row, n_mode, n_energy) and slopes of the width (n_row, n_mode), in chunks."""
+def line_profiles(energies, intensities, *, axis, width, shape=None, integrate=False):
+    """Evaluate lines on an axis, some rows at a time; the parameters are those of :func:`broadened`.
+
+    Yields
+    ------
+    rows : slice
+    profile : Profile of arrays (n_row, n_mode, n_energy)
+    growth : (n_row, n_mode) float64
+        Slope of the width by the energy.
+    """
     energies, shape = np.asarray(energies, dtype=np.float64), shape or LineShape()
     check_shape("energies", energies, ("n_q", "n_mode"))
     check_shape("intensities", np.asarray(intensities), energies.shape)

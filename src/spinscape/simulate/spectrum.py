@@ -1,131 +1,78 @@
-"""Spin-wave spectra on a path: what a forward model of S(Q, ω) predicts."""
+"""Spin-wave spectra on a path, a grid or a powder's |Q|: what a forward model of S(Q, ω) predicts.
 
-from dataclasses import asdict, dataclass
+Three parts stand behind a spectrum: a :class:`~spinscape.simulate.sampling.Sampling` says which Q are calculated for
+each row, a :class:`~spinscape.simulate.lines.LineSource` gives energies and intensities there, and an
+:class:`~spinscape.simulate.instrument.Instrument` makes lines of them. What follows is linear: the mean over the
+points of a row, the sum over twins, and the smear along a path.
+"""
+
+import itertools
+from typing import NamedTuple
 
 import numpy as np
 
 from ..errors import ConfigError, check_shape
 from ..hamiltonian.conditions import Conditions
-from ..hamiltonian.spiral import SpiralStructure
-from ..kernels.adjoint import broaden_pullback
-from ..kernels.spectrum import broaden, broaden_gradient, mode_intensities
+from ..lattice.qspace import QPath
 from ..observables.resolution import smear_along_path, smear_pullback
-from ..observables.structure_factor import COMPONENTS, polarisation_weights
-from .gradient import eigenmodes, line_gradient, line_pullback
-from .modes import REGULARISATION, blocks_of, checked_couplings, solve
-from .quadratic import quadratic_form
-from .spiral import merged_parts, spiral_form
+from ..observables.structure_factor import polarisation_weights
+from ..observables.twins import Twins
+from .instrument import Instrument
+from .lines import DEGENERACY, LineSource, form_of, parts_of
+from .modes import blocks_of, checked_couplings, solve
+from .sampling import axes_sampling
+from .spectrum_settings import SpinwaveSettings
+from .spiral import merged_parts
+from .streaming import bytes_for_q
 
-DEGENERACY = 1e-6
-"""Modes closer than this part of the largest energy at their Q are one group."""
+__all__ = ["DEGENERACY", "SpectrumModel", "SpinwaveSettings", "form_of"]
 
-
-@dataclass(frozen=True)
-class SpinwaveSettings:
-    """How modes become a spectrum.
-
-    Parameters
-    ----------
-    energy_factor : float
-        Multiplies the energies, and only them (quantum renormalisation Zc).
-    component : str
-        ``"trace"``, ``"perp"`` (across Q), ``"xx"``, ``"yy"`` or ``"zz"`` (Cartesian).
-    cap : float or None
-        Largest intensity of a group of degenerate modes, before broadening.
-    fwhm : tuple of float
-        FWHM of the Gaussian resolution in meV, as a polynomial of the mode's energy in meV, the constant first.
-    q_smear : float, 1/Å
-        Standard deviation of a Gaussian in the length along the path; 0 for none.
-    fwhm_factor : float
-        Multiplies the FWHM.
-    energy_offset : float, meV
-        Moves every line, its width kept: an error of the instrument's energy zero.
-    regularisation : float
-        Shift of a singular D relative to its scale; see :func:`spinscape.simulate.modes.solve`.
-    """
-
-    energy_factor: float = 1.0
-    component: str = "trace"
-    cap: float | None = None
-    fwhm: tuple[float, ...] = (1.0,)
-    q_smear: float = 0.0
-    fwhm_factor: float = 1.0
-    energy_offset: float = 0.0
-    regularisation: float = REGULARISATION
-
-    def __post_init__(self):
-        object.__setattr__(self, "fwhm", tuple(float(c) for c in self.fwhm))
-        checks = {
-            "component": (self.component in COMPONENTS, f"one of {', '.join(COMPONENTS)}"),
-            "energy_factor": (0 < self.energy_factor < np.inf, "a positive number"),
-            "cap": (self.cap is None or self.cap > 0, "a positive number or null"),
-            "fwhm": (len(self.fwhm) > 0 and bool(np.all(np.isfinite(self.fwhm))), "one or more finite coefficients"),
-            "fwhm_factor": (0 < self.fwhm_factor < np.inf, "a positive number"),
-            "q_smear": (0 <= self.q_smear < np.inf, "a number that is not negative, 1/Å"),
-            "energy_offset": (bool(np.isfinite(self.energy_offset)), "a finite number, meV"),
-            "regularisation": (0 < self.regularisation < 1e-3, "a small positive number"),
-        }
-        for name, (fits, expected) in checks.items():
-            if not fits:
-                raise ConfigError(
-                    f"{name} is out of range", where=f"spinwave.{name}", expected=expected, got=getattr(self, name)
-                )
-
-    def to_dict(self):
-        """Return plain values, for JSON; :meth:`from_dict` is the inverse."""
-        return {**asdict(self), "fwhm": list(self.fwhm)}
-
-    @classmethod
-    def from_dict(cls, data):
-        """Rebuild settings from :meth:`to_dict`; what is left out has its default."""
-        unknown = sorted(set(data) - set(cls.__dataclass_fields__))
-        if unknown:
-            raise ConfigError(
-                f"unknown spin-wave setting {unknown[0]!r}",
-                where="spinwave",
-                expected=f"some of {', '.join(cls.__dataclass_fields__)}",
-                got=unknown,
-            )
-        return cls(**data)
+KEPT = 1_000_000_000
+"""Bytes of quadratic forms that a model keeps; beyond it they are made anew at each call, in blocks."""
+BLOCK = 100_000_000
+"""Bytes of a block."""
 
 
-def form_of(model, structure, q, conditions):
-    """Return the quadratic form of a commensurate structure, or of a spiral at Q, Q + k and Q - k."""
-    make = spiral_form if isinstance(structure, SpiralStructure) else quadratic_form
-    return make(model, structure, q, conditions)
+class _Piece(NamedTuple):
+    """Some rows of one domain on one side of the spectrum."""
+
+    start: int
+    stop: int
+    domain: int
+    side: int
 
 
 class SpectrumModel:
-    """The spectrum S(Q, ω; θ) on one path, everything that does not depend on θ prepared once.
+    """The spectrum S(Q, ω; θ) on one set of axes, everything that does not depend on θ prepared once.
 
     Parameters
     ----------
     model : Model
     structure : MagneticStructure or SpiralStructure
-    path : QPath
+    path : QPath or QGrid
+        Or any axes with a ``shape``, where ``sampling`` is given.
     energy : EnergyAxis
     settings : SpinwaveSettings
     conditions : Conditions, optional
+    sampling : Sampling, optional
+        Points of each row of ``path``, raveled; made by :func:`~spinscape.simulate.sampling.axes_sampling`.
+    source : callable, optional
+        (q, weights, conditions) -> a source of lines, in place of :class:`~spinscape.simulate.lines.LineSource`.
 
     Examples
     --------
     ``SpectrumModel(model, structure, path, energy, settings).predict(theta)`` has the shape (n_q, n_energy).
     """
 
-    def __init__(self, model, structure, path, energy, settings=None, conditions=None):
+    def __init__(self, model, structure, path, energy, settings=None, conditions=None, *, sampling=None, source=None):
         self.model, self.structure, self.path, self.energy = model, structure, path, energy
         self.settings = settings or SpinwaveSettings()
         self.conditions = conditions or Conditions()
-        # Corners stand twice on a path: each Q is solved once.
-        unique, inverse = np.unique(np.round(path.points, 12), axis=0, return_inverse=True)
-        self._row = inverse.reshape(-1)
-        self._form = form_of(model, structure, unique, self.conditions)
-        self._blocks = blocks_of(self._form)
-        weights = polarisation_weights(self.settings.component, unique @ model.crystal.reciprocal)
-        # A spiral shows the magnons of three wave vectors at each Q.
-        self._n_part = len(self._form.q) // len(unique)
-        self._weights = np.tile(weights, (self._n_part, 1, 1))
-        self._polynomial = np.array(self.settings.fwhm)
+        self.sampling = axes_sampling(path, self.settings, model.crystal) if sampling is None else sampling
+        self.instrument = Instrument(self.settings, energy, _temperature(self.settings, self.conditions))
+        self._twins, self._make = _twins(self.settings), source or self._line_source
+        self._pieces, keep = self._dealt()
+        self._kept = {piece: self._prepared(piece) for piece in self._pieces} if keep else {}
 
     @property
     def parameter_names(self):
@@ -134,32 +81,8 @@ class SpectrumModel:
 
     @property
     def shape(self):
-        """(n_q, n_energy)."""
+        """Shape of the spectrum: (n_q, n_energy) on a path."""
         return (*self.path.shape, len(self.energy.centres))
-
-    def _lines(self, theta):
-        """Return energies and intensities at θ, (n_unique, n_mode)."""
-        values = checked_couplings(theta, self.parameter_names)
-        energies, amplitudes, _ = solve(
-            self._form, values, blocks=self._blocks, regularisation=self.settings.regularisation
-        )
-        intensities = np.empty_like(energies)
-        mode_intensities(amplitudes, self._weights, 1.0 / self._form.n_cell, intensities)
-        return merged_parts(self._n_part, energies, intensities)
-
-    def _shape_arguments(self, fwhm_factor, energy_offset):
-        """Return the arguments that say how a line looks, in the order of the kernels."""
-        s = self.settings
-        return (
-            float(s.energy_factor),
-            float(s.energy_offset if energy_offset is None else energy_offset),
-            self._polynomial,
-            float(s.fwhm_factor if fwhm_factor is None else fwhm_factor),
-            float(np.inf if s.cap is None else s.cap),
-            DEGENERACY,
-            float(self.energy.centres[0]),
-            self.energy.step,
-        )
 
     def predict(self, theta, *, q_smear=None, fwhm_factor=None, energy_offset=None):
         """Return the spectrum at θ.
@@ -178,14 +101,17 @@ class SpectrumModel:
         Raises
         ------
         UnstableError
-            Where the structure is not stationary or not stable on the path.
+            Where the structure is not stationary or not stable at one of the points.
         ConfigError
             Where the width of a line is not positive.
         """
-        energies, intensities = self._lines(theta)
-        rows = np.empty((len(energies), len(self.energy.centres)))
-        self._check_width(broaden(energies, intensities, *self._shape_arguments(fwhm_factor, energy_offset), rows))
-        return self._along_path(rows, q_smear)
+        how = {"fwhm_factor": fwhm_factor, "energy_offset": energy_offset}
+        out = np.zeros((self._n_row, len(self.energy.centres)))
+        for piece in self._pieces:
+            source, average = self._of(piece)
+            rows = self.instrument.rows(*source.lines(theta), side=piece.side, **how)
+            out[piece.start : piece.stop] += average @ rows
+        return self._seen(out, q_smear)
 
     def predict_gradient(self, theta, *, q_smear=None, fwhm_factor=None, energy_offset=None):
         """Return the derivative of :meth:`predict` by the couplings.
@@ -204,12 +130,14 @@ class SpectrumModel:
         -----
         Exact, degenerate modes included. Where a group reaches the cap the spectrum has a kink.
         """
-        found = self._eigenmodes(theta)
-        lines = line_gradient(found)
-        parts = merged_parts(self._n_part, found.energies, found.intensities, lines.brighten, lines.shift)
-        rows = np.empty((self.model.n_parameter, len(parts[0]), len(self.energy.centres)))
-        self._check_width(broaden_gradient(*parts, *self._shape_arguments(fwhm_factor, energy_offset), rows))
-        return np.stack([self._along_path(part, q_smear) for part in rows])
+        how = {"fwhm_factor": fwhm_factor, "energy_offset": energy_offset}
+        out = np.zeros((self.model.n_parameter, self._n_row, len(self.energy.centres)))
+        for piece in self._pieces:
+            source, average = self._of(piece)
+            rows = self.instrument.gradient(source.lines_with_slopes(theta), side=piece.side, **how)
+            for total, part in zip(out, rows, strict=True):
+                total[piece.start : piece.stop] += average @ part
+        return np.stack([self._seen(part, q_smear) for part in out])
 
     def predict_with_pullback(self, theta, *, q_smear=None, fwhm_factor=None, energy_offset=None):
         """Return the spectrum at θ, and a function that takes a cotangent of it to one of θ.
@@ -229,29 +157,29 @@ class SpectrumModel:
 
         Notes
         -----
-        The adjoint of :meth:`predict_gradient`; needs full eigenvectors, which the function keeps.
+        The adjoint of :meth:`predict_gradient`; needs full eigenvectors, which the function keeps, unless the forms are
+        too large to be kept: it then finds them again.
         """
-        found = self._eigenmodes(theta)
-        order = np.arange(found.energies.size, dtype=np.float64).reshape(found.energies.shape)
-        energies, intensities, order = merged_parts(self._n_part, found.energies, found.intensities, order)
-        shape = self._shape_arguments(fwhm_factor, energy_offset)
-        rows = np.empty((len(energies), len(self.energy.centres)))
-        self._check_width(broaden(energies, intensities, *shape, rows))
+        how = {"fwhm_factor": fwhm_factor, "energy_offset": energy_offset}
+        out = np.zeros((self._n_row, len(self.energy.centres)))
+        kept = {}
+        for piece in self._pieces:
+            source, average = self._of(piece)
+            found = source.lines_with_pullback(theta)
+            out[piece.start : piece.stop] += average @ self.instrument.rows(*found[:2], side=piece.side, **how)
+            if self._kept:
+                kept[piece] = found
 
         def pullback(cotangent):
-            values = np.ascontiguousarray(cotangent, dtype=np.float64)
-            check_shape("cotangent", values, self.shape, hint="It has the shape of the spectrum.")
-            sigma = self.settings.q_smear if q_smear is None else q_smear
-            back = smear_pullback(
-                values, distance=self.path.distance, sigma=sigma, source=self._row, n_row=len(energies)
-            )
-            merged = np.empty((2, *energies.shape))
-            broaden_pullback(energies, intensities, back, *shape, *merged)
-            apart = np.empty((2, energies.size))
-            apart[:, order.astype(np.int64).ravel()] = merged.reshape(2, -1)
-            return line_pullback(found, *apart.reshape(2, *found.energies.shape))
+            back, total = self._unseen(cotangent, q_smear), np.zeros(self.model.n_parameter)
+            for piece in self._pieces:
+                source, average = self._of(piece)
+                energies, intensities, lines_back = kept.get(piece) or source.lines_with_pullback(theta)
+                rows = np.ascontiguousarray(average.T @ back[piece.start : piece.stop])
+                total += lines_back(*self.instrument.pullback(energies, intensities, rows, side=piece.side, **how))
+            return total
 
-        return self._along_path(rows, q_smear), pullback
+        return self._seen(out, q_smear), pullback
 
     def pullback(self, theta, cotangent, **instrument):
         """Return Σ cotangent · ∂(spectrum)/∂θ: the derivative of one number by all couplings at once.
@@ -270,30 +198,25 @@ class SpectrumModel:
         """
         return self.predict_with_pullback(theta, **instrument)[1](cotangent)
 
-    def _eigenmodes(self, theta):
-        """Return :class:`Eigenmodes` at θ."""
-        return eigenmodes(
-            self._form,
-            checked_couplings(theta, self.parameter_names),
-            self._weights,
-            regularisation=self.settings.regularisation,
-            tolerance=DEGENERACY,
-        )
+    def shows_a_mode(self, theta):
+        """Tell whether any line with intensity stands inside the energy window, and name the band if none does.
 
-    def _along_path(self, rows, sigma):
-        """Take (n_unique, n_energy) to the path, smeared."""
-        sigma = self.settings.q_smear if sigma is None else sigma
-        return smear_along_path(rows, distance=self.path.distance, sigma=sigma, source=self._row)
+        Parameters
+        ----------
+        theta : (n_parameter,) float64, meV
 
-    def _check_width(self, energy):
-        """Raise :class:`ConfigError` where a kernel met a line without width; NaN says that it met none."""
-        if not np.isnan(energy):
-            raise ConfigError(
-                "the energy resolution has no positive width",
-                where=f"resolution at {energy:.6g} meV",
-                got=f"fwhm polynomial {list(self.settings.fwhm)}",
-                fix="give a polynomial and a factor that are positive at every energy of the bands",
-            )
+        Returns
+        -------
+        shows : bool
+        band : tuple of 2 float, meV
+            Lowest and highest energy of a mode at the points of the spectrum, ``energy_factor`` included.
+        """
+        low, high, shows = np.inf, -np.inf, False
+        for piece in self._pieces:
+            energies, intensities = self._of(piece)[0].lines(theta)
+            low, high = min(low, float(energies.min())), max(high, float(energies.max()))
+            shows = shows or self.instrument.holds(energies, intensities, side=piece.side)
+        return shows, (self.settings.energy_factor * low, self.settings.energy_factor * high)
 
     def mode_energies(self, theta, q):
         """Return the mode energies at wave vectors that need not lie on the path.
@@ -310,4 +233,99 @@ class SpectrumModel:
         form = form_of(self.model, self.structure, np.atleast_2d(q), self.conditions)
         values = checked_couplings(theta, self.parameter_names)
         energies, _, _ = solve(form, values, blocks=blocks_of(form), regularisation=self.settings.regularisation)
-        return self.settings.energy_factor * merged_parts(self._n_part, energies)[0]
+        return self.settings.energy_factor * merged_parts(parts_of(self.structure), energies)[0]
+
+    @property
+    def _n_row(self):
+        return int(np.prod(self.path.shape))
+
+    def _dealt(self):
+        """Return the pieces of the spectrum, and whether all of them are to be kept."""
+        counts = self.sampling.counts
+        check_shape("sampling.counts", counts, (self._n_row,), hint="one number of points for each row of the axes")
+        need = bytes_for_q(self.model, self.structure)
+        sides = (1,) if self.instrument.temperature is None else (1, -1)
+        keep = need * int(counts.sum()) * len(sides) * self._twins.n_twin <= KEPT
+        ends = [0, self._n_row]
+        if not keep:
+            block = np.cumsum(counts) // max(1, BLOCK // need)
+            ends = [0, *(np.flatnonzero(np.diff(block)) + 1).tolist(), self._n_row]
+        spans = [(a, b) for a, b in itertools.pairwise(ends) if b > a]
+        return [_Piece(a, b, d, side) for a, b in spans for d in range(self._twins.n_twin) for side in sides], keep
+
+    def _of(self, piece):
+        """Return the source of lines of a piece, and the matrix of its means."""
+        return self._kept.get(piece) or self._prepared(piece)
+
+    def _prepared(self, piece):
+        """Make the source of lines of a piece: the structure as declared, seen by the domain's own Q and field."""
+        samples = self.sampling.at(piece.start, piece.stop)
+        crystal, turn = self.model.crystal, self._twins.rotations[piece.domain]
+        weights = turn.T @ polarisation_weights(self.settings.component, samples.q @ crystal.reciprocal) @ turn
+        q, conditions = samples.q, self.conditions
+        if not np.array_equal(turn, np.eye(3)):
+            q = Twins(turn[None], np.ones(1)).wave_vectors(q, reciprocal=crystal.reciprocal)[0]
+            field = self._twins.fields(conditions.field)[piece.domain]
+            conditions = Conditions(conditions.temperature, tuple(field.tolist()))
+        average = samples.average if self._twins.n_twin == 1 else self._twins.weights[piece.domain] * samples.average
+        # A neutron gains energy by a magnon of -Q.
+        return self._make(piece.side * q, weights, conditions), average
+
+    def _line_source(self, q, weights, conditions):
+        return LineSource(
+            self.model,
+            self.structure,
+            q,
+            weights,
+            conditions=conditions,
+            regularisation=self.settings.regularisation,
+        )
+
+    def _sigma(self, q_smear):
+        sigma = self.settings.q_smear if q_smear is None else q_smear
+        if sigma and not isinstance(self.path, QPath):
+            raise ConfigError(
+                "a smear along the path needs a path",
+                where="q_smear",
+                got=f"{sigma} 1/Å on {type(self.path).__name__}",
+                fix="give a spread in Q instead",
+            )
+        return sigma
+
+    def _seen(self, rows, q_smear):
+        """Take rows (n_row, n_energy) to the spectrum: smeared along a path."""
+        sigma = self._sigma(q_smear)
+        if isinstance(self.path, QPath):
+            rows = smear_along_path(rows, distance=self.path.distance, sigma=sigma)
+        return rows.reshape(self.shape)
+
+    def _unseen(self, cotangent, q_smear):
+        """Take a cotangent of the spectrum back to the rows: the transpose of :meth:`_seen`."""
+        values = np.ascontiguousarray(cotangent, dtype=np.float64)
+        check_shape("cotangent", values, self.shape, hint="It has the shape of the spectrum.")
+        if not isinstance(self.path, QPath):
+            return values.reshape(self._n_row, -1)
+        source, sigma = np.arange(self._n_row), self._sigma(q_smear)
+        return smear_pullback(values, distance=self.path.distance, sigma=sigma, source=source, n_row=self._n_row)
+
+
+def _twins(settings):
+    """Return the domains; one, as declared, where the settings name none."""
+    if settings.twins is None:
+        return Twins(np.eye(3)[None], np.ones(1))
+    return Twins(np.array(settings.twins["rotations"]), np.array(settings.twins["weights"]))
+
+
+def _temperature(settings, conditions):
+    """Return the temperature of the thermal factors, or None."""
+    if not settings.thermal:
+        return None
+    if conditions.temperature is None:
+        raise ConfigError(
+            "thermal factors need a temperature",
+            where="conditions.temperature",
+            expected="temperature: ... K",
+            got="none",
+            fix="give the temperature, or leave the factors out",
+        )
+    return float(conditions.temperature)

@@ -7,6 +7,7 @@ from ..hamiltonian.conditions import Conditions
 from ..hamiltonian.model import MagneticStructure
 from ..hamiltonian.spiral import SpiralStructure
 from ..lattice.qspace import EnergyAxis, QPath
+from .energy_window import check_window
 from .modes import Modes, modes
 from .protocol import ArrayTemplate, Coordinate, PointResult
 from .quadratic import QuadraticForm, quadratic_form
@@ -83,12 +84,18 @@ class SpinwaveSimulator:
         Returns
         -------
         PointResult
-            ``unstable``, with Q and the lowest eigenvalue, where the structure is not stable on every path.
+            ``unstable``, with Q and the lowest eigenvalue, where the structure is not stable on every path; ``failed``
+            where the energies asked for hold no mode of a path.
         """
         try:
             arrays = {f"signal_{name}": s.predict(theta).astype(np.float32) for name, s in self.spectra.items()}
+            for name, spectrum in self.spectra.items():
+                if not np.any(arrays[f"signal_{name}"]):
+                    check_window(spectrum, theta)
         except UnstableError as error:
             return PointResult("unstable", None, str(error), {})
+        except ConfigError as error:
+            return PointResult("failed", None, str(error), {})
         return PointResult("done", arrays, None, {name: _strength(array) for name, array in arrays.items()})
 
 

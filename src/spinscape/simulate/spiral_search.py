@@ -10,7 +10,6 @@ from ..hamiltonian.conditions import Conditions
 from ..hamiltonian.model import MagneticStructure, Model
 from ..hamiltonian.spiral import SpiralStructure
 from ..kernels.minimise import minimise_runs
-from ..lattice.supercell import supercell
 from ..rng import stream
 from .classical_form import Squares
 from .exchange import zone_mesh
@@ -26,7 +25,7 @@ from .spiral_energy import (
 _SWEEPS, _STEPS, _OVER, _GOAL = np.array([30, 300]), np.array([5, 25]), 0.5, 1e-10
 _POLISHED = 12
 _WHOLE = 1e-6
-"""Part of a turn by which a spiral may miss a magnetic cell."""
+"""Part of a spin across the axis that counts as none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,34 +47,11 @@ class LowestSpiral:
 
     def directions(self, cells) -> np.ndarray:
         """Return the unit vectors in chemical cells (n_cell, 3): (n_cell, n_site, 3)."""
-        n, axis = self.spiral.direction, self.spiral.axis
-        angle = 2.0 * np.pi * (np.asarray(cells, dtype=np.float64) @ self.spiral.k)[:, None, None]
-        along = (n @ axis)[:, None] * axis
-        return along + np.cos(angle) * (n - along) + np.sin(angle) * np.cross(axis, n)
+        return self.spiral.directions(cells)
 
     def in_cell(self, magnetic_cell) -> MagneticStructure:
-        """Return the spiral as a structure of a magnetic cell, (3,) or (3, 3) int.
-
-        Raises
-        ------
-        ConfigError
-            Where the spiral does not repeat with the cell.
-        """
-        n, axis, k = self.spiral.direction, self.spiral.axis, self.spiral.k
-        cell = supercell(magnetic_cell, n_site=len(n))
-        turns = cell.matrix @ k
-        circling = bool(np.max(np.linalg.norm(np.cross(axis, n), axis=1)) > _WHOLE)
-        if circling and np.max(np.abs(turns - np.round(turns))) > _WHOLE:
-            raise ConfigError(
-                "the spiral does not fit into this magnetic cell",
-                where="magnetic_cell",
-                expected="whole turns along each of its vectors",
-                got=f"k = {k.tolist()}: {turns.round(6).tolist()} turns",
-                fix="take another cell, or a spiral of a k that it holds",
-            )
-        site = np.tile(np.arange(cell.n_site), cell.n_cell)
-        cells = np.repeat(cell.cells, cell.n_site, axis=0)
-        return MagneticStructure(cell.matrix, site, cells, self.directions(cell.cells).reshape(-1, 3))
+        """Return the spiral as a structure of a magnetic cell, as :meth:`SpiralStructure.in_cell`."""
+        return self.spiral.in_cell(magnetic_cell)
 
 
 def minimise_spiral(

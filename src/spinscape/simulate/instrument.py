@@ -77,10 +77,10 @@ class Instrument:
         side, fwhm_factor, energy_offset
             As of :meth:`rows`.
         """
-        thermal = self._thermal(lines.energies, side)
-        intensities = thermal.factor * lines.intensities
-        brighten = thermal.factor * lines.brighten + thermal.slope * lines.shift
-        shift = thermal.factor * lines.shift
+        _, intensities, brighten, shift = lines
+        if self.temperature is not None:
+            factor, slope = self._thermal(lines.energies, side)
+            intensities, brighten, shift = factor * intensities, factor * brighten + slope * shift, factor * shift
         if self._plain:
             rows = np.empty((len(brighten), len(intensities), len(self.energy.centres)))
             arguments = self._kernel_arguments(side, fwhm_factor, energy_offset)

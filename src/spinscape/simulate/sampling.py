@@ -16,18 +16,51 @@ GRID_ORDER = 8
 """Points along each axis of a grid that is integrated over."""
 
 
+class Means:
+    """Weighted sums over points: a sparse matrix, or a plain choice where each row has one point of weight 1.
+
+    Parameters
+    ----------
+    row, column : (n,) int64
+        Row that is summed up, and the point.
+    weight : (n,) float64
+    shape : tuple of 2 int
+        Rows and points.
+    """
+
+    def __init__(self, row, column, weight, shape):
+        self.shape = shape
+        self._chosen = None
+        if len(row) == shape[0] and np.array_equal(row, np.arange(shape[0])) and np.all(weight == 1.0):
+            self._chosen = np.asarray(column)
+        self._matrix = csr_array((weight, (row, column)), shape=shape)
+
+    def __call__(self, values):
+        """Return the sums (n_row, n_energy) of values (n_point, n_energy)."""
+        return self._matrix @ values if self._chosen is None else values[self._chosen]
+
+    def back(self, cotangent):
+        """Return the transpose of the sums: (n_row, n_energy) -> (n_point, n_energy)."""
+        return np.ascontiguousarray(self._matrix.T @ cotangent)
+
+    def scaled(self, factor):
+        """Return the sums times a factor."""
+        entries = self._matrix.tocoo()
+        return Means(*entries.coords, factor * entries.data, self.shape)
+
+
 class Samples(NamedTuple):
     """The points of some rows.
 
     Parameters
     ----------
     q : (n_sample, 3) float64, r.l.u.
-    average : (n_row, n_sample) sparse float64
+    means : Means
         Takes values at the points to means of the rows.
     """
 
     q: np.ndarray
-    average: csr_array
+    means: Means
 
 
 class Sampling(Protocol):
@@ -84,7 +117,7 @@ def merged_samples(q, row, weight, *, n_row):
     Samples
     """
     unique, inverse = np.unique(np.round(q, 12), axis=0, return_inverse=True)
-    return Samples(unique, csr_array((weight, (row, inverse.reshape(-1))), shape=(n_row, len(unique))))
+    return Samples(unique, Means(row, inverse.reshape(-1), weight, (n_row, len(unique))))
 
 
 def axes_sampling(axes, settings, crystal):

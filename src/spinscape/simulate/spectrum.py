@@ -106,12 +106,11 @@ class SpectrumModel:
             Where the width of a line is not positive.
         """
         how = {"fwhm_factor": fwhm_factor, "energy_offset": energy_offset}
-        out = np.zeros((self._n_row, len(self.energy.centres)))
+        parts = []
         for piece in self._pieces:
-            source, average = self._of(piece)
-            rows = self.instrument.rows(*source.lines(theta), side=piece.side, **how)
-            out[piece.start : piece.stop] += average @ rows
-        return self._seen(out, q_smear)
+            source, means = self._of(piece)
+            parts.append((piece, means(self.instrument.rows(*source.lines(theta), side=piece.side, **how))))
+        return self._seen(self._together(parts), q_smear)
 
     def predict_gradient(self, theta, *, q_smear=None, fwhm_factor=None, energy_offset=None):
         """Return the derivative of :meth:`predict` by the couplings.
@@ -131,13 +130,13 @@ class SpectrumModel:
         Exact, degenerate modes included. Where a group reaches the cap the spectrum has a kink.
         """
         how = {"fwhm_factor": fwhm_factor, "energy_offset": energy_offset}
-        out = np.zeros((self.model.n_parameter, self._n_row, len(self.energy.centres)))
+        parts = [[] for _ in self.parameter_names]
         for piece in self._pieces:
-            source, average = self._of(piece)
+            source, means = self._of(piece)
             rows = self.instrument.gradient(source.lines_with_slopes(theta), side=piece.side, **how)
-            for total, part in zip(out, rows, strict=True):
-                total[piece.start : piece.stop] += average @ part
-        return np.stack([self._seen(part, q_smear) for part in out])
+            for some, part in zip(parts, rows, strict=True):
+                some.append((piece, means(part)))
+        return np.stack([self._seen(self._together(some), q_smear) for some in parts])
 
     def predict_with_pullback(self, theta, *, q_smear=None, fwhm_factor=None, energy_offset=None):
         """Return the spectrum at θ, and a function that takes a cotangent of it to one of θ.
@@ -161,25 +160,24 @@ class SpectrumModel:
         too large to be kept: it then finds them again.
         """
         how = {"fwhm_factor": fwhm_factor, "energy_offset": energy_offset}
-        out = np.zeros((self._n_row, len(self.energy.centres)))
-        kept = {}
+        parts, kept = [], {}
         for piece in self._pieces:
-            source, average = self._of(piece)
+            source, means = self._of(piece)
             found = source.lines_with_pullback(theta)
-            out[piece.start : piece.stop] += average @ self.instrument.rows(*found[:2], side=piece.side, **how)
+            parts.append((piece, means(self.instrument.rows(*found[:2], side=piece.side, **how))))
             if self._kept:
                 kept[piece] = found
 
         def pullback(cotangent):
             back, total = self._unseen(cotangent, q_smear), np.zeros(self.model.n_parameter)
             for piece in self._pieces:
-                source, average = self._of(piece)
+                source, means = self._of(piece)
                 energies, intensities, lines_back = kept.get(piece) or source.lines_with_pullback(theta)
-                rows = np.ascontiguousarray(average.T @ back[piece.start : piece.stop])
+                rows = means.back(back[piece.start : piece.stop])
                 total += lines_back(*self.instrument.pullback(energies, intensities, rows, side=piece.side, **how))
             return total
 
-        return self._seen(out, q_smear), pullback
+        return self._seen(self._together(parts), q_smear), pullback
 
     def pullback(self, theta, cotangent, **instrument):
         """Return Σ cotangent · ∂(spectrum)/∂θ: the derivative of one number by all couplings at once.
@@ -254,7 +252,7 @@ class SpectrumModel:
         return [_Piece(a, b, d, side) for a, b in spans for d in range(self._twins.n_twin) for side in sides], keep
 
     def _of(self, piece):
-        """Return the source of lines of a piece, and the matrix of its means."""
+        """Return the source of lines of a piece, and the means of its rows."""
         return self._kept.get(piece) or self._prepared(piece)
 
     def _prepared(self, piece):
@@ -267,9 +265,9 @@ class SpectrumModel:
             q = Twins(turn[None], np.ones(1)).wave_vectors(q, reciprocal=crystal.reciprocal)[0]
             field = self._twins.fields(conditions.field)[piece.domain]
             conditions = Conditions(conditions.temperature, tuple(field.tolist()))
-        average = samples.average if self._twins.n_twin == 1 else self._twins.weights[piece.domain] * samples.average
+        means = samples.means if self._twins.n_twin == 1 else samples.means.scaled(self._twins.weights[piece.domain])
         # A neutron gains energy by a magnon of -Q.
-        return self._make(piece.side * q, weights, conditions), average
+        return self._make(piece.side * q, weights, conditions), means
 
     def _line_source(self, q, weights, conditions):
         return LineSource(
@@ -291,6 +289,15 @@ class SpectrumModel:
                 fix="give a spread in Q instead",
             )
         return sigma
+
+    def _together(self, parts):
+        """Return the sum of the rows of pieces, (n_row, n_energy)."""
+        if len(parts) == 1:
+            return parts[0][1]
+        out = np.zeros((self._n_row, len(self.energy.centres)))
+        for piece, rows in parts:
+            out[piece.start : piece.stop] += rows
+        return out
 
     def _seen(self, rows, q_smear):
         """Take rows (n_row, n_energy) to the spectrum: smeared along a path."""

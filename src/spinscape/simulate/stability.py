@@ -15,7 +15,7 @@ from .spiral import rotating_form
 from .streaming import MEMORY, bytes_for_q
 
 _PER_CELL, _FEWEST = 12, 4
-"""Points of the mesh along a reciprocal vector of a chemical cell, and along any at least."""
+"""Points of the mesh along a reciprocal vector of a chemical cell with one site, and along any at least."""
 _CANDIDATES, _HALVINGS = 4, 12
 _DIGITS = 9
 
@@ -102,7 +102,9 @@ class _Zone:
         self.offset = np.concatenate([self.offset, model.biquadratic.offset]) if self.spiral else self.offset
         if model.dipolar.n_row:
             self.offset = np.concatenate([self.offset, np.eye(3, dtype=np.int64)])
-        self.n_mesh = np.maximum(_FEWEST, 2 * np.ceil(0.5 * _PER_CELL / np.linalg.norm(cell, axis=1)).astype(int))
+        # Of two magnets alike the one with more sites in its chemical cell has the smaller zone.
+        length = np.linalg.norm(cell, axis=1) * model.crystal.n_site ** (1.0 / 3.0)
+        self.n_mesh = np.maximum(_FEWEST, 2 * np.ceil(0.5 * _PER_CELL / length).astype(int))
         at_zero = self.form(np.zeros((1, 3)))
         self.torques, self.scale = at_zero.torques(theta), at_zero.scale(theta)
 

@@ -17,8 +17,10 @@ from ..hamiltonian.conditions import Conditions
 from ..hamiltonian.spiral import SpiralStructure
 from ..kernels.spectrum import mode_intensities
 from .gradient import eigenmodes, line_gradient, line_pullback
-from .modes import REGULARISATION, blocks_of, checked_couplings, solve
+from .modes import blocks_of, checked_couplings, solve
 from .quadratic import quadratic_form
+from .seen import seen_form
+from .spectrum_settings import SpinwaveSettings
 from .spiral import merged_parts, spiral_form
 
 DEGENERACY = 1e-6
@@ -62,13 +64,15 @@ class LineSource:
     weights : (n_q, 3, 3) float64, symmetric
         W of the intensity Σ_αβ W_αβ Re S^αβ.
     conditions : Conditions, optional
-    regularisation : float
-        See :func:`spinscape.simulate.modes.solve`.
+    settings : SpinwaveSettings, optional
+        Its ``regularisation``, ``form_factor`` and ``units``.
     """
 
-    def __init__(self, model, structure, q, weights, *, conditions=None, regularisation=REGULARISATION):
-        self.parameter_names, self.regularisation = model.parameter_names, regularisation
-        self._form = form_of(model, structure, q, conditions or Conditions())
+    def __init__(self, model, structure, q, weights, *, conditions=None, settings=None):
+        settings = settings or SpinwaveSettings()
+        self.parameter_names, self.regularisation = model.parameter_names, settings.regularisation
+        form = form_of(model, structure, q, conditions or Conditions())
+        self._form = seen_form(form, crystal=model.crystal, structure=structure, settings=settings)
         self._blocks = blocks_of(self._form)
         self._n_part = parts_of(structure)
         self._weights = np.tile(weights, (self._n_part, 1, 1))

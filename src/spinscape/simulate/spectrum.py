@@ -270,14 +270,7 @@ class SpectrumModel:
         return self._make(piece.side * q, weights, conditions), means
 
     def _line_source(self, q, weights, conditions):
-        return LineSource(
-            self.model,
-            self.structure,
-            q,
-            weights,
-            conditions=conditions,
-            regularisation=self.settings.regularisation,
-        )
+        return LineSource(self.model, self.structure, q, weights, conditions=conditions, settings=self.settings)
 
     def _sigma(self, q_smear):
         sigma = self.settings.q_smear if q_smear is None else q_smear

@@ -161,7 +161,7 @@ class DynamicsModel:
         total = self._sum(self._transform, q, EnergyProjection, self.settings, n_cell=self.system.cell.n_cell)
         zone = self._sum(
             probes,
-            np.zeros((probes.shape[1], 3)),
+            np.zeros((len(probes.row), 3)),
             WholeProjection,
             DynamicSettings(**{**self.settings.to_dict(), "component": "trace"}),
             pooled=True,
@@ -188,8 +188,8 @@ class DynamicsModel:
             if k:
                 mover.run(s.stride)
             mover.write_grid(grid)
-            for (transform, _), record in zip(watchers, records, strict=True):
-                transform.sample(grid, record[k])
+            for (transform, total), record in zip(watchers, records, strict=True):
+                transform.sample(grid, total.weight[k], record[k])
         for (_, total), record in zip(watchers, records, strict=True):
             total.add(record)
         change = self.interactions.energy(mover.spins) - self.interactions.energy(np.asarray(spins, dtype=np.float64))

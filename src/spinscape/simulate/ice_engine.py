@@ -4,7 +4,7 @@ import numpy as np
 
 from ..errors import ConfigError
 from ..hamiltonian.conditions import Conditions
-from ..hamiltonian.energy import zeeman_field
+from ..hamiltonian.zeeman import zeeman_field
 from ..kernels import ice
 from ..kernels.ice_flips import BLOCK
 from ..kernels.ice_random import N_STREAM, seed_streams
@@ -28,6 +28,7 @@ class IceEngine:
     conditions : Conditions
         Its temperature is not used.
     seed : (2,) uint64
+        All randomness follows from it, the first spins too.
     table : IceTable, optional
         Made by :func:`~spinscape.simulate.ice_table.ice_table`, once for all points and replicas of one system.
 
@@ -45,12 +46,12 @@ class IceEngine:
         self._along = along[system.site]
         self._field = np.einsum("ia,ia->i", zeeman_field(system.model, conditions), along)
         self.supports = frozenset(KINDS if self._loop_trouble() is None else ["flip"])
-        self.adapting = True
+        self.adapting = False
         self.widths: dict[str, float] = {}
         self._ways: dict[float, tuple[int, int, int, int]] = {}
         self._last_way = ice.PRESCREENED
         self._prepare(seed)
-        self.set_spins(self._along * system.occupied[:, None])
+        self.set_spins(system.random_spins(np.random.default_rng(np.asarray(seed, dtype=np.uint64))))
 
     def _prepare(self, seed):
         """Make the arrays of the kernels."""
@@ -105,11 +106,13 @@ class IceEngine:
             pair_products(table.pair, sigma, products)
             self._energies = table.constant + table.pair_unit @ products
             if self._dipole_energy is not None:
-                self._energies += table.dipole_unit * self._dipole_energy(sigma.astype(np.float64))
+                self._energies += table.dipole_unit * self._dipole_energy(sigma)
         return self._energies.copy()
 
     def zeeman_energy(self):
         """Return the Zeeman energy of the supercell, meV."""
+        if not np.any(self._field):
+            return 0.0
         return -float(self._field @ self.sigma.reshape(self.system.cell.n_cell, -1).sum(axis=0))
 
     @property

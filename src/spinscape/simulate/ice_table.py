@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import ConfigError, check_shape
 from ..hamiltonian.dipole_sums import commensurate_waves, dipole_couplings
 from ..kernels.ice_flips import BLOCK
+from ..kernels.long_range import wave_energy
 from ..kernels.simd32 import WIDE
 from ..lattice.crystal import read_only
 from ..lattice.supercell import Supercell
@@ -107,7 +108,7 @@ class DipoleEnergy:
 
     Parameters
     ----------
-    wave : (2 * n_half, n_cell) float64
+    wave : (2, n_half, n_cell) float64
         Cosine and sine of each wave of a pair (q, -q).
     form : (n_half, 2 * n_site, 2 * n_site) float64
     """
@@ -116,11 +117,9 @@ class DipoleEnergy:
     form: np.ndarray
 
     def __call__(self, sigma):
-        """Return ½ Σ σ_i D_ij σ_j of σ, (n_spin,)."""
-        n_half = len(self.form)
-        seen = (self.wave @ sigma.reshape(self.wave.shape[1], -1)).reshape(2, n_half, -1)
-        both = np.concatenate([seen[0], seen[1]], axis=1)
-        return 0.5 * float(np.sum(both * np.matmul(self.form, both[:, :, None])[:, :, 0]))
+        """Return ½ Σ σ_i D_ij σ_j of σ, (n_spin,) float32."""
+        n_half, size, _ = self.form.shape
+        return wave_energy(self.wave, self.form, sigma, np.empty((n_half, 2, size // 2)), np.empty(size))
 
 
 def dipole_energy(cell: Supercell, dipole) -> DipoleEnergy | None:
@@ -139,7 +138,7 @@ def dipole_energy(cell: Supercell, dipole) -> DipoleEnergy | None:
     form = np.concatenate(
         [np.concatenate([real, imaginary], axis=2), np.concatenate([-imaginary, real], axis=2)], axis=1
     )
-    return DipoleEnergy(np.concatenate([cosine[keep], sine[keep]]), scale * form)
+    return DipoleEnergy(np.stack([cosine[keep], sine[keep]]), scale * form)
 
 
 def _half(waves):

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import ConfigError, SpinscapeError
 from ..kernels.precession import run_spins, turn_all
-from ..kernels.precession_rows import run_rows
+from ..kernels.precession_rows import run_rows, write_grid
 from ..units import HBAR
 from .integrators_field import Interactions, onsite_range
 from .integrators_layout import Colouring, RowLayout, colouring, row_layout
@@ -178,6 +178,11 @@ class ColouredRows:
         centred = of.links.onsite - np.eye(3) * _middle(of.links.onsite)[:, None, None]
         self._onsite, self._field = centred.ravel(), np.ascontiguousarray(of.links.field).ravel()
         self._n_iteration = _iterations(of, steps)
+        # Spins that stand first in their rows, and their places in a grid (n_site, 3, n_cell).
+        place, cell = layout.place - layout.halo, of.system.cell
+        head = np.flatnonzero(place % layout.width == 0)
+        self._first = np.empty(len(head), dtype=np.int64)
+        self._first[place[head] // (3 * layout.width)] = head % cell.n_site * 3 * cell.n_cell + head // cell.n_site
 
     @property
     def spins(self):
@@ -208,12 +213,8 @@ class ColouredRows:
     def write_grid(self, out):
         """Write the spins as (n_site, 3, *shape)."""
         x, cell = self._layout, self._system.cell
-        others = [n for a, n in enumerate(cell.shape) if a != x.axis]
-        data = self._data.reshape(*others, cell.n_site, x.period, 3, x.width)[..., x.halo : x.halo + x.n]
-        # (other, other, site, phase, component, place) to (site, component, other, other, place, phase)
-        data = data.transpose(2, 4, 0, 1, 5, 3)
-        target = np.moveaxis(out, 2 + x.axis, -1)
-        target.reshape(*target.shape[:-1], x.n, x.period)[...] = data
+        step = x.period * int(np.prod(cell.shape[x.axis + 1 :]))
+        write_grid(self._data, self._first, x.n, x.halo, x.width, cell.n_cell, step, out.reshape(-1))
 
 
 def _write_grid(cell, spins, out):

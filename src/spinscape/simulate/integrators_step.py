@@ -12,6 +12,7 @@ errors (ω dt)²/12 and (ω dt)⁴/120 at ω = 2b/ħ, the most that a spin wave 
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.fft import next_fast_len
 
 from ..errors import ConfigError
 from ..units import HBAR
@@ -145,7 +146,7 @@ def sampling(*, dt, window, energy_step, bound, stride=None, n_sample=None):
             fix=f"take a stride of at most {safe}" if stride > 1 else "make the time step smaller",
         )
     if n_sample is None:
-        n_sample = int(np.ceil(2.0 * np.pi * HBAR / (energy_step * dt * stride) - 1e-9))
+        n_sample = next_fast_len(max(2, int(np.ceil(2.0 * np.pi * HBAR / (energy_step * dt * stride) - 1e-9))))
     found = Sampling(float(dt), stride, int(n_sample))
     if found.n_sample < 2 or found.energy_step > energy_step * (1.0 + 1e-6):
         raise ConfigError(

@@ -56,7 +56,8 @@ class IsingEngine:
             )
         seed = run_seed(seed)
         self.system, self.theta = system, np.array(theta, dtype=np.float64)
-        self.adapting, self.widths = False, {}
+        self.adapting = False
+        self.widths: dict[str, float] = {}
         self._units, self._constant = ising_units(system)
         table = system.table
         self._bias = np.sum(zeeman_field(system.model, conditions) * system.axis, axis=1) * system.lengths

@@ -102,13 +102,16 @@ class LocalEngine:
         sums = plain_correlations if self._layout is None else lane_correlations
         starts = (table.start, table.square_start, halves.keep)
         sums(self._lattice, *starts, table.square_turn, self._rows, products, squares)
-        cells = self.spins.reshape(self.system.cell.n_cell, -1, 3)
-        own = np.tensordot(cells, cells, (0, 0)).diagonal(axis1=0, axis2=2).transpose(2, 0, 1)
-        out = halves.unit @ products.sum(axis=-1).ravel() + halves.onsite @ own.ravel() + halves.constant
+        out = halves.unit @ products.sum(axis=-1).ravel() + halves.constant
+        if np.any(table.onsite_unit):
+            cells = self.spins.reshape(self.system.cell.n_cell, -1, 3).transpose(1, 2, 0)
+            out += halves.onsite @ (cells @ cells.swapaxes(1, 2)).ravel()
         return out + 0.5 * table.square_unit @ squares.sum(axis=-1)
 
     def zeeman_energy(self):
         """Return the Zeeman energy of the supercell, meV."""
+        if not np.any(self._links.field):
+            return 0.0
         by_site = self.spins.reshape(self.system.cell.n_cell, -1, 3).sum(axis=0)
         return -float(np.sum(self._links.field * by_site))
 

@@ -6,7 +6,7 @@ from ..errors import ConfigError
 from ..hamiltonian.conditions import Conditions
 from ..hamiltonian.operations import model_operations
 from ..observables.diffuse import correlation_grid
-from ..observables.diffuse_projection import Projector
+from ..observables.diffuse_projection import DiffuseSettings, Projector
 from .annealing import cool
 from .chains import Chain, Observer, Sample
 from .montecarlo_arrays import Layout
@@ -46,7 +46,7 @@ class MonteCarloSimulator:
             grid = correlation_grid(
                 model.crystal, self.system.cell, operations=model_operations(model, field=conditions.field)
             )
-            how = settings.correlations.settings
+            how = DiffuseSettings(**settings.correlations.settings)
             projectors = {one.name: Projector(grid, one, how) for one in settings.correlations.where}
         self.grid = grid
         self.layout = Layout(Observer(self.system, settings, grid), projectors)

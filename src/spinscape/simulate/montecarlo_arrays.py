@@ -5,6 +5,7 @@ import numpy as np
 from ..observables.diffuse import CorrelationGrid
 from ..observables.diffuse_average import Averager
 from ..observables.diffuse_projection import Projector
+from ..observables.diffuse_template import signal_layout
 from ..observables.statistics import Estimate, block_means, jackknife, mean_estimate
 from ..observables.thermodynamics import (
     heat_capacity,
@@ -18,7 +19,6 @@ from .protocol import ArrayTemplate, Coordinate
 
 ORDER = ("absolute", "second", "fourth", "binder")
 """What is stored of an order parameter m: ⟨|m|⟩, ⟨|m|²⟩, ⟨|m|⁴⟩ and 1 − ⟨|m|⁴⟩/(3⟨|m|²⟩²)."""
-_TIME = 1e-30
 
 
 class Layout:
@@ -94,10 +94,12 @@ class Layout:
             coords = {**axis, **wave}
             out["pairs"] = ArrayTemplate((*dims, "complex"), (*shape, 2), "float32", "1 per cell", coords)
             out["pairs_error"] = ArrayTemplate(dims, shape, "float32", "1 per cell", coords)
-        for name, projector in self.projectors.items():
+        for where in self.settings.correlations.where:
+            dims, shape, coords = signal_layout(where)
+            placed = {**axis, **{name: Coordinate(*coordinate) for name, coordinate in coords.items()}}
             for kind in ("signal", "signal_error"):
-                dims = ("temperature_of_signal", *(f"{axis}_{name}" for axis in "uvw"[: len(projector.shape)]))
-                out[f"{kind}_{name}"] = ArrayTemplate(dims, (n, *projector.shape), "float32", "1 per cell", axis)
+                every = ("temperature_of_signal", *dims), (n, *shape)
+                out[f"{kind}_{where.name}"] = ArrayTemplate(*every, "float32", "1 per cell", placed)
         return out
 
     def _kept(self):

@@ -8,7 +8,6 @@ import numpy as np
 from ..errors import ConfigError
 from ..lattice.qspace import QPath
 from ..lattice.volumes import QGrid
-from ..observables.diffuse_projection import DiffuseSettings
 from .moves import Move
 
 KEEP = ("series", "configurations")
@@ -154,7 +153,8 @@ class Correlations:
         Keep the correlations themselves, from which ``spinscape.observables.diffuse_projection`` makes any S(Q).
     where : tuple of QPath and QGrid
         Where S(Q) is stored.
-    settings : DiffuseSettings
+    settings : dict
+        What :class:`~spinscape.observables.diffuse_projection.DiffuseSettings` takes.
     classes : tuple of 2 float, or None
         Largest S_perp per spin of a disordered point, and the least of an ordered one; between them order competes.
     """
@@ -162,7 +162,7 @@ class Correlations:
     temperatures: tuple[float, ...]
     pairs: bool = True
     where: tuple[QPath | QGrid, ...] = ()
-    settings: DiffuseSettings = field(default_factory=DiffuseSettings)
+    settings: dict = field(default_factory=dict)
     classes: tuple[float, float] | None = None
 
 
@@ -260,7 +260,7 @@ class MonteCarloSettings:
                 "pairs": kept.pairs,
                 "paths": [one.to_dict() for one in kept.where if isinstance(one, QPath)],
                 "volumes": [one.to_dict() for one in kept.where if isinstance(one, QGrid)],
-                "settings": kept.settings.to_dict(),
+                "settings": dict(kept.settings),
                 "classes": kept.classes,
             }
         return out
@@ -279,7 +279,6 @@ class MonteCarloSettings:
             kept = dict(data["correlations"])
             where = [QPath.from_dict(path) for path in kept.pop("paths")]
             where += [QGrid.from_dict(grid) for grid in kept.pop("volumes")]
-            kept["settings"] = DiffuseSettings(**kept["settings"])
             kept["classes"] = None if kept["classes"] is None else tuple(kept["classes"])
             data["correlations"] = Correlations(
                 **{**kept, "temperatures": tuple(kept["temperatures"])}, where=tuple(where)

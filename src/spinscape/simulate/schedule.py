@@ -10,9 +10,9 @@ from .ice_table import ice_table
 from .ising_engine import IsingEngine
 from .local_engine import LocalEngine
 from .moves import Engine
+from .schedule_checks import LOOPS
 from .spin_system import SpinSystem, block, spin_system
 
-LOOPS = ("short_loop", "long_loop")
 ENGINES: dict[str, type] = {"ice": IceEngine, "ising": IsingEngine, "local": LocalEngine}
 """Engines by name."""
 

@@ -80,7 +80,7 @@ def code(script, *modules, files=(), without=BEFORE_FITS):
 
 def simulation_code(wildcards):
     """Return the fingerprint of what a simulated value depends on: the model's table, the simulator, the batch."""
-    simulator = f"spinscape.simulate.{STUDIES[wildcards.study].simulate.kind}"
+    simulator = STUDIES[wildcards.study].simulate.module
     return code(None, "spinscape.stages.model", "spinscape.stages.simulate", simulator)
 
 

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from ..hamiltonian.conditions import Conditions
 from ..lattice.crystal import lattice_vectors
 from ..lattice.qspace import EnergyAxis, path_through
+from ..lattice.volumes import QGrid, edges_from_range
 from .quantities import Energy, MagneticField, Name, Temperature, Vector
 from .strict import Strict
 
@@ -33,6 +34,22 @@ class PathSection(Strict):
         if (self.like is None) == (self.vertices is None) or (self.vertices is None) != (self.points is None):
             raise ValueError("a path has either vertices and points, or like and shift")
         return self
+
+
+class AxisSection(Strict):
+    """Equal bins of one coordinate of a volume; one bin is integrated over."""
+
+    first: float = Field(description="outer edge of the first bin")
+    last: float = Field(description="outer edge of the last bin")
+    n: int = Field(1, ge=1, le=100_000)
+
+
+class VolumeSection(Strict):
+    """A slice or a volume of reciprocal space: Q = origin + u·basis[0] + v·basis[1] + w·basis[2]."""
+
+    origin: Vector = (0.0, 0.0, 0.0)
+    basis: tuple[Vector, Vector, Vector] = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+    axes: tuple[AxisSection, AxisSection, AxisSection]
 
 
 class EnergySection(Strict):
@@ -68,6 +85,13 @@ def path(study, name):
         labels=declared.labels or base.labels,
         shift=declared.shift,
     )
+
+
+def volume(study, name):
+    """Return a declared volume."""
+    declared = study.volumes[name]
+    edges = tuple(edges_from_range(first=axis.first, last=axis.last, n_bin=axis.n) for axis in declared.axes)
+    return QGrid(name, np.array(declared.origin), np.array(declared.basis), edges)
 
 
 def energy_axis(declared):

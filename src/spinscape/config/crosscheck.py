@@ -116,6 +116,12 @@ def _check_paths(study):
                 )
     for name in study.simulate.paths:
         known(name, study.paths, what="path", where="simulate.paths")
+    # Not every kind of simulation has volumes.
+    for name in getattr(study.simulate, "volumes", ()):
+        known(name, study.volumes, what="volume", where="simulate.volumes")
+    both = sorted(set(study.paths) & set(study.volumes))
+    if both:
+        raise ConfigError("a path and a volume have the same name", where=f"volumes.{both[0]}", got=both)
 
 
 def _check_simulation(study):

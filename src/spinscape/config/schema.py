@@ -1,17 +1,21 @@
 """The study file, typed by kind. An unknown key is an error; a setting that does not apply is not a field."""
 
+from typing import Annotated
+
 from pydantic import Field
 
-from .axes import ConditionsSection, PathSection
+from .axes import ConditionsSection, PathSection, VolumeSection
 from .fits import FitSection
+from .gaussian import GaussianSection
 from .grids import Grid
 from .learning import SirenSection
 from .measurements import CsvMeasurement
 from .model_sections import ModelSections
+from .montecarlo import MonteCarloSection
 from .quantities import Name
 from .spinwave import SpinwaveSection
 
-Simulation = SpinwaveSection
+Simulation = Annotated[SpinwaveSection | MonteCarloSection | GaussianSection, Field(discriminator="kind")]
 
 
 class Study(ModelSections):
@@ -22,6 +26,7 @@ class Study(ModelSections):
     seed: int = Field(ge=0, lt=2**63)
     conditions: ConditionsSection = ConditionsSection()
     paths: dict[Name, PathSection] = Field(default_factory=dict)
+    volumes: dict[Name, VolumeSection] = Field(default_factory=dict)
     grid: Grid
     simulate: Simulation
     learn: dict[Name, SirenSection] = Field(default_factory=dict)

@@ -20,6 +20,11 @@ class SimulationSection(Strict):
         return 1
 
     @property
+    def module(self):
+        """Module of the simulator, whose code the results depend on."""
+        return f"spinscape.simulate.{self.kind}"
+
+    @property
     def needs_structure(self):
         """Whether the simulation starts from a declared magnetic structure."""
         return True

@@ -29,7 +29,11 @@ from .model_file import read_model
 from .plan import read_plan
 from .ranks import SingleRank, on_root, together
 
-SIMULATORS = {"spinwave": "spinscape.simulate.spinwave:SpinwaveSimulator"}
+SIMULATORS = {
+    "spinwave": "spinscape.simulate.spinwave:SpinwaveSimulator",
+    "montecarlo": "spinscape.simulate.montecarlo:MonteCarloSimulator",
+    "gaussian": "spinscape.simulate.gaussian_simulator:GaussianSimulator",
+}
 """Class of each kind of simulator. By name, so that a study's code fingerprint holds its own simulator only."""
 
 LOCK_PATIENCE = 10.0

@@ -1,0 +1,54 @@
+"""What can be said against a schedule of moves before anything runs: no compiled code is needed for it."""
+
+import numpy as np
+
+from ..errors import ConfigError
+from .ice_graph import ice_graph
+from .spin_system import SpinSystem
+
+LOOPS = ("short_loop", "long_loop")
+ISING_MOVES = ("flip", "heat_bath")
+VECTOR_MOVES = ("uniform", "small_step", "reflection", "heat_bath", "over_relaxation")
+
+
+def possible_moves(system: SpinSystem, moves) -> tuple[str, ...]:
+    """Return the kinds of moves that can be made on some spins together with those of a schedule."""
+    if set(system.kind) != {"ising"}:
+        return VECTOR_MOVES
+    dense = system.model.dipolar.n_row > 0 or any(move.kind in LOOPS for move in moves)
+    return ("flip", *LOOPS) if dense else (*ISING_MOVES, *LOOPS)
+
+
+def check_schedule(system: SpinSystem, moves, *, field=(0.0, 0.0, 0.0)):
+    """Raise :class:`ConfigError` where a schedule cannot be run.
+
+    Parameters
+    ----------
+    system : SpinSystem
+    moves : sequence of Move
+        All that will be made.
+    field : (3,) float, T
+    """
+    possible = possible_moves(system, moves)
+    for move in moves:
+        if move.kind not in possible:
+            raise ConfigError(
+                f"the move {move.kind} cannot be made on these spins", where="simulate.moves",
+                expected=f"one of {', '.join(possible)} for {' and '.join(sorted(set(system.kind)))} spins",
+                got=move.kind, fix="take another move, or another kind of spins (crystal.sites: kind)",
+            )  # fmt: skip
+    if not any(move.kind in LOOPS for move in moves):
+        return
+    if np.any(np.asarray(field) != 0):
+        raise ConfigError(
+            "a field with loop moves, which would hardly ever be accepted along it", where="conditions.field",
+            expected="no field", got=list(field), fix="leave out the loop moves, or the field",
+        )  # fmt: skip
+    try:
+        ice_graph(system)
+    except ConfigError as error:
+        raise ConfigError(
+            "loop moves on a lattice without ice rules", where="simulate.moves",
+            expected="corner-sharing simplices with Ising axes from one to the next", got=str(error),
+            fix="leave out the loop moves",
+        ) from None  # fmt: skip

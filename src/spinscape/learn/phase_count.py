@@ -1,0 +1,219 @@
+"""How many phases a map holds: a rule, and the evidence that it went by.
+
+1. The number of clusters is that of the largest mean silhouette.
+2. Bootstrap: clusterings of resampled points into as many clusters must agree with the full one (adjusted Rand index);
+   where they do not, the number is not known, and no phases are told apart, unless no border has a jump (point 4).
+3. A region (a connected part of a cluster in coupling space) with few points is a crossover, not a phase. Where such
+   regions hold more than a set share of all points, clusters are not regions of coupling space, and again no phases are
+   told apart (domains of one order that are taken for several orders do this).
+4. Two regions that touch without a jump are one phase: the change between neighbours across their border is less than
+   ``contrast`` times the change between neighbours inside.
+
+What remains are phases. One is a possible answer. Silhouette and drop of the merging distance choose alike on sharp
+phases; on crossovers the silhouette is large too, which is why the jump is asked for.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from sklearn.metrics import adjusted_rand_score, silhouette_score
+
+from ..errors import DataError
+from ..rng import stream
+from .hierarchy import agglomerative, checked_features, in_order
+from .regions import neighbour_pairs, regions_of
+
+CROSSOVER = -1
+"""Phase of a point that lies in a crossover."""
+
+
+@dataclass(frozen=True)
+class CountRule:
+    """The numbers of the rule.
+
+    Parameters
+    ----------
+    max_cluster : int
+        Largest number of clusters that is tried.
+    stability : float
+        Least median agreement of the bootstrap.
+    n_bootstrap : int
+    min_points : int
+        Least number of points of a phase.
+    min_share : float
+        Least share of all points of a phase.
+    max_crossover : float
+        Largest share of all points that may lie in crossovers.
+    contrast : float
+        Least jump across a border, in units of the change between neighbours inside.
+    """
+
+    max_cluster: int = 10
+    stability: float = 0.8
+    n_bootstrap: int = 50
+    min_points: int = 3
+    min_share: float = 0.02
+    max_crossover: float = 0.08
+    contrast: float = 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class PhaseCount:
+    """The phases of a map and why they are so many.
+
+    Parameters
+    ----------
+    phase : (n_point,) int64
+        Phase of each point, from 0; :data:`CROSSOVER` where it is in none.
+    n_phase : int
+    label : (n_point,) int64
+        Clusters before regions were looked at.
+    numbers : (n,) int64
+        Numbers of clusters that were tried.
+    silhouette, score : (n,) float64
+        Mean silhouette of each, and the distance or affinity of the merge that would leave one fewer.
+    stability : (n_bootstrap,) float64
+        Agreement of each resampled clustering at the chosen number.
+    borders : list of dict
+        ``{"regions", "jump", "inside", "contrast", "kept"}`` of every pair of regions that touch.
+    crossovers : list of dict
+        ``{"points", "centre"}`` of every small region.
+    reason : str
+        The decision in a sentence.
+    """
+
+    phase: np.ndarray
+    n_phase: int
+    label: np.ndarray
+    numbers: np.ndarray
+    silhouette: np.ndarray
+    score: np.ndarray
+    stability: np.ndarray
+    borders: list = field(default_factory=list)
+    crossovers: list = field(default_factory=list)
+    reason: str = ""
+
+
+def count_phases(features, coordinates, *, seed, rule=None, cluster=agglomerative):
+    """Return the phases of a map by the rule at the head of this file.
+
+    Parameters
+    ----------
+    features : (n_point, n_feature) float64
+        Of each point, on a scale on which Euclidean distances mean something, symmetrised over the point group.
+    coordinates : (n_point, n_coordinate) float64
+        Where the points lie.
+    seed : int
+    rule : CountRule, optional
+    cluster : callable, optional
+        Features to :class:`~spinscape.learn.hierarchy.Hierarchy`; Ward's linkage by default.
+
+    Returns
+    -------
+    PhaseCount
+    """
+    features, rule = checked_features(features), rule or CountRule()
+    if len(features) < 2 * rule.min_points:
+        raise DataError(
+            "too few points for phases", where="features", expected=f"{2 * rule.min_points} points", got=len(features)
+        )
+    hierarchy = cluster(features)
+    numbers = np.arange(2, min(rule.max_cluster, hierarchy.n_start, len(features) - 1) + 1)
+    if not len(numbers):
+        return _one_phase(features, numbers, "the method finds one cluster")
+    silhouette = np.array([silhouette_score(features, hierarchy.labels(n)) for n in numbers])
+    chosen = int(numbers[np.argmax(silhouette)])
+    label = hierarchy.labels(chosen)
+    score = np.array([hierarchy.score[hierarchy.n_start - n] for n in numbers])
+    stability = bootstrap_stability(features, label, seed=seed, n=rule.n_bootstrap, cluster=cluster)
+    evidence = {"label": label, "numbers": numbers, "silhouette": silhouette, "score": score, "stability": stability}
+    return _phases_of_regions(features, np.asarray(coordinates, dtype=np.float64), rule, evidence)
+
+
+def bootstrap_stability(features, label, *, seed, n, cluster=agglomerative):
+    """Return how well clusterings of resampled points agree with a clustering, (n,): adjusted Rand indices.
+
+    Each draws as many points as there are, with replacement, keeps each once, and clusters them into as many clusters
+    as ``label`` has.
+    """
+    n_cluster = int(label.max()) + 1
+    out = np.empty(n)
+    for k in range(n):
+        chosen = np.unique(stream(seed, "bootstrap", "clusters", k).integers(len(features), size=len(features)))
+        found = cluster(features[chosen])
+        out[k] = adjusted_rand_score(label[chosen], found.labels(min(n_cluster, found.n_start)))
+    return out
+
+
+def _not_known(evidence, why, crossovers=()):
+    text = f"the number of phases is not known: {int(evidence['label'].max()) + 1} clusters by silhouette, but {why}"
+    nowhere = np.full(len(evidence["label"]), CROSSOVER)
+    return PhaseCount(nowhere, 0, **evidence, crossovers=list(crossovers), reason=text)
+
+
+def _one_phase(features, numbers, reason):
+    zero = np.zeros(len(features), dtype=np.int64)
+    return PhaseCount(zero, 1, zero, numbers, np.zeros(0), np.zeros(0), np.zeros(0), reason=f"one phase: {reason}")
+
+
+def _phases_of_regions(features, coordinates, rule, evidence):
+    label = evidence["label"]
+    pairs = neighbour_pairs(coordinates)
+    regions = regions_of(label, pairs)
+    least = max(rule.min_points, int(np.ceil(rule.min_share * len(label))))
+    major = regions.size >= least
+    crossovers = [
+        {"points": np.flatnonzero(regions.region == r), "centre": coordinates[regions.region == r].mean(axis=0)}
+        for r in np.flatnonzero(~major)
+    ]
+    share = float(np.sum(regions.size[~major])) / len(label)
+    if share > rule.max_crossover:
+        why = f"{share:.0%} of the points lie in {len(crossovers)} small regions (allowed {rule.max_crossover:.0%})"
+        return _not_known(evidence, why, crossovers)
+    borders = _borders(features, pairs, regions, major, rule.contrast)
+    agreed = float(np.median(evidence["stability"]))
+    if agreed < rule.stability and any(border["kept"] for border in borders):
+        return _not_known(
+            evidence, f"resampled points agree to {agreed:.2f} only (asked {rule.stability:g})", crossovers
+        )
+    # Parts of one cluster are one phase wherever they lie; so are regions that touch without a jump.
+    name = np.where(major, regions.cluster, -1 - np.arange(regions.n_region))
+    for border in borders:
+        if not border["kept"]:
+            a, b = (name[r] for r in border["regions"])
+            name[name == max(a, b)] = min(a, b)
+    phase = np.where(major[regions.region], name[regions.region], CROSSOVER)
+    inside = phase != CROSSOVER
+    phase[inside] = in_order(phase[inside])
+    n_phase = len(np.unique(phase[inside]))
+    reason = _reason(evidence, n_phase, borders, crossovers)
+    return PhaseCount(phase, n_phase, **evidence, borders=borders, crossovers=crossovers, reason=reason)
+
+
+def _borders(features, pairs, regions, major, contrast):
+    """Return every border between two major regions, with the jump across it and the change inside."""
+    change = np.linalg.norm(features[pairs[:, 0]] - features[pairs[:, 1]], axis=1)
+    ends = np.sort(regions.region[pairs], axis=1)
+    found = []
+    for a, b in np.unique(ends[ends[:, 0] != ends[:, 1]], axis=0):
+        if not (major[a] and major[b]):
+            continue
+        jump = float(np.median(change[(ends[:, 0] == a) & (ends[:, 1] == b)]))
+        # The larger of the two: a phase that changes much of itself does not make its neighbour another one.
+        inside = max(float(np.median(change[(ends[:, 0] == r) & (ends[:, 1] == r)])) for r in (a, b))
+        ratio = jump / max(inside, 1e-300)
+        found.append(
+            {"regions": (int(a), int(b)), "jump": jump, "inside": inside, "contrast": ratio, "kept": ratio >= contrast}
+        )
+    return found
+
+
+def _reason(evidence, n_phase, borders, crossovers):
+    best = float(evidence["silhouette"].max())
+    merged = sum(not border["kept"] for border in borders)
+    text = (
+        f"silhouette {best:.2f} is largest at {int(evidence['label'].max()) + 1} clusters, resampling agrees to "
+        f"{np.median(evidence['stability']):.2f}; {len(crossovers)} small regions are crossovers, {merged} of "
+        f"{len(borders)} borders have no jump"
+    )
+    return f"one phase, crossovers only: {text}" if n_phase == 1 else f"{n_phase} phases: {text}"

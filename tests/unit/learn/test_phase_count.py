@@ -1,0 +1,122 @@
+"""How many phases: maps with jumps, without, with crossovers, with noise, and with domains taken for phases."""
+
+import numpy as np
+import pytest
+
+from spinscape.errors import DataError
+from spinscape.learn.boundaries import boundary_between, energy_difference, fit_energy
+from spinscape.learn.phase_count import CROSSOVER, CountRule, count_phases
+from spinscape.learn.regions import neighbour_pairs, regions_of
+
+
+def circle(n, offset=0.0):
+    angle = np.radians(offset + np.arange(n) * 360.0 / n)
+    return np.degrees(angle), np.column_stack([np.cos(angle), np.sin(angle)])
+
+
+def jumps(angle, edges, *, drift=0.2, noise=0.02, seed=0):
+    """Features that jump at the edges, drift between, and are noisy."""
+    kind = np.searchsorted(edges, angle % 360)
+    kind[kind == len(edges)] = 0
+    base = 3.0 * np.eye(len(edges) + 1)[kind]
+    slow = drift * np.column_stack([np.sin(np.radians(angle)), np.cos(np.radians(angle))])
+    rng = np.random.default_rng(seed)
+    return kind, np.hstack([base, slow]) + noise * rng.normal(size=(len(angle), base.shape[1] + 2))
+
+
+def test_neighbours_on_a_circle_and_on_a_grid():
+    _, xy = circle(12)
+    assert {tuple(p) for p in neighbour_pairs(xy)} == {tuple(sorted((k, (k + 1) % 12))) for k in range(12)}
+    grid = np.stack(np.meshgrid(range(4), range(5), indexing="ij"), -1).reshape(-1, 2).astype(float)
+    steps = grid[neighbour_pairs(grid)]
+    assert len(steps) == 3 * 5 + 4 * 4 and np.all(np.abs(steps[:, 0] - steps[:, 1]).sum(axis=1) == 1)
+
+
+def test_regions_are_connected_parts_of_clusters():
+    line = np.arange(6.0)[:, None]
+    found = regions_of([0, 0, 1, 0, 0, 0], neighbour_pairs(line))
+    assert found.region.tolist() == [1, 1, 2, 0, 0, 0]
+    assert found.size.tolist() == [3, 2, 1] and found.cluster.tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize("offset", [0.3, 2.5, 4.4])
+def test_four_phases_on_a_circle(offset):
+    angle, xy = circle(72, offset)
+    kind, features = jumps(angle, [90, 135, 270, 315])
+    found = count_phases(features, xy, seed=1)
+    assert found.n_phase == 4 and found.reason.startswith("4 phases")
+    assert len(set(zip(kind.tolist(), found.phase.tolist(), strict=True))) == 4
+    assert len(found.borders) == 4 and all(border["kept"] for border in found.borders)
+
+
+def test_a_small_region_is_a_crossover():
+    angle, xy = circle(72, 1.0)
+    kind, features = jumps(angle, [90, 97, 200])
+    found = count_phases(features, xy, seed=1)
+    assert found.n_phase == 2 and np.all(found.phase[kind == 1] == CROSSOVER)
+    assert len(found.crossovers) == 1 and np.sum(found.phase == CROSSOVER) == 2
+
+
+def test_a_smooth_map_is_one_phase():
+    angle, xy = circle(72)
+    slow = np.column_stack([np.tanh(3 * np.sin(np.radians(angle))), np.cos(np.radians(angle))])
+    features = slow + 0.01 * np.random.default_rng(0).normal(size=slow.shape)
+    found = count_phases(features, xy, seed=1)
+    assert found.n_phase <= 1 and not any(border["kept"] for border in found.borders)
+    assert "one phase, crossovers only" in found.reason
+
+
+def test_noise_has_no_number_of_phases():
+    _, xy = circle(72)
+    found = count_phases(np.random.default_rng(3).normal(size=(72, 8)), xy, seed=1)
+    assert found.n_phase == 0 and "not known" in found.reason
+
+
+def test_domains_of_one_order_are_not_phases():
+    angle, xy = circle(72)
+    kind, features = jumps(angle, [180])
+    domain = np.random.default_rng(5).integers(0, 3, len(angle))
+    mixed = np.hstack([features, 3.0 * np.eye(3)[domain] * (kind == 1)[:, None]])
+    found = count_phases(mixed, xy, seed=1)
+    assert found.n_phase == 0 and "not known" in found.reason
+
+
+def test_the_rule_is_reproducible_and_its_numbers_count():
+    angle, xy = circle(72, 1.0)
+    _, features = jumps(angle, [90, 97, 200])
+    first, again = count_phases(features, xy, seed=1), count_phases(features, xy, seed=1)
+    np.testing.assert_array_equal(first.stability, again.stability)
+    assert count_phases(features, xy, seed=1, rule=CountRule(min_points=1, min_share=0.0)).n_phase == 3
+    with pytest.raises(DataError):
+        count_phases(features[:4], xy[:4], seed=1)
+
+
+def on_circle(u):
+    return np.array([np.cos(u), np.sin(u)])
+
+
+def test_a_boundary_from_noisy_energies_is_inside_its_band():
+    rng = np.random.default_rng(2)
+    slope_1, slope_2, truth = np.array([-1.5, -0.5]), np.array([0.5, -0.5]), np.pi / 2
+    inside = []
+    for _ in range(100):
+        left, right = truth + rng.uniform(0.05, 0.7, 10), truth - rng.uniform(0.05, 0.7, 10)
+        sides = [
+            fit_energy(t := np.array([on_circle(u) for u in side]), t @ a + 0.01 + 1e-3 * rng.normal(size=10))
+            for side, a in ((right, slope_1), (left, slope_2))
+        ]
+        found = boundary_between(*sides, on_circle, truth - 0.3, truth + 0.3)
+        inside.append(found.band[0] <= truth <= found.band[1])
+        assert abs(found.place - truth) < 6 * found.std and abs(found.slope) == pytest.approx(2.0, rel=0.05)
+    # Two standard deviations from few points each: 90 to 95 %.
+    assert 82 <= sum(inside) <= 100
+
+
+def test_energies_that_do_not_cross_and_too_few_points_are_refused():
+    theta = np.random.default_rng(0).normal(size=(8, 2))
+    low, high = fit_energy(theta, theta @ [1.0, 2.0]), fit_energy(theta, theta @ [1.0, 2.0] + 1.0)
+    np.testing.assert_allclose(energy_difference(low, high, theta)[0], -1.0)
+    with pytest.raises(DataError, match="do not cross"):
+        boundary_between(low, high, on_circle, 0.0, 1.0)
+    with pytest.raises(DataError, match="too few"):
+        fit_energy(theta[:3], np.zeros(3))

@@ -8,7 +8,7 @@ the one that puts flips into the fields together.
 import numpy as np
 
 from .ice_flips import BLOCK, crowded_sweeps, prescreened_sweeps
-from .jit import compiled
+from .jit import borrowing
 from .loops import loop_tries
 from .rejection_free import N_LANE, rejection_free_tries
 
@@ -44,7 +44,7 @@ def work_space(n, n_simplex):
     return flips, loops
 
 
-@compiled
+@borrowing
 def flip_sweeps(table, there, beta, n_sweep, mode, spins, local, work, streams, words):
     """Make sweeps of single flips in one of the three ways; return the number of flips."""
     alive, present, n_spin = there
@@ -59,7 +59,7 @@ def flip_sweeps(table, there, beta, n_sweep, mode, spins, local, work, streams, 
     return crowded_sweeps(table, alive, beta, n_visit, thin, spins, local, raw, near, index, sign, streams, words)
 
 
-@compiled
+@borrowing
 def _flip_move(table, there, beta, n_sweep, adapting, choice, spins, local, work, streams, words):
     """Make sweeps and decide on the way meanwhile, as :func:`run_rounds` says; return the number of flips."""
     accepted, left_over = 0, n_sweep
@@ -79,7 +79,7 @@ def _flip_move(table, there, beta, n_sweep, adapting, choice, spins, local, work
     return accepted
 
 
-@compiled
+@borrowing
 def run_rounds(
     table, graph, there, beta, kinds, counts, n_round, adapting, choice, spins, local, work, loop_work, tally, state
 ):

@@ -18,7 +18,7 @@ import math
 import numpy as np
 
 from .ice_random import N_STREAM, draw, next_below, next_uniform, next_word
-from .jit import compiled
+from .jit import borrowing, inlined
 from .long_range import add_rows, row_start, signed_sum
 from .simd32 import (
     WIDE,
@@ -49,7 +49,7 @@ _ONE, _ALL = np.uint64(1), np.uint64(0xFFFFFFFFFFFFFFFF)
 _RANGE = 2.0**31
 
 
-@compiled
+@inlined
 def accepts(raw, exponent, words):
     """Say whether a uniform number whose first 31 bits are ``raw`` is below exp(exponent), exactly."""
     if exponent >= 0.0:
@@ -59,7 +59,7 @@ def accepts(raw, exponent, words):
     return raw < whole or (raw == whole and next_uniform(words) < share - whole)
 
 
-@compiled
+@borrowing
 def shift_and_bound(table, site, sign, beta, spins, local, bound):
     """Add sign times a row to the local fields (nothing for 0), and write the bounds of all spins."""
     c, zero, top = fill_floats(_BOUND), fill_floats(0.0), fill_floats(_HIGHEST)
@@ -75,7 +75,7 @@ def shift_and_bound(table, site, sign, beta, spins, local, bound):
         store_ints(bound, j, to_ints(smaller(larger(edge, zero), top)))
 
 
-@compiled
+@borrowing
 def _candidates(raw, bound, base):
     """Return a word whose bits are the spins of a block below their bounds."""
     word = np.uint64(0)
@@ -85,7 +85,7 @@ def _candidates(raw, bound, base):
     return word
 
 
-@compiled
+@borrowing
 def prescreened_sweeps(table, alive, beta, n_visit, thin, spins, local, bound, raw, streams, words):
     """Visit blocks; return the number of flips.
 
@@ -136,7 +136,7 @@ def prescreened_sweeps(table, alive, beta, n_visit, thin, spins, local, bound, r
     return accepted
 
 
-@compiled
+@borrowing
 def crowded_sweeps(table, alive, beta, n_visit, thin, spins, local, raw, near, index, sign, streams, words):
     """Visit blocks where many flips are accepted; as :func:`prescreened_sweeps`, work space aside.
 

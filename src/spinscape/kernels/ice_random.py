@@ -6,7 +6,7 @@ The 64 are of SFC32 (Doty-Humphrey, PractRand 0.94): 96 bits of state and a coun
 
 import numpy as np
 
-from .jit import compiled
+from .jit import borrowing, compiled, inlined
 from .simd32 import WIDE, add_ints, fill_ints, left, load_ints, or_ints, right, store_ints, xor_ints
 
 N_STREAM = 64
@@ -17,7 +17,7 @@ _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _30, _27, _31, _32, _11 = (np.uint64(n) for n in (30, 27, 31, 32, 11))
 
 
-@compiled
+@inlined
 def next_word(words):
     """Return 64 random bits; ``words`` (1,) uint64 is the state."""
     words[0] += _GOLDEN
@@ -27,13 +27,13 @@ def next_word(words):
     return z ^ (z >> _31)
 
 
-@compiled
+@inlined
 def next_uniform(words):
     """Return a random number in (0, 1) with 53 bits."""
     return (np.float64(next_word(words) >> _11) + 0.5) * 2.0**-53
 
 
-@compiled
+@inlined
 def next_below(words, n):
     """Return a random integer below n; the error of its even distribution is n/2³²."""
     return np.int64(((next_word(words) >> _32) * np.uint64(n)) >> _32)
@@ -56,7 +56,7 @@ def seed_streams(words, streams):
         draw(streams, out)
 
 
-@compiled
+@borrowing
 def draw(streams, out):
     """Write 31 random bits of each stream to ``out``, (N_STREAM,) int32."""
     one = fill_ints(1)

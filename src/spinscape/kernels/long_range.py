@@ -15,11 +15,11 @@ spins stays in the processor's nearer caches, where the matrix would not. Arrays
 n_tile a multiple of 4.
 """
 
-from .jit import compiled
+from .jit import borrowing, inlined
 from .simd32 import WIDE, add_ints, fill_ints, load_ints, store_ints, subtract_ints, xor_ints
 
 
-@compiled
+@inlined
 def row_start(table, site):
     """Return the cell of a spin, and where the row of its place in the cell begins."""
     rows, _, width = table
@@ -27,7 +27,7 @@ def row_start(table, site):
     return cell, (site - cell * width) * (len(rows) // width)
 
 
-@compiled
+@borrowing
 def add_rows(table, index, sign, count, local):
     """Add sign_r 2 J of spin index_r, r < count, to the local fields: what they become when it flips to that sign.
 
@@ -53,13 +53,13 @@ def add_rows(table, index, sign, count, local):
             store_ints(local, t * WIDE, signed_sum(load_ints(local, t * WIDE), row, mask))
 
 
-@compiled
+@inlined
 def signed_sum(x, y, mask):
     """Return x + y where the mask is 0, x - y where it is -1."""
     return add_ints(x, subtract_ints(xor_ints(y, mask), mask))
 
 
-@compiled
+@borrowing
 def _add_four(table, index, sign, r, local):
     """Add four rows at once: the fields are read and written once."""
     rows, tiles, _ = table
@@ -76,7 +76,7 @@ def _add_four(table, index, sign, r, local):
         store_ints(local, t * WIDE, signed_sum(field, load_ints(rows, d + tiles[cell_d, t]), v))
 
 
-@compiled
+@borrowing
 def twice_fields(table, spins, out):
     """Write 2 Σ_j J_ij σ_j of every spin, (n,) int64; ``spins`` (n,) float32 are 0 where there is none."""
     rows, tiles, _ = table
@@ -88,7 +88,7 @@ def twice_fields(table, spins, out):
                 out[i] += rows[start + tiles[cell, j // WIDE] + j % WIDE] * int(spins[j])
 
 
-@compiled
+@borrowing
 def pair_products(pair, spins, out):
     """Write Σ σ_i σ_j over the copies of each bond.
 
@@ -103,3 +103,38 @@ def pair_products(pair, spins, out):
         for c in range(pair.shape[2]):
             total += int(spins[pair[0, p, c]] * spins[pair[1, p, c]])
         out[p] = total
+
+
+@borrowing
+def wave_energy(wave, form, spins, seen, row):
+    """Return ½ Σ_q s_q·F_q·s_q of the amplitudes s_q of spins in some pairs of waves.
+
+    Parameters
+    ----------
+    wave : (2, n_wave, n_cell) float64
+        Cosines and sines.
+    form : (n_wave, 2 * n_site, 2 * n_site) float64
+    spins : (n_cell * n_site,) float32
+    seen : (n_wave, 2, n_site) float64
+        Work space: receives the amplitudes.
+    row : (2 * n_site,) float64
+        Work space.
+    """
+    n_wave, n_site = wave.shape[1], seen.shape[2]
+    total = 0.0
+    for q in range(n_wave):
+        for part in range(2):
+            for i in range(n_site):
+                seen[q, part, i] = 0.0
+            for cell in range(wave.shape[2]):
+                factor = wave[part, q, cell]
+                for i in range(n_site):
+                    seen[q, part, i] += factor * spins[cell * n_site + i]
+        row[:] = 0.0
+        for i in range(2 * n_site):
+            factor = seen[q, i // n_site, i % n_site]
+            for j in range(2 * n_site):
+                row[j] += factor * form[q, i, j]
+        for i in range(2 * n_site):
+            total += row[i] * seen[q, i // n_site, i % n_site]
+    return 0.5 * total

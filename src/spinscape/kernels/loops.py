@@ -22,14 +22,14 @@ import numpy as np
 
 from .ice_flips import accepts
 from .ice_random import next_below, next_word
-from .jit import compiled
+from .jit import borrowing
 from .long_range import add_rows, row_start
 from .simd32 import WIDE, lowest_bit
 
 _33 = np.uint64(33)
 
 
-@compiled
+@borrowing
 def _way_out(corner, outward, simplex, came_by, spins, words):
     """Return a random corner whose arrow points out of a simplex, not ``came_by``, or -1.
 
@@ -49,7 +49,7 @@ def _way_out(corner, outward, simplex, came_by, spins, words):
     return lowest_bit(np.uint64(open_ways))
 
 
-@compiled
+@borrowing
 def short_walk(corner, other, outward, spins, seen, path, words):
     """Walk until the trace is met; return where in ``path`` the loop begins and ends, (0, 0) where it is given up.
 
@@ -91,7 +91,7 @@ def short_walk(corner, other, outward, spins, seen, path, words):
     return begin, length
 
 
-@compiled
+@borrowing
 def long_walk(corner, other, outward, spins, turned, path, words):
     """Walk back to the beginning, turning arrows; return the number of turned ones, 0 where it is given up.
 
@@ -129,7 +129,7 @@ def long_walk(corner, other, outward, spins, turned, path, words):
     return count if closed else 0
 
 
-@compiled
+@borrowing
 def turn_energy(table, spins, local, path, begin, end):
     """Return the energy that turning the spins path[begin:end] costs; each spin stands there once."""
     rows, tiles, _ = table
@@ -146,7 +146,7 @@ def turn_energy(table, spins, local, path, begin, end):
     return 2 * (pairs - single)
 
 
-@compiled
+@borrowing
 def turn_all(table, spins, local, path, begin, end, sign):
     """Turn the spins path[begin:end] and update the local fields; ``sign`` (...,) int64 is work space."""
     for a in range(begin, end):
@@ -155,7 +155,7 @@ def turn_all(table, spins, local, path, begin, end, sign):
     add_rows(table, path[begin:end], sign, end - begin, local)
 
 
-@compiled
+@borrowing
 def loop_tries(table, graph, beta, n_try, long, spins, local, seen, turned, path, sign, words):
     """Try loops; return how many were turned.
 

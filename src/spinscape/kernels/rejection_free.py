@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from .ice_random import next_uniform
-from .jit import compiled
+from .jit import borrowing, inlined
 from .long_range import row_start, signed_sum
 from .simd32 import (
     WIDE,
@@ -40,7 +40,7 @@ N_LANE = 64
 _POLYNOMIAL = (1.00000007545, 0.693147188026, 0.240221074853, 0.0555035711422, 0.00967603191826, 0.00133908633635)
 
 
-@compiled
+@inlined
 def power_of_two(x):
     """Return 2^x of floats in [-126, 0], to 2e-7 of each."""
     # Cutting goes towards zero: the rest lies in [-1/2, 1/2].
@@ -56,7 +56,7 @@ def power_of_two(x):
     return from_bits(add_ints(bits(y), left(whole, 23)))
 
 
-@compiled
+@borrowing
 def shift_and_weigh(table, site, sign, beta, alive, spins, local, weight, lanes):
     """Add sign times a row to the local fields (nothing for 0); write w of all spins and their sums over every 64th."""
     zero, least = fill_floats(0.0), fill_floats(-126.0)
@@ -77,7 +77,7 @@ def shift_and_weigh(table, site, sign, beta, alive, spins, local, weight, lanes)
         store_floats(lanes, first * WIDE, total)
 
 
-@compiled
+@borrowing
 def _lane_sum(lanes):
     """Return the sum of the lanes."""
     a = b = c = d = 0.0
@@ -89,7 +89,7 @@ def _lane_sum(lanes):
     return (a + b) + (c + d)
 
 
-@compiled
+@borrowing
 def choose(weight, lanes, threshold):
     """Return the spin at which the sum of weights, by lanes, passes a threshold; the last with a weight at worst."""
     lane, last = -1, -1
@@ -109,7 +109,7 @@ def choose(weight, lanes, threshold):
     return last
 
 
-@compiled
+@borrowing
 def rejection_free_tries(table, n_spin, beta, n_try, alive, spins, local, weight, lanes, words):
     """Make as many tries of single spins as asked for; return the number of flips.
 

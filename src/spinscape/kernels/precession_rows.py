@@ -121,6 +121,28 @@ def turn_rows(
 
 
 @compiled
+def write_grid(data, first, n, halo, width, component, step, out):
+    """Write the spins of rows into a grid.
+
+    Parameters
+    ----------
+    data : (n_row * 3 * width,) float64
+    first : (n_row,) int64
+        Place in ``out`` of the x component of the first spin of each row.
+    n, halo, width : int
+    component, step : int
+        From one component, and from one spin of a row, to the next in ``out``.
+    out : (size,) float32 or float64
+    """
+    for row in range(len(first)):
+        for c in range(3):
+            place = (row * 3 + c) * width + halo
+            there = first[row] + c * component
+            for k in range(n):
+                out[there + k * step] = data[place + k]
+
+
+@compiled
 def run_rows(
     data, colour_start, rows, begin, kind, coupling, onsite, field, n, halo, width,
     stage_colour, stage_scale, n_step, merge, is_matrix, true_angle, n_iteration,

@@ -9,8 +9,10 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import scipy.fft
+from scipy.sparse import csr_array
 
 from ..errors import ConfigError
+from ..kernels.precession_power import TINY, add_power, add_trace, take_off_steady
 from ..units import FWHM_PER_SIGMA, HBAR
 from .dynamic_weights import weighting_factor
 from .resolution import fwhm_from_energy
@@ -18,9 +20,9 @@ from .structure_factor import COMPONENTS, polarisation_weights
 
 WINDOWS = ("hann", "blackman", "gaussian", "none")
 """How a trajectory is faded in and out before it is transformed in time."""
-_BLOCK = 4_000_000
-"""Complex numbers of a block of wave vectors."""
-_REACH = 4.0
+_BLOCK = 200_000
+"""Complex numbers of a block of waves, which stays in the cache."""
+_REACH = 5.0
 """Standard deviations of the resolution beyond the energy axis that count."""
 
 
@@ -138,6 +140,7 @@ class EnergyProjection:
                 )
             x = (axis.centres[:, None] - self.energy) / width
             matrix = energy_step * np.exp(-0.5 * x**2) / (np.sqrt(2.0 * np.pi) * width)
+            matrix[np.abs(x) > _REACH] = 0.0
         self.matrix = matrix * weighting_factor(settings.weighting, self.energy, temperature=temperature)
 
     @staticmethod
@@ -174,19 +177,27 @@ class SpectrumSum:
 
     Parameters
     ----------
-    transform : SpatialTransform
+    transform : SpatialTransform or Probes
     q : (n_q, 3) float64, 1/Å, Cartesian
         Of the transform's wave vectors.
     projection : EnergyProjection
     settings : DynamicSettings
-    n_cell : int
+    n_cell : float
+        The spectrum is divided by it.
     n_sample : int
     interval : float, ps
         Between samples.
     per_block : int
-        Trajectories in a block: more than one where they are correlated.
+        Trajectories in a block: more than one where they are correlated, or many.
     pooled : bool
         Take the mean over q, one row, in place of each.
+
+    Attributes
+    ----------
+    weight : (n_sample,) float64
+        What the waves of each sample are to be multiplied with.
+    n_block : int
+        Full blocks so far.
 
     Notes
     -----
@@ -195,52 +206,72 @@ class SpectrumSum:
 
     def __init__(self, transform, q, projection, settings, *, n_cell, n_sample, interval, per_block=1, pooled=False):
         self._transform, self._projection, self._settings = transform, projection, settings
-        self._n_sample, self._per_block = n_sample, per_block
-        self._factors = _square_roots(polarisation_weights(settings.component, q))
-        self._window = time_window(settings.window, n_sample).astype(np.float32)
+        self._n_sample, self._per_block, self._pooled = n_sample, per_block, pooled
+        self.weight = time_window(settings.window, n_sample)
+        hat = np.fft.ifft(self.weight, norm="forward")
+        self._kept = np.flatnonzero(np.abs(hat) > TINY * np.abs(hat).max())
+        self._hat = hat[self._kept].astype(np.complex64)
+        # Wave after wave, as the blocks of them come; only the order is another one.
+        self._order = np.argsort(transform.row, kind="stable")
+        self._factors = _square_roots(polarisation_weights(settings.component, q))[self._order]
+        self._row, self._beyond = transform.row[self._order], transform.beyond[self._order]
+        self._phase = np.ascontiguousarray(transform.phase[:, self._order])
         # Σ of the squared weights is n_sample: |Σ_t|² Δt/(2πħ n_sample) integrates to the mean of |C|².
         self._scale = interval / (2.0 * np.pi * HBAR * n_sample * n_cell)
-        self._pooled = pooled
-        n_row = 1 if pooled else len(q)
-        self._block, self._in_block, self.n_block = np.zeros((n_row, len(projection.energy))), 0, 0
-        self._mean = np.zeros((n_row, len(projection.matrix)))
+        self._matrix = csr_array(projection.matrix)
+        self._block = np.zeros((len(projection.energy), 1 if pooled else len(q)), dtype=np.float32)
+        self._in_block, self.n_block = 0, 0
+        self._mean = np.zeros((len(projection.matrix), self._block.shape[1]))
         self._square = np.zeros_like(self._mean)
 
     def add(self, series):
-        """Take one trajectory: (n_sample, *transform.shape) complex64."""
-        n_q = len(self._factors)
-        step = max(1, _BLOCK // (3 * self._n_sample))
-        for first in range(0, n_q, step):
-            block = slice(first, min(n_q, first + step))
-            power = self._power(series, block)
-            if self._pooled:
-                self._block += power.sum(axis=0, dtype=np.float64) / n_q
-            else:
-                self._block[block] += power
+        """Take one trajectory: (n_sample, *transform.shape) complex64, the weights multiplied in."""
+        n_site, _, n_wave = self._transform.shape
+        step = max(1, _BLOCK // (3 * n_site * self._n_sample))
+        for first in range(0, n_wave, step):
+            last = min(n_wave, first + step)
+            begin, end = np.searchsorted(self._row, [first, last])
+            if end > begin:
+                self._add_waves(series[..., first:last], first, slice(begin, end))
         self._in_block += 1
         if self._in_block == self._per_block:
             self._close_block()
 
-    def _power(self, series, block):
-        """Return Σ W Re C^α C^β* at the frequencies that count, (n, n_frequency) float32."""
-        amplitude = self._transform.amplitudes(series, block)
-        # What does not change is taken off: faded in and out, it would leak into bins that a weighting lifts.
-        steady = amplitude @ (self._window / self._window.sum())
-        amplitude -= steady[..., None]
-        amplitude *= self._window
-        # C is the conjugate of S(Q): its component exp(−iEt) stands for +E.
-        wave = scipy.fft.ifft(amplitude, axis=-1, norm="forward", overwrite_x=True)[..., self._projection.index]
-        out = _seen(self._factors[block], wave)
+    def _add_waves(self, series, first, chosen):
+        """Add the power of some waves, those from ``first`` on, at the wave vectors that are made of them."""
+        # The waves are conjugates of those in S(Q): what goes as exp(−iEt) stands for +E.
+        wave = scipy.fft.ifft(series, axis=0, norm="forward")
+        steady = np.empty(wave.shape[1:], dtype=np.complex64)
+        take_off_steady(wave, self._kept, self._hat, steady)
+        index = self._projection.index
+        out = np.zeros((len(index), chosen.stop - chosen.start), dtype=np.float32)
+        self._power(wave, index, first, chosen, out)
         if self._settings.elastic:
-            out[:, self._projection.index == 0] += self._n_sample**2 * _seen(self._factors[block], steady[..., None])
-        return out
+            line = np.zeros((1, out.shape[1]), dtype=np.float32)
+            self._power(steady[None], np.zeros(1, dtype=np.int64), first, chosen, line)
+            out[index == 0] += np.float32(self._n_sample) ** 2 * line
+        if self._pooled:
+            self._block[:, 0] += out.sum(axis=1) / np.float32(len(self._row))
+        else:
+            self._block[:, chosen] += out
+
+    def _power(self, wave, index, first, chosen, out):
+        row, beyond, phase = self._row[chosen] - first, self._beyond[chosen], self._phase[:, chosen]
+        if self._settings.component == "trace" and len(phase) == 1 and self._transform.g is None:
+            add_trace(wave, index, row, beyond, np.abs(phase[0]) ** 2, out)
+            return
+        has_g = self._transform.g is not None
+        g = self._transform.g if has_g else np.zeros((len(phase), 3, 3), dtype=np.float32)
+        add_power(wave, index, row, beyond, np.ascontiguousarray(phase), g, has_g, self._factors[chosen], out)
 
     def _close_block(self):
-        values = (self._block @ self._projection.matrix.T) * (self._scale / self._in_block)
+        values = self._matrix @ self._block
+        values *= self._scale / self._in_block
         self.n_block += 1
-        away = values - self._mean
-        self._mean += away / self.n_block
-        self._square += away * (values - self._mean)
+        values -= self._mean
+        self._mean += values / self.n_block
+        values *= values
+        self._square += values * ((self.n_block - 1) / self.n_block)
         self._block[:], self._in_block = 0.0, 0
 
     @property
@@ -253,27 +284,27 @@ class SpectrumSum:
                 expected=f"at least {self._per_block}",
                 got=self._in_block,
             )
-        return self._mean.copy()
+        return self._ordered(self._mean)
 
     @property
     def error(self):
         """Standard error of the mean, (n_q, n_energy); infinite from one block alone."""
         if self.n_block < 2:
-            return np.full(self._mean.shape, np.inf)
-        return np.sqrt(self._square / (self.n_block * (self.n_block - 1)))
+            return self._ordered(np.full(self._mean.shape, np.inf))
+        return self._ordered(np.sqrt(self._square / (self.n_block * (self.n_block - 1))))
 
-
-def _seen(factors, wave):
-    """Return Σ_k |Σ_a L_ka C_a|² of factors (n, n_form, 3) and C (3, n, m): (n, m) float32."""
-    out = np.zeros(wave.shape[1:], dtype=np.float32)
-    for k in range(factors.shape[1]):
-        part = sum(factors[:, k, a, None] * wave[a] for a in range(3) if np.any(factors[:, k, a]))
-        out += part.real**2 + part.imag**2
-    return out
+    def _ordered(self, values):
+        """Take (n_energy, n_q) in the order of the waves to (n_q, n_energy) in that of the wave vectors."""
+        if self._pooled:
+            return values.T.copy()
+        out = np.empty(values.shape[::-1])
+        out[self._order] = values.T
+        return out
 
 
 def _square_roots(weights):
     """Return L of W = Σ_k L_k L_kᵀ, (n_q, n_form, 3) float32: as many as some W has directions."""
     values, axes = np.linalg.eigh(weights)
     kept = np.any(values > 1e-12, axis=0)
-    return (np.sqrt(np.maximum(values, 0.0))[:, :, None] * axes.swapaxes(1, 2))[:, kept].astype(np.float32)
+    roots = np.sqrt(np.maximum(values, 0.0))[:, :, None] * axes.swapaxes(1, 2)
+    return np.ascontiguousarray(roots[:, kept], dtype=np.float32)

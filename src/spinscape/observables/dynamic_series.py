@@ -14,6 +14,8 @@ from .formfactor import magnetic_form_factor
 
 _WHOLE = 0.3
 """Part of all wave vectors from which on all of them are kept, which spares picking them."""
+_FEW = 0.125
+"""Products along the last axis, for each cell, below which wave vectors are summed one by one along it."""
 
 
 class SpatialTransform:
@@ -32,106 +34,112 @@ class SpatialTransform:
 
     Attributes
     ----------
-    shape : tuple of int
-        Of the amplitudes of one sample as they are kept, complex64.
+    shape : (n_site or 1, 3, n_wave)
+        Of the waves of one sample as they are kept, complex64.
+    row : (n_q,) int64
+        The wave of each wave vector.
+    beyond : (n_q,) bool
+        Whether the conjugate of that wave is meant.
+    phase : (n_site or 1, n_q) complex64
+        exp(−iQ·r_s) and the form factor of each site; ones where sites are put together at once.
+    g : (n_site or 1, 3, 3) float32, or None
     """
 
     def __init__(self, crystal: Crystal, cell: Supercell, number, *, moments=False, form_factor=False):
-        self._cell = cell
         number = np.asarray(number, dtype=np.int64)
-        q = number @ np.linalg.inv(cell.hermite.astype(np.float64)).T
-        self._site_factor = site_factors(crystal, q, form_factor=form_factor)
-        self._g = crystal.g.astype(np.complex64) if moments else None
-        self._diagonal = not np.count_nonzero(cell.hermite - np.diag(np.diag(cell.hermite)))
-        reduced, self._row = np.unique(_reduced(cell, number), axis=0, return_inverse=True)
-        self._row = self._row.reshape(-1)
-        self._prepare(reduced)
-        # Sites are put together at once, unless there are many more Q than waves of the cells.
-        self._combined = len(number) <= cell.n_site * len(reduced) and not self._whole
-        n = len(number) if self._combined else self._n_wave
-        self.shape = (3, n) if self._combined else (cell.n_site, 3, n)
+        reduced, row = np.unique(_reduced(cell, number), axis=0, return_inverse=True)
+        self._waves = _waves_of(cell, reduced)
+        self.row, self.beyond = row.reshape(-1), np.zeros(len(number), dtype=bool)
+        if self._waves.whole:
+            self.row, self.beyond = self._waves.pick[self.row], self._waves.beyond[self.row]
+        self.phase = site_factors(crystal, cell, number, form_factor=form_factor)
+        self.g = crystal.g.astype(np.float32) if moments else None
+        self.shape = (cell.n_site, 3, self._waves.n_wave)
+        # Where sites outnumber the zones that are looked at, they are put together at once.
+        self._together = None
+        if cell.n_site > 1 and not self._waves.whole and len(number) <= cell.n_site * len(reduced):
+            self._together = (self.phase, self.row, self.g)
+            self.row = np.arange(len(number))
+            self.phase, self.g = np.ones((1, len(number)), dtype=np.complex64), None
+            self.shape = (1, 3, len(number))
 
-    def _prepare(self, reduced):
-        """Decide how waves of the cells are had: all by a fast transform, some of these, or direct sums."""
-        if not self._diagonal:
-            q = reduced @ np.linalg.inv(self._cell.hermite.astype(np.float64)).T
-            phase = np.exp(-2j * np.pi * (self._cell.cells @ q.T))
-            self._sums = np.concatenate([phase.real, phase.imag], axis=1).astype(np.float32)
-            self._whole, self._pick, self._n_wave = False, None, len(reduced)
+    def sample(self, grid, weight, out):
+        """Write the waves of a grid (n_site, 3, *shape) float32, times ``weight``, into ``out``, of ``shape``."""
+        waves = self._waves(grid)
+        if self._together is None:
+            np.multiply(waves, np.float32(weight), out=out)
             return
-        shape = self._cell.shape
-        long = [a for a in range(3) if shape[a] > 1] or [2]
-        # The transform of real numbers is half as long along its last axis.
-        self._half = max(long, key=lambda a: (shape[a], a))
-        self._axes = (*(2 + a for a in long if a != self._half), 2 + self._half)
-        size = list(shape)
-        size[self._half] = shape[self._half] // 2 + 1
-        beyond = reduced[:, self._half] > shape[self._half] // 2
-        where = np.where(beyond[:, None], -reduced, reduced) % np.array(shape)
-        index = np.ravel_multi_index(tuple(where.T), size)
-        n_half = int(np.prod(size))
-        self._whole = len(index) > _WHOLE * n_half
-        self._n_wave = n_half if self._whole else len(index)
-        self._pick, self._beyond = index, beyond
+        phase, row, g = self._together
+        if g is not None:
+            waves = np.matmul(g, waves)
+        np.einsum("sq,saq->aq", phase * np.float32(weight), waves[:, :, row], out=out[0])
 
-    def waves(self, grid):
-        """Return Σ_R exp(−iq·R) S(R) of each site, as many as are kept: (n_site, 3, n_wave) complex64.
 
-        Parameters
-        ----------
-        grid : (n_site, 3, *shape) float32
-        """
-        if not self._diagonal:
-            flat = grid.reshape(*grid.shape[:2], -1) @ self._sums
-            n = flat.shape[2] // 2
-            return (flat[..., :n] + 1j * flat[..., n:]).astype(np.complex64)
-        found = scipy.fft.rfftn(grid, axes=self._axes).reshape(*grid.shape[:2], -1)
-        if self._whole:
-            return found
-        picked = found[:, :, self._pick]
-        np.conjugate(picked, out=picked, where=self._beyond)
+class _DirectSums:
+    """Waves of a supercell that is no block of cells."""
+
+    whole = False
+
+    def __init__(self, cell, reduced):
+        q = reduced @ np.linalg.inv(cell.hermite.astype(np.float64)).T
+        phase = np.exp(-2j * np.pi * (cell.cells @ q.T))
+        self._sums = np.concatenate([phase.real, phase.imag], axis=1).astype(np.float32)
+        self.n_wave = len(reduced)
+
+    def __call__(self, grid):
+        """Return (n_site, 3, n_wave) complex64 of (n_site, 3, *shape) float32."""
+        flat = grid.reshape(*grid.shape[:2], -1) @ self._sums
+        return flat[..., : self.n_wave] + np.complex64(1j) * flat[..., self.n_wave :]
+
+
+class _FastTransform:
+    """Waves of a block of cells: all of them, or some.
+
+    Real numbers have a transform half as long along one axis. Where few waves are wanted, the last axis is summed for
+    each of them.
+    """
+
+    def __init__(self, cell, reduced):
+        shape = np.array(cell.shape)
+        order = sorted((a for a in range(3) if shape[a] > 1), key=lambda a: (-shape[a], -a)) or [2]
+        half = order[0]
+        self.beyond = reduced[:, half] > shape[half] // 2
+        where = np.where(self.beyond[:, None], -reduced, reduced) % shape
+        size = shape.copy()
+        size[half] = shape[half] // 2 + 1
+        self.pick = np.ravel_multi_index(tuple(where.T), tuple(size))
+        self.whole = len(reduced) > _WHOLE * np.prod(size)
+        self.n_wave = int(np.prod(size)) if self.whole else len(reduced)
+        few = not self.whole and len(order) == 3 and len(reduced) * shape[order[2]] <= _FEW * cell.n_cell
+        self._sum_axis = order[2] if few else None
+        self._axes = tuple(2 + a for a in reversed(order[: 2 if few else 3]))
+        if few:
+            self._prepare_sums(shape, size, where, order[2])
+
+    def _prepare_sums(self, shape, size, where, axis):
+        others = [a for a in range(3) if a != axis]
+        self._pick_others = np.ravel_multi_index(tuple(where[:, others].T), tuple(size[others]))
+        turns = np.arange(shape[axis])[:, None] * where[:, axis] / shape[axis]
+        self._sum_phase = np.exp(-2j * np.pi * turns).astype(np.complex64)
+
+    def __call__(self, grid):
+        """Return (n_site, 3, n_wave) complex64 of (n_site, 3, *shape) float32."""
+        found = scipy.fft.rfftn(grid, axes=self._axes)
+        if self.whole:
+            return found.reshape(*grid.shape[:2], -1)
+        if self._sum_axis is None:
+            picked = found.reshape(*grid.shape[:2], -1)[:, :, self.pick]
+        else:
+            found = np.moveaxis(found, 2 + self._sum_axis, 2)
+            picked = found.reshape(*found.shape[:3], -1)[..., self._pick_others]
+            picked = np.einsum("xq,saxq->saq", self._sum_phase, picked)
+        np.conjugate(picked, out=picked, where=self.beyond)
         return picked
 
-    def sample(self, grid, out):
-        """Write the amplitudes of the spins (n_site, 3, *shape) float32 into ``out``, of the shape ``shape``."""
-        waves = self.waves(grid)
-        if not self._combined:
-            out[...] = waves
-        elif self._cell.n_site == 1 and self._g is None:
-            np.multiply(waves[0][:, self._row], self._site_factor[0], out=out)
-        else:
-            out[...] = self._together(waves[:, :, self._row], slice(None))
 
-    def _together(self, waves, block):
-        """Return C of waves (n_site, 3, n, ...) of a block of wave vectors, (3, n, ...)."""
-        factor = self._site_factor[:, block].reshape(self._site_factor.shape[0], -1, *[1] * (waves.ndim - 3))
-        if self._g is not None:
-            waves = np.einsum("sab,sb...->sa...", self._g, waves)
-        return np.einsum("sq...,saq...->aq...", factor, waves)
-
-    def amplitudes(self, series, block):
-        """Return C of a block of wave vectors from a record of samples.
-
-        Parameters
-        ----------
-        series : (n_sample, *shape) complex64
-        block : slice
-            Of the wave vectors that the transform was made for.
-
-        Returns
-        -------
-        (3, n, n_sample) complex64
-        """
-        if self._combined:
-            return np.ascontiguousarray(series[:, :, block].transpose(1, 2, 0))
-        row = self._row[block]
-        if self._whole:
-            waves = series[..., self._pick[row]].transpose(1, 2, 3, 0)
-            beyond = np.broadcast_to(self._beyond[row][:, None], waves.shape[2:])
-            waves = np.where(beyond, waves.conj(), waves)
-        else:
-            waves = series[..., row].transpose(1, 2, 3, 0)
-        return self._together(waves, block)
+def _waves_of(cell, reduced):
+    diagonal = not np.count_nonzero(cell.hermite - np.diag(np.diag(cell.hermite)))
+    return (_FastTransform if diagonal else _DirectSums)(cell, reduced)
 
 
 class Probes:
@@ -145,26 +153,25 @@ class Probes:
 
     Attributes
     ----------
-    shape : tuple of int
+    shape, row, beyond, phase, g : as of :class:`SpatialTransform`
     """
 
     def __init__(self, cell: Supercell, n_probe: int):
         n = min(max(1, n_probe // cell.n_site), cell.n_cell)
         self._cells = np.unique(np.linspace(0, cell.n_cell - 1, n).round().astype(np.int64))
-        self.shape = (3, cell.n_site * len(self._cells))
+        n_row = cell.n_site * len(self._cells)
+        self.shape, self.row, self.beyond = (1, 3, n_row), np.arange(n_row), np.zeros(n_row, dtype=bool)
+        self.phase, self.g = np.ones((1, n_row), dtype=np.complex64), None
 
-    def sample(self, grid, out):
-        """Write the chosen spins of a grid (n_site, 3, *shape) into ``out``, of the shape ``shape``."""
+    def sample(self, grid, weight, out):
+        """Write the chosen spins of a grid (n_site, 3, *shape), times ``weight``, into ``out``, of ``shape``."""
         flat = grid.reshape(*grid.shape[:2], -1)[:, :, self._cells]
-        out[...] = flat.transpose(1, 0, 2).reshape(self.shape)
-
-    def amplitudes(self, series, block):
-        """Return the record of some spins, (3, n, n_sample) complex64."""
-        return np.ascontiguousarray(series[:, :, block].transpose(1, 2, 0))
+        out[0] = np.float32(weight) * flat.transpose(1, 0, 2).reshape(self.shape[1:])
 
 
-def site_factors(crystal, q, *, form_factor):
+def site_factors(crystal, cell, number, *, form_factor):
     """Return exp(−iQ·r_s) of each site within its cell, times its form factor where asked for: (n_site, n_q) c64."""
+    q = number @ np.linalg.inv(cell.hermite.astype(np.float64)).T
     phase = np.exp(-2j * np.pi * (crystal.positions @ q.T))
     if form_factor:
         length = np.linalg.norm(q @ crystal.reciprocal, axis=1)
@@ -174,15 +181,13 @@ def site_factors(crystal, q, *, form_factor):
 
 
 def _reduced(cell, number):
-    """Return the numbers of the waves of the cells: without reciprocal vectors of the chemical lattice.
+    """Return the numbers of the waves of the cells: q and q + G are one for a reciprocal lattice vector G.
 
-    q and q + G are one wave for integer G; H·G is a column lattice of H, lower triangular in the last coordinate first.
+    Column k of the triangular H is what the k-th unit vector adds to H·q; its last entry is on the diagonal.
     """
     number = number.copy()
     for axis in range(2, -1, -1):
-        column = cell.hermite[:, axis]
-        # Column k of H has its last non-zero entry on the diagonal.
-        number -= (number[:, axis] // cell.hermite[axis, axis])[:, None] * column
+        number -= (number[:, axis] // cell.hermite[axis, axis])[:, None] * cell.hermite[:, axis]
     return number
 
 

@@ -41,7 +41,7 @@ class TrajectorySettings:
     n_sample : int or None
         None for as many as the energy axis, or a third of the resolution, asks for.
     per_block : int
-        Trajectories in a block, whose scatter gives the errors.
+        Trajectories in a block, whose scatter gives the errors: more than one where they are correlated, or many.
     n_probe : int
         Spins followed for the spectrum summed over the zone.
     memory : float
@@ -167,9 +167,12 @@ class DynamicsModel:
             pooled=True,
             n_cell=1.0 / self.system.cell.n_site,
         )
+        watchers = ((self._transform, total), (probes, zone))
+        # One record for all trajectories: fresh memory would cost as much as the transforms.
+        records = [np.zeros((self.sampling.n_sample, *watcher.shape), dtype=np.complex64) for watcher, _ in watchers]
         drift = 0.0
         for spins in configurations:
-            drift = max(drift, self._follow(spins, ((self._transform, total), (probes, zone))))
+            drift = max(drift, self._follow(spins, watchers, records))
         return self._result(total, zone, drift)
 
     def _sum(self, transform, q, projection, settings, **how):
@@ -178,12 +181,11 @@ class DynamicsModel:
         how = {"n_sample": s.n_sample, "interval": s.interval, "per_block": self.trajectory.per_block, **how}
         return SpectrumSum(transform, q, project, settings, **how)
 
-    def _follow(self, spins, watchers):
+    def _follow(self, spins, watchers, records):
         """Follow one state, give the record to each sum, and return the change of the energy per spin, meV."""
         s, cell, mover = self.sampling, self.system.cell, self._integrator
         mover.set_spins(spins)
         grid = np.empty((cell.n_site, 3, *cell.shape), dtype=np.float32)
-        records = [np.empty((s.n_sample, *transform.shape), dtype=np.complex64) for transform, _ in watchers]
         for k in range(s.n_sample):
             if k:
                 mover.run(s.stride)

@@ -71,23 +71,19 @@ class _Rows:
     """Matrices on directed bonds, to be looked up by the bond."""
 
     def __init__(self, source, target, offset, unit):
-        self.source, self.target, self.offset, self.unit = source, target, offset, unit
+        rows = np.column_stack([source, target, offset]).astype(np.int64)
+        self.rows, where = np.unique(rows, axis=0, return_inverse=True)
+        self.unit = np.zeros((len(unit), len(self.rows), 3, 3))
+        np.add.at(self.unit, (slice(None), where.reshape(-1)), unit)
         self.tolerance = _SAME * max(float(np.abs(unit).max(initial=0.0)), 1e-300)
-        self.totals: dict = {}
-        for k, key in enumerate(self._keys(source, target, offset)):
-            self.totals[key] = self.totals.get(key, 0.0) + unit[:, k]
-
-    @staticmethod
-    def _keys(source, target, offset):
-        return [tuple(row) for row in np.column_stack([source, target, offset]).tolist()]
 
     def same_under(self, rotation, axial, site, cell):
         """Tell whether an operation maps the bonds and their matrices to themselves."""
-        offset = self.offset @ rotation.T + cell[self.target] - cell[self.source]
-        turned = axial @ self.unit @ axial.T
-        images: dict = {}
-        for k, key in enumerate(self._keys(site[self.source], site[self.target], offset)):
-            if key not in self.totals:
-                return False
-            images[key] = images.get(key, 0.0) + turned[:, k]
-        return all(np.abs(images[key] - total).max() <= self.tolerance for key, total in self.totals.items())
+        source, target, offset = self.rows[:, 0], self.rows[:, 1], self.rows[:, 2:]
+        moved = offset @ rotation.T + cell[target] - cell[source]
+        images = np.column_stack([site[source], site[target], moved])
+        order = np.lexsort(images.T[::-1])
+        turned = axial @ self.unit[:, order] @ axial.T
+        return np.array_equal(images[order], self.rows) and bool(
+            np.abs(turned - self.unit).max(initial=0.0) <= self.tolerance
+        )

@@ -150,13 +150,15 @@ def _buffers(n):
         np.empty((n, LANES)),
         np.empty((n, 2, LANES)),
         np.empty((4, n, LANES)),
+        np.empty(n),
+        np.empty(n),
+        np.empty((n, LANES)),
     )
 
 
 @compiled
-def _factorise(dynamical, vectors, first, members, start, shift, smallest, buffers):
+def _factorise(dynamical, vectors, first, members, start, shift, smallest, pivot, buffers):
     """Load and factorise all blocks of a chunk; `smallest` receives each lane's smallest squared pivot."""
-    pivot = np.empty(LANES)
     smallest[:] = np.inf
     for b in range(len(buffers)):
         re, im, y_re, y_im = buffers[b][0], buffers[b][1], buffers[b][4], buffers[b][5]
@@ -169,12 +171,12 @@ def _factorise(dynamical, vectors, first, members, start, shift, smallest, buffe
 @compiled
 def _solve_block(first, sign, count, energies, amplitudes, buffers):
     """Solve one block of a chunk that has been factorised into its buffers."""
-    re, im, h_re, h_im, y_re, y_im, diagonal, below, work = buffers
+    re, im, h_re, h_im, y_re, y_im, diagonal, below, work, d, e, z = buffers
     n = len(sign)
     forward(re, im, y_re, y_im)
     sandwich(re, im, sign, h_re, h_im)
     tridiagonalise(h_re, h_im, y_re, y_im, diagonal, below, work)
-    d, e, z = np.empty(n), np.empty(n), np.zeros((n, LANES))
+    z[:] = 0.0
     converged = True
     for lane in range(len(count)):
         make_real(lane, diagonal, below, y_re, y_im, d, e, z)
@@ -188,10 +190,11 @@ def _solve_block(first, sign, count, energies, amplitudes, buffers):
 
 
 @compiled
-def _solve_chunk(dynamical, vectors, first, members, start, sign, tiny, energies, amplitudes, status, buffers):
+def _solve_chunk(dynamical, vectors, first, members, start, signs, tiny, energies, amplitudes, status, lanes, buffers):
     """Solve the matrices first, first + 1, ... of one chunk; False where an iteration did not converge."""
-    shift, smallest = np.zeros(LANES), np.empty(LANES)
-    _factorise(dynamical, vectors, first, members, start, shift, smallest, buffers)
+    shift, smallest, pivot = lanes[0], lanes[1], lanes[2]
+    shift[:] = 0.0
+    _factorise(dynamical, vectors, first, members, start, shift, smallest, pivot, buffers)
     again = False
     for lane in range(LANES):
         if not smallest[lane] >= tiny:
@@ -199,7 +202,7 @@ def _solve_chunk(dynamical, vectors, first, members, start, sign, tiny, energies
             again = True
     if again:
         # All blocks of a matrix get the same shift, so that modes that are degenerate by symmetry stay so.
-        _factorise(dynamical, vectors, first, members, start, shift, smallest, buffers)
+        _factorise(dynamical, vectors, first, members, start, shift, smallest, pivot, buffers)
     count = np.zeros(min(LANES, len(dynamical) - first), np.int64)
     for lane in range(len(count)):
         status[first + lane] = REGULAR if shift[lane] == 0.0 else REGULARISED
@@ -207,8 +210,7 @@ def _solve_chunk(dynamical, vectors, first, members, start, sign, tiny, energies
             status[first + lane] = UNSTABLE
     converged = True
     for b in range(len(buffers)):
-        sign_of_block = sign[members[start[b] : start[b + 1]]]
-        converged &= _solve_block(first, sign_of_block, count, energies, amplitudes, buffers[b])
+        converged &= _solve_block(first, signs[b], count, energies, amplitudes, buffers[b])
     for lane in range(len(count)):
         converged &= count[lane] == energies.shape[1] or status[first + lane] == UNSTABLE
     return converged
@@ -243,9 +245,11 @@ def solve_blocks(dynamical, vectors, members, start, sign, tiny, energies, ampli
         False where an eigenvalue iteration did not converge, or modes are missing.
     """
     buffers = [_buffers(start[b + 1] - start[b]) for b in range(len(start) - 1)]
+    signs = [sign[members[start[b] : start[b + 1]]] for b in range(len(start) - 1)]
+    lanes = np.empty((3, LANES))
     converged = True
     for first in range(0, len(dynamical), LANES):
         converged &= _solve_chunk(
-            dynamical, vectors, first, members, start, sign, tiny, energies, amplitudes, status, buffers
+            dynamical, vectors, first, members, start, signs, tiny, energies, amplitudes, status, lanes, buffers
         )
     return converged

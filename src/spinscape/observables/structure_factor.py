@@ -22,7 +22,7 @@ def correlation_tensor(amplitudes, *, n_cell):
     -------
     (n_q, n_mode, 3, 3) complex128, Hermitian in its last two axes
     """
-    scaled = amplitudes / np.sqrt(n_cell)
+    scaled = amplitudes if n_cell == 1 else amplitudes / np.sqrt(n_cell)
     return scaled.conj()[..., :, None] * scaled[..., None, :]
 
 

@@ -81,8 +81,8 @@ class SpectrumModel:
 
     @property
     def shape(self):
-        """Shape of the spectrum: (n_q, n_energy) on a path."""
-        return (*self.path.shape, len(self.energy.centres))
+        """Shape of the spectrum: (n_q, n_energy); the bins of a grid stand in the order of its points."""
+        return (self._n_row, len(self.energy.centres))
 
     def predict(self, theta, *, q_smear=None, fwhm_factor=None, energy_offset=None):
         """Return the spectrum at θ.
@@ -296,15 +296,15 @@ class SpectrumModel:
         """Take rows (n_row, n_energy) to the spectrum: smeared along a path."""
         sigma = self._sigma(q_smear)
         if isinstance(self.path, QPath):
-            rows = smear_along_path(rows, distance=self.path.distance, sigma=sigma)
-        return rows.reshape(self.shape)
+            return smear_along_path(rows, distance=self.path.distance, sigma=sigma)
+        return rows
 
     def _unseen(self, cotangent, q_smear):
         """Take a cotangent of the spectrum back to the rows: the transpose of :meth:`_seen`."""
         values = np.ascontiguousarray(cotangent, dtype=np.float64)
         check_shape("cotangent", values, self.shape, hint="It has the shape of the spectrum.")
         if not isinstance(self.path, QPath):
-            return values.reshape(self._n_row, -1)
+            return values
         source, sigma = np.arange(self._n_row), self._sigma(q_smear)
         return smear_pullback(values, distance=self.path.distance, sigma=sigma, source=source, n_row=self._n_row)
 

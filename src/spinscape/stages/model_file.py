@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 
 from ..errors import SpinscapeError, StoreError
-from ..hamiltonian.model import MagneticStructure, Model
+from ..hamiltonian.model import Model
+from ..hamiltonian.structures import structure_from_dict
 
 CONTRACT = "model/1"
 
@@ -14,7 +15,8 @@ def read_model(path):
 
     Returns
     -------
-    Model, MagneticStructure or None
+    Model
+    MagneticStructure, SpiralStructure, GroundStateSearch or None
     """
     try:
         document = json.loads(Path(path).read_text())
@@ -29,7 +31,7 @@ def read_model(path):
         )
     try:
         structure = document.pop("structure")
-        return Model.from_dict(document), None if structure is None else MagneticStructure.from_dict(structure)
+        return Model.from_dict(document), None if structure is None else structure_from_dict(structure)
     except (KeyError, TypeError, ValueError, SpinscapeError) as error:
         raise StoreError(
             "the model file lacks what its contract demands",

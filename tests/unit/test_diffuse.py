@@ -97,7 +97,7 @@ def test_allowed_wave_vectors_have_the_direct_sum(crystal, matrix, component):
 
 def values(projector, pairs):
     """The intensity at each of the wanted wave vectors, in double precision."""
-    return projector.star_intensity(pairs)[projector._index[:, 0]]
+    return projector.star_intensity(pairs)[projector.star[:, 0]]
 
 
 @pytest.mark.parametrize(("crystal", "matrix"), [c[1:] for c in CASES[1:]], ids=[c[0] for c in CASES[1:]])

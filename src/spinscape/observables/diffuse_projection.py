@@ -129,6 +129,8 @@ class Projector:
     ----------
     q : (n_star, 3) float64, r.l.u.
         One allowed wave vector of each star; the intensity there is all that the bins are made of.
+    star : (n_bin, n_part) int32, or None
+        Star that each part of a bin has its value from, by the rule "nearest".
     shape : tuple of int
         Of an array over the bins.
     """
@@ -148,8 +150,7 @@ class Projector:
         found = stars(grid, self._box.numbers(used), symmetry=settings.symmetry and settings.component in _SCALAR)
         self._table = np.zeros(self._box.size, dtype=np.int32)
         self._table[used] = found.star
-        if settings.rule == "nearest":
-            self._index = self._table[self._index]
+        self.star = self._table[self._index] if settings.rule == "nearest" else None
         self.q = found.numbers @ np.linalg.inv(grid.cell.matrix).T
         self._wave = grid.waves.index(found.numbers)[0]
         self._vectors = self._mode_vectors()
@@ -190,8 +191,8 @@ class Projector:
         """Return intensities at :attr:`q`, (n_star,), as an array over the bins, float32."""
         values = np.ascontiguousarray(intensity, dtype=np.float64)
         out = np.empty(len(self._index), dtype=np.float32)
-        if self.settings.rule == "nearest":
-            gather(values, self._index, out)
+        if self.star is not None:
+            gather(values, self.star, out)
         else:
             interpolate(values[self._table], self._index, self._fraction, self._box.stride, out)
         return out.reshape(self.shape)

@@ -1,5 +1,7 @@
 """The prepared form of the classical energy against the plain energy of the Hamiltonian layer, for any model."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,11 +13,13 @@ from spinscape.hamiltonian.biquadratic import BiquadraticTable
 from spinscape.hamiltonian.conditions import Conditions
 from spinscape.hamiltonian.dipolar import DipolarTable
 from spinscape.hamiltonian.energy import coupling_energies, effective_field, energy
-from spinscape.hamiltonian.model import BondTable, Model, OnsiteTable
+from spinscape.hamiltonian.model import BondTable, MagneticStructure, Model, OnsiteTable
 from spinscape.kernels.minimise import gradient
 from spinscape.lattice.crystal import Crystal
 from spinscape.lattice.supercell import supercell
 from spinscape.simulate.classical_form import checked_grid, classical_form
+from spinscape.simulate.directed import directed_bonds
+from spinscape.simulate.spiral_search import minimise_spiral
 
 FIELD = Conditions(field=(3.0, -2.0, 5.0))
 TOL = 1e-10
@@ -107,6 +111,21 @@ def test_pulls_are_the_fields_of_unit_couplings(seed, shape):
     total = 0.5 * np.einsum("ia,kia->k", n, pulls) + form.constant
     total -= 0.25 * np.bincount(form.squares.parameter, weights=quartic, minlength=2)
     np.testing.assert_allclose(total, coupling_energies(model, spins, cell=cell), atol=TOL)
+
+
+def test_spins_that_are_bound_to_a_line_are_refused():
+    model = random_model(0)
+    crystal = replace(model.crystal, kind=("heisenberg", "ising"), axis=[[0, 0, 0], [0, 0, 1.0]])
+    bound = replace(model, crystal=crystal)
+    one = MagneticStructure(np.eye(3), [0, 1], np.zeros((2, 3)), [[0, 0, 1.0]] * 2)
+    for question in (
+        lambda: classical_form(bound, cell=supercell((1, 1, 1), n_site=2)),
+        lambda: directed_bonds(bound, one),
+        lambda: minimise_spiral(bound, [1.0, 1.0]),
+    ):
+        with pytest.raises(ConfigError, match="of ising spins: they are not free vectors") as caught:
+            question()
+        assert caught.value.where == "site b (index 1)"
 
 
 def test_too_many_spins_with_dipoles_are_refused():

@@ -20,6 +20,7 @@ from ..hamiltonian.energy import PairList, bond_pairs
 from ..hamiltonian.model import Model
 from ..hamiltonian.zeeman import zeeman_field
 from ..lattice.supercell import Supercell
+from .directed import check_free_vectors
 
 MAX_DIPOLAR = 1024
 """Spins of a block with dipoles: the matrices of all pairs are 76 MB then, and stand in memory a few times."""
@@ -242,6 +243,7 @@ def classical_form(model: Model, *, cell: Supercell, conditions: Conditions | No
     -------
     ClassicalForm
     """
+    check_free_vectors(model.crystal, "minima of the energy")
     lengths = np.tile(model.crystal.spins, cell.n_cell)
     squares, more, constant = _squares(model, cell)
     pairs = _joined(bond_pairs(model, cell), more, *_dipole_pairs(model, cell))

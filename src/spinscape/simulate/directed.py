@@ -67,6 +67,19 @@ def sublattice_finder(structure, n_site):
     return lambda site, cell: table[key(site, cell)]
 
 
+def check_free_vectors(crystal, what):
+    """Raise :class:`ConfigError` where a spin may not point anywhere: ``what`` takes all spins for free vectors."""
+    bound = [k for k, kind in enumerate(crystal.kind) if kind != "heisenberg"]
+    if bound:
+        raise ConfigError(
+            f"{what} of {crystal.kind[bound[0]]} spins: they are not free vectors",
+            where=f"site {crystal.labels[bound[0]]} (index {bound[0]})",
+            expected="Heisenberg spins",
+            got=f"kind {crystal.kind[bound[0]]!r}",
+            fix="leave the kind out and give the site an anisotropy, or use Monte Carlo",
+        )
+
+
 def directed_bonds(model, structure):
     """Return the terms of the magnetic cell, each bond once from either end, biquadratic ones about the structure.
 
@@ -80,6 +93,7 @@ def directed_bonds(model, structure):
     DirectedBonds
     """
     crystal, bonds, onsite = model.crystal, model.bonds, model.onsite
+    check_free_vectors(crystal, "spin waves")
     find = sublattice_finder(structure, crystal.n_site)
     members = [np.flatnonzero(structure.site == s) for s in range(crystal.n_site)]
 

@@ -23,6 +23,7 @@ from ..hamiltonian.biquadratic import biquadratic_parts
 from ..hamiltonian.conditions import Conditions
 from ..hamiltonian.model import Model
 from ..hamiltonian.zeeman import zeeman_field
+from .directed import check_free_vectors
 from .exchange import ZoneDipoles, zone_dipoles
 from .modes import checked_couplings
 
@@ -86,6 +87,7 @@ class SpiralEnergy:
 
 def spiral_energy(model: Model, theta, conditions: Conditions | None = None) -> SpiralEnergy:
     """Return the form of a model at couplings (n_parameter,), meV."""
+    check_free_vectors(model.crystal, "spirals")
     values, s = checked_couplings(theta, model.parameter_names), model.crystal.spins
     onsite, table = model.onsite, model.biquadratic
     if np.any(np.abs(table.turn - np.eye(3)) > UNIFORM):

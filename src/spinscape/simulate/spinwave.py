@@ -4,13 +4,15 @@ import numpy as np
 
 from ..errors import ConfigError, UnstableError
 from ..hamiltonian.conditions import Conditions
-from ..hamiltonian.model import MagneticStructure
-from ..hamiltonian.spiral import SpiralStructure
+from ..hamiltonian.structures import GroundStateSearch, structure_from_dict
 from ..lattice.qspace import EnergyAxis, QPath
-from .energy_window import check_window
+from ..lattice.volumes import QGrid
+from ..observables.diffuse_template import signal_layout
 from .modes import Modes, modes
+from .point_structure import StructureRule
 from .protocol import ArrayTemplate, Coordinate, PointResult
 from .quadratic import QuadraticForm, quadratic_form
+from .seen import UNIT_TEXT
 from .spectrum import SpectrumModel, SpinwaveSettings
 
 __all__ = [
@@ -27,16 +29,27 @@ _SETTINGS = ("structure", "paths", "energy", "conditions", "spinwave")
 
 
 class SpinwaveSimulator:
-    """Spin-wave spectra of one structure on several paths.
+    """Spin-wave spectra of one structure on several paths, slices and volumes.
 
     Parameters
     ----------
-    spectra : dict of str to SpectrumModel
-        By the name of the path.
+    make : callable
+        structure -> dict of str to SpectrumModel, by the name of the path or volume.
+    axes : sequence of QPath or QGrid
+    energy : EnergyAxis
+    rule : StructureRule
+        What structure a point has.
+    unit : str
+        Of the spectra.
+    keep_empty : bool
+        Keep spectra whose energy window holds no mode, in place of the code ``failed``.
     """
 
-    def __init__(self, spectra):
-        self.spectra = spectra
+    def __init__(self, make, axes, energy, rule, *, unit="1/meV", keep_empty=False):
+        self._make, self.axes, self.energy, self.rule = make, tuple(axes), energy, rule
+        self.unit, self.keep_empty = unit, keep_empty
+        declared = rule.structure
+        self.spectra = None if rule.relax or isinstance(declared, GroundStateSearch) else make(declared)
 
     @classmethod
     def from_settings(cls, model, settings):
@@ -46,7 +59,9 @@ class SpinwaveSimulator:
         ----------
         model : Model
         settings : dict
-            ``structure``, ``paths``, ``energy``, ``conditions`` and ``spinwave`` as their ``to_dict`` gives them.
+            ``structure``, ``paths``, ``energy``, ``conditions`` and ``spinwave`` as their ``to_dict`` gives them. And,
+            where they are not left out: ``grids``, a list like that of paths; ``relax``, ``check`` and ``unstable`` of
+            :class:`~spinscape.simulate.point_structure.StructureRule`; ``keep_empty``.
 
         Returns
         -------
@@ -60,17 +75,30 @@ class SpinwaveSimulator:
                 expected=", ".join(_SETTINGS),
                 got=", ".join(settings),
             )
-        kind = SpiralStructure if "k" in settings["structure"] else MagneticStructure
-        structure = kind.from_dict(settings["structure"])
-        energy = EnergyAxis.from_dict(settings["energy"])
         conditions = Conditions.from_dict(settings["conditions"])
         how = SpinwaveSettings.from_dict(settings["spinwave"])
-        paths = [QPath.from_dict(data) for data in settings["paths"]]
-        return cls({path.name: SpectrumModel(model, structure, path, energy, how, conditions) for path in paths})
+        energy = EnergyAxis.from_dict(settings["energy"])
+        axes = [QPath.from_dict(data) for data in settings["paths"]]
+        axes += [QGrid.from_dict(data) for data in settings.get("grids", ())]
+        unstable = settings.get("unstable")
+        rule = StructureRule(
+            model,
+            structure_from_dict(settings["structure"]),
+            conditions,
+            relax=settings.get("relax", False),
+            unstable=None if unstable is None else GroundStateSearch.from_dict(unstable),
+            check=settings.get("check", True),
+        )
+
+        def make(structure):
+            return {one.name: SpectrumModel(model, structure, one, energy, how, conditions) for one in axes}
+
+        unit = UNIT_TEXT[how.units]
+        return cls(make, axes, energy, rule, unit=unit, keep_empty=settings.get("keep_empty", False))
 
     def template(self):
-        """Return one array for each path, ``signal_<path>``, by name."""
-        return {f"signal_{name}": _template(name, spectrum) for name, spectrum in self.spectra.items()}
+        """Return one array for each path and volume, ``signal_<name>``, by name."""
+        return {f"signal_{one.name}": self._template(one) for one in self.axes}
 
     def run(self, theta, stream_key):
         """Simulate one point.
@@ -79,38 +107,55 @@ class SpinwaveSimulator:
         ----------
         theta : (n_parameter,) float64, meV
         stream_key : StreamKey
-            Not used: nothing here is random.
+            Of the search for a ground state; nothing else here is random.
 
         Returns
         -------
         PointResult
-            ``unstable``, with Q and the lowest eigenvalue, where the structure is not stable on every path; ``failed``
-            where the energies asked for hold no mode of a path.
+            ``unstable``, with Q and the lowest eigenvalue, where the structure is not stable; ``failed`` where the energy
+            window of a spectrum holds no mode.
         """
         try:
-            arrays = {f"signal_{name}": s.predict(theta).astype(np.float32) for name, s in self.spectra.items()}
-            for name, spectrum in self.spectra.items():
-                if not np.any(arrays[f"signal_{name}"]):
-                    check_window(spectrum, theta)
+            found = self.rule.at(theta, stream_key)
+            spectra = self.spectra if found.origin == "declared" else self._make(found.structure)
+            rows = {name: one.predict(theta) for name, one in spectra.items()}
         except UnstableError as error:
             return PointResult("unstable", None, str(error), {})
-        except ConfigError as error:
-            return PointResult("failed", None, str(error), {})
-        return PointResult("done", arrays, None, {name: _strength(array) for name, array in arrays.items()})
+        arrays = {f"signal_{one.name}": self._array(one, rows[one.name]) for one in self.axes}
+        diagnostics = {name: _strength(array) for name, array in arrays.items()}
+        if found.origin != "declared":
+            diagnostics["structure"] = found.origin
+        for name, one in spectra.items():
+            if not self.keep_empty and _looks_empty(rows[name]) and not one.shows_a_mode(theta)[0]:
+                return PointResult("failed", None, self._empty_text(one, theta), diagnostics)
+        return PointResult("done", arrays, None, diagnostics)
+
+    def _array(self, axes, rows):
+        return rows.astype(np.float32).reshape(*axes.shape, len(self.energy.centres))
+
+    def _empty_text(self, spectrum, theta):
+        low, high = spectrum.shows_a_mode(theta)[1]
+        edges = self.energy.edges
+        return (
+            f"the energy window holds no mode; where: {spectrum.path.name}; "
+            f"expected: a mode from {edges[0]:g} to {edges[-1]:g} meV; got: modes from {low:.6g} to {high:.6g} meV; "
+            "fix: widen simulate.energy, or say simulate.empty: keep"
+        )
+
+    def _template(self, axes):
+        """Return the declaration of one array."""
+        dims, shape, placed = signal_layout(axes)
+        coords = {name: Coordinate(*coordinate) for name, coordinate in placed.items()}
+        coords["energy"] = Coordinate(("energy",), self.energy.centres, "meV")
+        return ArrayTemplate((*dims, "energy"), (*shape, len(self.energy.centres)), "float32", self.unit, coords)
+
+
+def _looks_empty(rows):
+    """Tell whether no row has its maximum inside the energy window: then, and only then, the modes are asked."""
+    peak = np.argmax(rows, axis=1)
+    return not np.any((peak > 0) & (peak < rows.shape[1] - 1))
 
 
 def _strength(array):
     """Return the mean of a spectrum: a plain number that tells an empty one from a full one."""
     return float(array.mean(dtype=np.float64))
-
-
-def _template(name, spectrum):
-    """Return the declaration of one path's array."""
-    path, axis = spectrum.path, spectrum.energy
-    row = f"q_{name}"
-    coords = {
-        f"hkl_{name}": Coordinate((row, "hkl"), path.points, "r.l.u."),
-        f"distance_{name}": Coordinate((row,), path.distance, "1/Å"),
-        "energy": Coordinate(("energy",), axis.centres, "meV"),
-    }
-    return ArrayTemplate((row, "energy"), spectrum.shape, "float32", "1/meV", coords)

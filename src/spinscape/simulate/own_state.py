@@ -77,13 +77,13 @@ def own_ground_state(
     floor = -np.inf
     if len(cells) > 1 and not np.any(conditions.field):
         floor = luttinger_tisza(model, values).bound
-    best, lowest = None, np.inf
-    for cell in cells:
-        found = _CellStates(model, values, conditions, cell, stream_key.seed, n_start)
-        if found.energy < lowest - SAME_ENERGY * found.scale:
-            best, lowest = found, found.energy
-        if lowest <= floor + SAME_ENERGY * found.scale:
+    best = _CellStates(model, values, conditions, cells[0], stream_key.seed, n_start)
+    for cell in cells[1:]:
+        if best.energy <= floor + SAME_ENERGY * best.scale:
             break
+        found = _CellStates(model, values, conditions, cell, stream_key.seed, n_start)
+        if found.energy < best.energy - SAME_ENERGY * found.scale:
+            best = found
     return best.chosen(free_turns(model, values, conditions))
 
 

@@ -90,7 +90,7 @@ def spiral_energy(model: Model, theta, conditions: Conditions | None = None) -> 
     check_free_vectors(model.crystal, "spirals")
     values, s = checked_couplings(theta, model.parameter_names), model.crystal.spins
     onsite, table = model.onsite, model.biquadratic
-    if np.any(np.abs(table.turn - np.eye(3)) > UNIFORM):
+    if np.any(np.abs(np.asarray(table.turn) - np.eye(3)) > UNIFORM):
         raise ConfigError(
             "a biquadratic term of turned spins has no energy in closed form on a spiral",
             where="biquadratic.turn",
@@ -104,8 +104,12 @@ def spiral_energy(model: Model, theta, conditions: Conditions | None = None) -> 
     ]
     own = np.zeros((model.crystal.n_site, 3, 3))
     np.add.at(own, onsite.site, (values[onsite.parameter] * s[onsite.site] ** 2)[:, None, None] * onsite.matrix)
+    site_i, site_j, offset, matrix = (np.concatenate(columns) for columns in zip(*rows, strict=True))
     return SpiralEnergy(
-        *(np.concatenate(columns) for columns in zip(*rows, strict=True)),
+        site_i=site_i,
+        site_j=site_j,
+        offset=offset,
+        matrix=matrix,
         own=own,
         zeeman=-s[:, None] * zeeman_field(model, conditions or Conditions()),
         quartic_i=table.site_i,

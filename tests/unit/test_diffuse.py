@@ -10,7 +10,7 @@ from spinscape.lattice.supercell import supercell
 from spinscape.lattice.symmetry import SiteSpec, crystal_from_space_group
 from spinscape.lattice.volumes import QGrid, edges_from_range
 from spinscape.observables.diffuse import PairSums, correlation_grid
-from spinscape.observables.diffuse_projection import DiffuseSettings, Projector
+from spinscape.observables.diffuse_projection import DiffuseSettings, Projector, structure_tensor
 from spinscape.observables.formfactor import magnetic_form_factor
 from spinscape.observables.structure_factor import polarisation_weights
 
@@ -285,3 +285,17 @@ def test_bad_input():
     huge = [edges_from_range(first=0, last=1e5, n_bin=2)] * 3
     with pytest.raises(ConfigError, match="too many"):
         Projector(grid, QGrid("v", np.zeros(3), np.eye(3), huge), DiffuseSettings())
+
+
+def test_the_whole_tensor():
+    crystal = two_orbits()
+    cell = supercell((3, 2, 2), n_site=crystal.n_site)
+    spins = random_spins(crystal, cell, 3)
+    q = allowed(cell, 12)
+    pairs = gathered(correlation_grid(crystal, cell), spins)
+    place = (cell.cells[:, None] + crystal.positions[None]).reshape(-1, 3)
+    amplitude = np.einsum("qs,csx->cqx", np.exp(-2j * np.pi * q @ place.T), spins)
+    plain = np.einsum("cqx,cqy->qxy", amplitude.conj(), amplitude) / 3 / cell.n_cell
+    np.testing.assert_allclose(structure_tensor(pairs.grid, pairs.mean, q), plain, atol=EXACT * np.abs(plain).max())
+    with pytest.raises(ConfigError, match="does not hold"):
+        structure_tensor(pairs.grid, pairs.mean, [[0.1, 0, 0]])

@@ -267,3 +267,41 @@ def test_bad_input():
     rows = [terms.BiquadraticTerm({"B": 1.0}, Bond(0, 0, (1, 0, 0)))]
     with pytest.raises(ConfigError, match="not quadratic"):
         GaussianModel(model_from_terms(crystal, ("B",), rows))
+
+
+@pytest.mark.parametrize("name", list(MODELS))
+def test_components_are_those_of_the_tensor(name):
+    model, theta, temperature = MODELS[name]
+    q = wave_vectors(5)
+    tensor = GaussianModel(model, GaussianSettings(n_mesh=4)).predict_tensor(theta, temperature, q)
+    np.testing.assert_allclose(tensor, tensor.conj().swapaxes(1, 2), atol=1e-10)
+    for component in ("trace", "perp", "yy"):
+        gaussian = GaussianModel(model, GaussianSettings(n_mesh=4, component=component))
+        weight = polarisation_weights(component, q @ model.crystal.reciprocal)
+        found = gaussian.predict_structure_factor(theta, temperature, q)
+        np.testing.assert_allclose(found, np.einsum("qxy,qxy->q", weight, tensor).real, rtol=EXACT)
+
+
+def test_the_tensor_has_the_phases_of_spins_drawn_from_the_distribution():
+    """Antisymmetric exchange makes S^xy(Q) imaginary: its sign is that of ⟨S^x(Q)* S^y(Q)⟩."""
+    vectors = np.diag([3.0, 8.0, 8.0])
+    crystal = crystal_from_space_group(vectors, "P1", [SiteSpec("A", "Cr3+", (0, 0, 0), 1.0)])
+    model = model_from_terms(
+        crystal, ("D",), [BondTerm("dm", terms.dm((0, 0, "D"), ("D",)), Bond(0, 0, (1, 0, 0)), symmetry=False)]
+    )
+    n, temperature = 12, 20.0
+    gaussian = GaussianModel(model, GaussianSettings(n_mesh=n, multipliers="site"))
+    state = gaussian.state([1.0], temperature)
+    # E = ½ s·H·s + λ|s|²/2 of a ring of vectors, and its covariance in real space.
+    dm = np.array([[0, 1.0, 0], [-1.0, 0, 0], [0, 0, 0]])
+    hessian = np.zeros((n, 3, n, 3))
+    for i in range(n):
+        hessian[i, :, (i + 1) % n] += dm
+        hessian[(i + 1) % n, :, i] += dm.T
+    hessian = hessian.reshape(3 * n, 3 * n) + state.solution.value[0] * np.eye(3 * n)
+    covariance = K_B * temperature * np.linalg.inv(hessian).reshape(n, 3, n, 3)
+    q = np.array([[k / n, 0, 0] for k in (1, 3, 8)])
+    wave = np.exp(-2j * np.pi * np.outer(q[:, 0], np.arange(n)))
+    plain = np.einsum("qi,ixjy,qj->qxy", wave.conj(), covariance, wave) / n
+    np.testing.assert_allclose(gaussian.predict_tensor([1.0], temperature, q), plain, atol=1e-10)
+    assert np.abs(plain[:, 0, 1].imag).min() > 0.05

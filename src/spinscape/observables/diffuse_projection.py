@@ -20,7 +20,7 @@ from .structure_factor import COMPONENTS, polarisation_weights
 RULES = ("nearest", "linear")
 """How values between allowed wave vectors are made."""
 _MAX_BOX = 50_000_000
-_SCALAR = ("trace", "perp")
+SCALAR = ("trace", "perp")
 """Components that a rotation of the crystal leaves as they are."""
 
 
@@ -147,7 +147,7 @@ class Projector:
         if settings.rule == "linear":
             self._fraction = (place - corner).astype(np.float32)
         used = self._box.used(self._index, settings.rule)
-        found = stars(grid, self._box.numbers(used), symmetry=settings.symmetry and settings.component in _SCALAR)
+        found = stars(grid, self._box.numbers(used), symmetry=settings.symmetry and settings.component in SCALAR)
         self._table = np.zeros(self._box.size, dtype=np.int32)
         self._table[used] = found.star
         self.star = self._table[self._index] if settings.rule == "nearest" else None
@@ -200,6 +200,37 @@ class Projector:
     def __call__(self, pairs) -> np.ndarray:
         """Return S(Q) over the bins, float32, from correlations (n_wave, n_mode, n_mode)."""
         return self.bins(self.star_intensity(pairs))
+
+
+def structure_tensor(grid: CorrelationGrid, pairs, q) -> np.ndarray:
+    """Return S^αβ(Q) = ⟨S^α(Q)* S^β(Q)⟩ per chemical cell at wave vectors that the supercell holds.
+
+    Parameters
+    ----------
+    grid : CorrelationGrid
+    pairs : (n_wave, n_mode, n_mode) complex128
+    q : (n_q, 3) float64, r.l.u.
+
+    Returns
+    -------
+    (n_q, 3, 3) complex128, Hermitian
+    """
+    q = _points(q)
+    numbers = np.round(q @ grid.cell.matrix.T)
+    if np.abs(numbers - q @ grid.cell.matrix.T).max() > 1e-6:
+        raise ConfigError(
+            "a wave vector that the supercell does not hold",
+            where="q",
+            expected=f"{grid.cell.matrix.tolist()} · Q of integers",
+            got=q[np.abs(numbers - q @ grid.cell.matrix.T).max(axis=1).argmax()].tolist(),
+        )
+    wave, mirrored = grid.waves.index(numbers.astype(np.int64))
+    site = np.repeat(grid.waves.primitive.representative, grid.n_component)
+    phase = np.exp(-2j * np.pi * q @ grid.crystal.positions[site].T)
+    c = np.asarray(pairs)[wave]
+    c = np.where(mirrored[:, None, None], c.conj(), c) * phase.conj()[:, :, None] * phase[:, None, :]
+    u = grid.direction.reshape(-1, 3)
+    return u.T @ c @ u
 
 
 def _points(where):

@@ -232,6 +232,26 @@ class GaussianModel:
             parts.append(state.solution.thermal * np.einsum("qkm,qkm->q", view.vectors.conj(), turned).real)
         return np.concatenate(parts)
 
+    def predict_tensor(self, theta, temperature, q, *, state: GaussianState | None = None) -> np.ndarray:
+        """Return S^αβ(Q) = ⟨S^α(Q)* S^β(Q)⟩ per chemical cell, (n_q, 3, 3) complex128, Hermitian.
+
+        Without form factor and g; arguments as of :meth:`predict_structure_factor`.
+        """
+        state = state or self.state(theta, temperature)
+        matrix = self.matrix
+        position = self.model.crystal.positions[matrix.chemical_site]
+        parts = []
+        for view in self._chunks(q):
+            # The transpose of G, between amplitudes with the phases of the sites themselves.
+            phase = np.exp(-2j * np.pi * view.waves.q @ position.T)
+            c = self._turned(view.waves, state, np.tile(np.eye(matrix.n_mode, dtype=complex), (len(phase), 1, 1)))
+            c *= phase.conj()[:, :, None] * phase[:, None, :] * (state.solution.thermal * matrix.primitive.n_copy)
+            if matrix.degeneracy == 3:
+                parts.append(c.sum(axis=(1, 2))[:, None, None] * np.eye(3))
+            else:
+                parts.append(matrix.direction.T @ c @ matrix.direction)
+        return np.concatenate(parts)
+
     def _turned(self, waves, state, vectors):
         """Return G b of vectors (n_q, n_form, n_mode)."""
         k = waves.sum(state.theta)

@@ -4,8 +4,10 @@ import numpy as np
 
 from ..errors import ConfigError
 from ..hamiltonian.conditions import Conditions
+from ..lattice.equivalent import equivalent_waves
 from ..lattice.qspace import QPath
 from ..lattice.volumes import QGrid
+from ..observables.diffuse_projection import SCALAR
 from ..observables.diffuse_template import signal_layout
 from .gaussian import GaussianModel, GaussianSettings
 from .gaussian_solve import OrderedError
@@ -37,11 +39,7 @@ class GaussianSimulator:
         self.gaussian, self.temperature = gaussian, temperature
         self.where, self.temperatures = list(where), np.asarray(temperatures, dtype=np.float64)
         self._check()
-        self._points = {w.name: self._integration_points(w) for w in self.where}
-        self._views = {
-            name: gaussian.view(points.reshape(-1, 3)) if points.size <= 3 * _KEEP else points.reshape(-1, 3)
-            for name, points in self._points.items()
-        }
+        self._seen = {w.name: _Seen(gaussian, self._integration_points(w), w.shape) for w in self.where}
 
     def _check(self):
         names = [w.name for w in self.where]
@@ -136,15 +134,8 @@ class GaussianSimulator:
         if not self.where:
             return {}, {}
         state = self.gaussian.state(theta, self.temperature)
-        arrays = {}
-        for where in self.where:
-            points = self._points[where.name]
-            values = self.gaussian.predict_structure_factor(
-                theta, self.temperature, self._views[where.name], state=state
-            )
-            arrays[f"signal_{where.name}"] = (
-                values.reshape(points.shape[:2]).mean(axis=1).reshape(where.shape).astype(np.float32)
-            )
+        arrays = {name: seen.signal(theta, self.temperature, state) for name, seen in self._seen.items()}
+        arrays = {f"signal_{name}": array for name, array in arrays.items()}
         multipliers = {f"multiplier_{a}": float(x) for a, x in enumerate(state.solution.value)}
         return arrays, {**multipliers, **{name: float(a.mean(dtype=np.float64)) for name, a in arrays.items()}}
 
@@ -156,3 +147,31 @@ class GaussianSimulator:
             state = self.gaussian.state(theta, t)
             rows.append([getattr(self.gaussian, name)(theta, t, state=state) for name in _TABLES])
         return {name: np.array([row[k] for row in rows]) for k, name in enumerate(_TABLES)}
+
+
+class _Seen:
+    """S(Q) on the bins of one path or grid: calculated once for all wave vectors that symmetry makes alike.
+
+    Parameters
+    ----------
+    gaussian : GaussianModel
+    points : (n_bin, n_part, 3) float64, r.l.u.
+        What each bin is the mean over.
+    shape : tuple of int
+    """
+
+    def __init__(self, gaussian, points, shape):
+        self.gaussian, self.shape, self._parts = gaussian, shape, points.shape[:2]
+        q = points.reshape(-1, 3)
+        self._group = None
+        if gaussian.settings.component in SCALAR:
+            rotations = gaussian.model.crystal.rotations[gaussian.matrix.operations]
+            first, self._group = equivalent_waves(q, rotations)
+            q = q[first]
+        self._q = gaussian.view(q) if len(q) <= _KEEP else q
+
+    def signal(self, theta, temperature, state):
+        """Return S(Q) on the bins, float32."""
+        values = self.gaussian.predict_structure_factor(theta, temperature, self._q, state=state)
+        values = values if self._group is None else values[self._group]
+        return values.reshape(self._parts).mean(axis=1).reshape(self.shape).astype(np.float32)

@@ -13,6 +13,7 @@ from ..simulate.montecarlo_settings import (
     Sampling,
     Step,
     Tempering,
+    Thermal,
     check_temperatures,
 )
 from ..simulate.moves import Move
@@ -81,6 +82,19 @@ class SamplingSection(Strict):
     frozen: float = Field(1e-4, ge=0, lt=1, description="relative spread below which chains count as equal")
 
 
+class ThermalSection(Strict):
+    """What is done at temperatures where no correlations are gathered; the replicas are the same."""
+
+    moves: Moves
+    equilibration: int = Field(10, ge=0)
+    samples: int = Field(50, ge=8, le=1_000_000)
+    rounds: int = Field(1, ge=1)
+    extensions: int = Field(0, ge=0, le=20)
+    r_hat: float = Field(1.05, gt=1)
+    sample_size: float = Field(50.0, gt=0)
+    frozen: float = Field(1e-4, ge=0, lt=1)
+
+
 class TemperingSection(Strict):
     """Exchange of temperatures between replicas."""
 
@@ -89,6 +103,7 @@ class TemperingSection(Strict):
     rounds: int = Field(1, ge=1, description="rounds of moves between two exchanges")
     adaptations: int = Field(4, ge=0, le=100)
     when: Literal["always", "rescue"] = "always"
+    moves: Moves | None = Field(None, description="one round between exchanges; those of the study where left out")
 
 
 class OrderSection(Strict):
@@ -133,6 +148,7 @@ class MonteCarloSection(SimulationSection):
     tempering: TemperingSection | None = None
     order_parameters: dict[Name, OrderSection] = Field(default_factory=dict)
     correlations: CorrelationsSection | None = None
+    thermal: ThermalSection | None = None
     volumes: tuple[Name, ...] = ()
     keep: tuple[Literal["series", "configurations"], ...] = ()
     vacancies: dict[Name, Annotated[float, Field(ge=0, lt=1)]] = Field(default_factory=dict)
@@ -179,9 +195,7 @@ class MonteCarloSection(SimulationSection):
             system = spin_system(model, cell)
         except SpinscapeError as error:
             raise error.located("simulate") from None
-        steps = (*settings.annealing, *settings.slow)
-        moves = (*settings.moves, *(move for step in steps for move in step.moves))
-        check_schedule(system, moves, field=conditions(study).field)
+        check_schedule(system, settings.all_moves, field=conditions(study).field)
 
     def _check_order(self, settings):
         kinds = {order.direction for order in settings.orders if isinstance(order.direction, tuple)}
@@ -226,6 +240,7 @@ def montecarlo_settings(declared, study) -> MonteCarloSettings:
             tempering=_tempering(declared.tempering),
             orders=tuple(Order(name, o.q, o.direction) for name, o in declared.order_parameters.items()),
             correlations=_correlations(declared, study, sampled),
+            thermal=_thermal(declared),
             keep=declared.keep,
             vacancies=tuple(declared.vacancies.items()),
             demagnetisation=_demagnetisation(declared.demagnetisation),
@@ -257,10 +272,19 @@ def _steps(declared, *, where):
     return tuple(Step(step.temperature, step.rounds, _moves(step.moves or ())) for step in declared)
 
 
+def _thermal(declared):
+    if declared.thermal is None:
+        return None
+    values = declared.thermal.model_dump(exclude={"moves", "equilibration"})
+    how = Sampling(replicas=declared.sampling.replicas, **values)
+    return Thermal(how, _moves(declared.thermal.moves), declared.thermal.equilibration)
+
+
 def _tempering(declared):
     if declared is None:
         return None
-    return Tempering(declared.highest, declared.n, declared.rounds, declared.adaptations, declared.when == "rescue")
+    rescue, moves = declared.when == "rescue", _moves(declared.moves or ())
+    return Tempering(declared.highest, declared.n, declared.rounds, declared.adaptations, rescue, moves)
 
 
 def _correlations(declared, study, sampled):

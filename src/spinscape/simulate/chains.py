@@ -8,7 +8,7 @@ import numpy as np
 from ..observables.diffuse import CorrelationGrid, PairCorrelations, PairSums
 from ..observables.statistics import N_BLOCK
 from ..observables.thermodynamics import beta_from_temperature
-from .diagnostics import Verdict, followed, judge
+from .diagnostics import Verdict, followed, judge, scales
 from .montecarlo_settings import MonteCarloSettings
 from .moves import Engine
 from .sampling_columns import Columns, StarColumns
@@ -17,7 +17,6 @@ from .team import Team
 
 BUFFER = 64
 """Configurations that are transformed at a time, at most."""
-_ROUNDING = 1e-12
 
 
 class Sample(NamedTuple):
@@ -79,13 +78,11 @@ class Observer:
         """Return a configuration as it is handed on: numbers along the axes of Ising spins, or the vectors."""
         return spins if self._axes is None else np.einsum("ix,ix->i", spins, self._axes)
 
-    def judged(self, theta, rows, stars) -> Verdict:
+    def judged(self, theta, temperature, rows, stars) -> Verdict:
         """Return the verdict on the samples of all chains at one temperature."""
         values, names = followed(self.columns, theta, rows, stars)
-        floor = np.full(len(names), _ROUNDING)
-        # Rounding of the energy goes with the size of its parts.
-        floor[0] *= 1.0 + np.abs(self.columns.coupling_energies(rows) * theta).sum(axis=-1).max()
-        return judge(values, names, self.settings.sampling, floor=floor)
+        size, floor = scales(self.columns, theta, rows, stars)
+        return judge(values, names, self.settings.at(temperature).sampling, size=size, floor=floor)
 
 
 class Series:
@@ -152,12 +149,12 @@ class Part(NamedTuple):
 
 def run_chain(chain: Chain, observer: Observer, temperature, n_sample) -> Part:
     """Return what one chain samples at a temperature."""
-    settings, engine = observer.settings, chain.engine
+    how, engine = observer.settings.at(temperature), chain.engine
     beta, series = beta_from_temperature(temperature), Series(observer, temperature, n_sample)
     tally: dict[str, tuple[int, int]] = {}
     spins = engine.spins
     for _ in range(n_sample):
-        add_tally(tally, engine.run(settings.moves, beta, settings.sampling.rounds))
+        add_tally(tally, engine.run(how.moves, beta, how.sampling.rounds))
         spins = engine.spins
         series.add(observer.columns.row(engine, spins), observer.configuration(spins))
     rows, stars, correlations = series.result()
@@ -195,7 +192,7 @@ def sample(chains, observer: Observer, theta, temperature, *, team: Team, how: s
         parts = team.gather(own, observer.settings.sampling.replicas)
         return {temperature: assembled(parts, observer, theta, temperature, how)}
 
-    return extended(attempt, observer.settings.sampling, team)[temperature]
+    return extended(attempt, observer.settings.at(temperature).sampling, team)[temperature]
 
 
 def extended(attempt: Callable[[int], dict[float, Sample]], limits, team: Team) -> dict[float, Sample]:
@@ -230,7 +227,7 @@ def assembled(parts, observer: Observer, theta, temperature, how) -> Sample:
         _merged([part.correlations for part in parts]),
         tally,
         np.array([part.spins for part in parts]),
-        observer.judged(theta, rows, stars),
+        observer.judged(theta, temperature, rows, stars),
         0,
         how,
     )

@@ -7,6 +7,8 @@ import numpy as np
 from ..observables.statistics import autocorrelation_time, split_rhat
 from .montecarlo_settings import Sampling
 
+_ROUNDING = 1e-12
+
 
 class Verdict(NamedTuple):
     """What the samples at one temperature say of themselves.
@@ -59,7 +61,27 @@ def followed(columns, theta, rows, stars):
     return np.concatenate([np.stack(parts, axis=-1), stars], axis=-1), names
 
 
-def judge(values, names, sampling: Sampling, *, floor=0.0) -> Verdict:
+def scales(columns, theta, rows, stars):
+    """Return the size of each observable of :func:`followed`, and the spread of each that is rounding.
+
+    That of one star is the largest mean of all stars: beside Bragg peaks a weak star does not count.
+
+    Returns
+    -------
+    size, floor : (n_observable,) float64
+    """
+    values, names = followed(columns, theta, rows, stars)
+    size = np.abs(values.mean(axis=(0, 1)))
+    n_star = stars.shape[2]
+    if n_star:
+        size[-n_star:] = size[-n_star:].max()
+    floor = np.full(len(names), _ROUNDING)
+    # Rounding of the energy goes with the size of its parts.
+    floor[0] *= 1.0 + np.abs(columns.coupling_energies(rows) * theta).sum(axis=-1).max()
+    return size, floor
+
+
+def judge(values, names, sampling: Sampling, *, size=0.0, floor=0.0) -> Verdict:
     """Return the :class:`Verdict` on samples of several observables, the energy first.
 
     Parameters
@@ -67,10 +89,12 @@ def judge(values, names, sampling: Sampling, *, floor=0.0) -> Verdict:
     values : (n_chain, n_sample, n_observable) float64
     names : sequence of str
     sampling : Sampling
+    size : float or (n_observable,) float64
+        What is frozen where its spread is below ``sampling.frozen`` of it.
     floor : float or (n_observable,) float64
         Spread that is rounding.
     """
-    level = np.maximum(sampling.frozen * np.abs(values.mean(axis=(0, 1))), floor)
+    level = np.maximum(sampling.frozen * size, floor)
     moving = values.std(axis=(0, 1)) > level
     r_hat = np.ones(len(names))
     tau = np.full(len(names), 0.5)

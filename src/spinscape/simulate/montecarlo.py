@@ -52,9 +52,7 @@ class MonteCarloSimulator:
         self.layout = Layout(Observer(self.system, settings, grid), projectors)
 
     def _make(self, system):
-        steps = (*self.settings.annealing, *self.settings.slow)
-        moves = (*self.settings.moves, *(move for step in steps for move in step.moves))
-        return EngineMaker(system, moves, demagnetisation=self.settings.demagnetisation)
+        return EngineMaker(system, self.settings.all_moves, demagnetisation=self.settings.demagnetisation)
 
     @classmethod
     def from_settings(cls, model, settings, communicator=None):
@@ -125,7 +123,7 @@ class _Point:
         replica = _STAGES[stage] * _CHAINS + index
         seed = self.key.stream("metropolis", replica=replica).integers(0, 2**64, size=2, dtype=np.uint64)
         engine = self.maker(self.theta, self.simulator.conditions, seed)
-        check_moves(engine, self.settings.moves)
+        check_moves(engine, self.settings.all_moves)
         engine.set_spins(self.observer.system.random_spins(self.key.stream("start", replica=replica)))
         return engine
 
@@ -168,8 +166,7 @@ class _Point:
         kept = self.settings.correlations
         if kept is None:
             return {}
-        coldest = samples[min(kept.temperatures)]
-        peak = float(coldest.stars.mean(axis=(0, 1)).max())
+        peak = self.simulator.layout.peak(samples)
         out = {"peak": round(peak, 3)}
         if kept.classes is not None:
             low, high = kept.classes

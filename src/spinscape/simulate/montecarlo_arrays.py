@@ -4,7 +4,7 @@ import numpy as np
 
 from ..observables.diffuse import CorrelationGrid
 from ..observables.diffuse_average import Averager
-from ..observables.diffuse_projection import Projector
+from ..observables.diffuse_projection import DiffuseSettings, Projector
 from ..observables.diffuse_template import signal_layout
 from ..observables.statistics import Estimate, block_means, jackknife, mean_estimate
 from ..observables.thermodynamics import (
@@ -19,6 +19,9 @@ from .protocol import ArrayTemplate, Coordinate
 
 ORDER = ("absolute", "second", "fourth", "binder")
 """What is stored of an order parameter m: ⟨|m|⟩, ⟨|m|²⟩, ⟨|m|⁴⟩ and 1 − ⟨|m|⁴⟩/(3⟨|m|²⟩²)."""
+
+_LARGE = 2000
+"""Waves from which on fewer of them are looked at for a peak."""
 
 
 class Layout:
@@ -36,7 +39,8 @@ class Layout:
         self.settings: MonteCarloSettings = observer.settings
         self.grid: CorrelationGrid | None = observer.grid
         self.averager = Averager(self.grid) if self.grid is not None else None
-        self.kinds = tuple(dict.fromkeys(_all_kinds(self.settings)))
+        self._peak = Projector(self.grid, _box(self.grid), DiffuseSettings()) if self.grid is not None else None
+        self.kinds = tuple(dict.fromkeys(move.kind for move in self.settings.all_moves))
 
     @property
     def correlated(self):
@@ -116,6 +120,13 @@ class Layout:
             out["configurations"] = self._array(dims, shape, "", dtype)
         return out
 
+    def peak(self, samples: dict[float, Sample]) -> float:
+        """Return the largest S_perp(Q) per spin at the lowest temperature of the correlations, Q = 0 left out."""
+        coldest = samples[min(self.correlated)].correlations
+        assert self._peak is not None and coldest is not None
+        per_cell = float(self._peak.star_intensity(coldest.mean).max())
+        return per_cell * self.observer.system.cell.n_cell / self.observer.system.n_occupied
+
     def arrays(self, samples: dict[float, Sample], theta) -> dict[str, np.ndarray]:
         """Return the arrays of a point from its samples by temperature, all of them there."""
         every = [samples[t] for t in self.settings.temperatures]
@@ -149,7 +160,7 @@ class Layout:
         out |= {f"{name}_error": estimate.error for name, estimate in estimates.items()}
         tried = np.array([one.tally.get(kind, (0, 0)) for kind in self.kinds], dtype=np.float64)
         out["acceptance"] = tried[:, 1] / np.maximum(tried[:, 0], 1.0)
-        out["autocorrelation"] = one.verdict.tau * self.settings.sampling.rounds
+        out["autocorrelation"] = one.verdict.tau * self.settings.at(one.temperature).sampling.rounds
         out["sample_size"], out["n_sample"] = one.verdict.sample_size, float(one.rows.shape[0] * one.rows.shape[1])
         # What stands still at different values has an infinite R̂, which no file should hold.
         out["r_hat"] = min(one.verdict.r_hat, 1e6)
@@ -187,19 +198,22 @@ class Layout:
         return out
 
 
+def _box(grid):
+    """Return every wave vector that a supercell holds up to 2 r.l.u. (1 of large ones), without 0: (n_q, 3) r.l.u."""
+    reach = (2 if grid.waves.n_half < _LARGE else 1) * np.abs(grid.cell.matrix).sum(axis=1)
+    axes = [np.arange(-n, n + 1) for n in reach]
+    numbers = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+    # Q and −Q are the same.
+    half = numbers[: len(numbers) // 2]
+    return half @ np.linalg.inv(grid.cell.matrix).T
+
+
 def _weighted(blocks, weights) -> Estimate:
     """Return the weighted mean of blocks (n_block, ...) and its error from their scatter."""
     share = np.asarray(weights) / np.sum(weights)
     mean = np.tensordot(share, blocks, 1)
     scatter = np.tensordot(share, np.abs(blocks - mean) ** 2, 1)
     return Estimate(mean, np.sqrt(scatter / (len(blocks) - 1)))
-
-
-def _all_kinds(settings):
-    """Return the kinds of moves of a study, in the order in which they are declared."""
-    for moves in (settings.moves, *(step.moves for step in (*settings.annealing, *settings.slow))):
-        for move in moves:
-            yield move.kind
 
 
 def _covariance(e_k, n) -> Estimate:

@@ -97,6 +97,23 @@ class Sampling:
 
 
 @dataclass(frozen=True)
+class Thermal:
+    """What is done at temperatures where no correlations are gathered, in place of what is done where they are.
+
+    Parameters
+    ----------
+    sampling : Sampling
+        With as many replicas as elsewhere.
+    moves : tuple of Move
+    equilibration : int
+    """
+
+    sampling: Sampling
+    moves: tuple[Move, ...]
+    equilibration: int = 10
+
+
+@dataclass(frozen=True)
 class Tempering:
     """Exchange of temperatures between replicas.
 
@@ -112,6 +129,8 @@ class Tempering:
         How often the ladder is set anew during equilibration.
     rescue : bool
         Only where chains that were annealed do not agree; otherwise always.
+    moves : tuple of Move
+        One round; empty for the moves of the study.
     """
 
     highest: float
@@ -119,6 +138,7 @@ class Tempering:
     rounds: int = 1
     adaptations: int = 4
     rescue: bool = False
+    moves: tuple[Move, ...] = ()
 
     def __post_init__(self):
         _check_positive({"highest": self.highest, "n": self.n - 1, "rounds": self.rounds}, where="tempering")
@@ -187,6 +207,7 @@ class MonteCarloSettings:
     tempering : Tempering or None
     orders : tuple of Order
     correlations : Correlations or None
+    thermal : Thermal or None
     keep : tuple of str
         Of :data:`KEEP`.
     vacancies : tuple of (str, float)
@@ -205,6 +226,7 @@ class MonteCarloSettings:
     tempering: Tempering | None = None
     orders: tuple[Order, ...] = ()
     correlations: Correlations | None = None
+    thermal: Thermal | None = None
     keep: tuple[str, ...] = ()
     vacancies: tuple[tuple[str, float], ...] = ()
     demagnetisation: tuple | None = None
@@ -224,7 +246,27 @@ class MonteCarloSettings:
                 "tempering goes above the sampled temperatures", where="tempering.highest",
                 expected=f"above {max(self.temperatures):g} K", got=self.tempering.highest,
             )  # fmt: skip
+        if self.thermal is not None and self.thermal.sampling.replicas != self.sampling.replicas:
+            raise ConfigError(
+                "replicas go through all temperatures", where="thermal.sampling.replicas",
+                expected=self.sampling.replicas, got=self.thermal.sampling.replicas,
+            )  # fmt: skip
         self._check_names()
+
+    def at(self, temperature) -> Thermal:
+        """Return how a temperature is sampled."""
+        correlated = self.correlations is not None and temperature in self.correlations.temperatures
+        if self.thermal is None or correlated:
+            return Thermal(self.sampling, self.moves, self.equilibration)
+        return self.thermal
+
+    @property
+    def all_moves(self):
+        """Every move that may be made, in the order in which they are declared."""
+        more = [step.moves for step in (*self.annealing, *self.slow)]
+        more += [self.tempering.moves] if self.tempering is not None else []
+        more += [self.thermal.moves] if self.thermal is not None else []
+        return (*self.moves, *(move for moves in more for move in moves))
 
     def _check_names(self):
         names = [order.name for order in self.orders]
@@ -251,7 +293,7 @@ class MonteCarloSettings:
         out = {name: getattr(self, name) for name in self.__dataclass_fields__}
         for name in ("moves", "annealing", "slow", "orders"):
             out[name] = [asdict(item) for item in out[name]]
-        for name in ("sampling", "tempering"):
+        for name in ("sampling", "tempering", "thermal"):
             out[name] = None if out[name] is None else asdict(out[name])
         if self.correlations is not None:
             kept = self.correlations
@@ -273,7 +315,12 @@ class MonteCarloSettings:
             data[name] = tuple(Step(**{**step, "moves": _moves(step["moves"])}) for step in data.get(name, ()))
         data["moves"] = _moves(data["moves"])
         data["sampling"] = Sampling(**data.get("sampling", {}))
-        data["tempering"] = None if data.get("tempering") is None else Tempering(**data["tempering"])
+        if data.get("tempering") is not None:
+            how = dict(data["tempering"])
+            data["tempering"] = Tempering(**{**how, "moves": _moves(how["moves"])})
+        if data.get("thermal") is not None:
+            how = dict(data["thermal"])
+            data["thermal"] = Thermal(Sampling(**how["sampling"]), _moves(how["moves"]), how["equilibration"])
         data["orders"] = tuple(_order(order) for order in data.get("orders", ()))
         if data.get("correlations") is not None:
             kept = dict(data["correlations"])

@@ -5,6 +5,7 @@ import numpy as np
 from ..errors import ConfigError
 from ..hamiltonian.conditions import Conditions
 from ..hamiltonian.model import Model
+from .dipolar_engine import DipolarEngine
 from .ice_engine import IceEngine
 from .ice_table import ice_table
 from .ising_engine import IsingEngine
@@ -12,8 +13,9 @@ from .local_engine import LocalEngine
 from .moves import Engine
 from .schedule_checks import LOOPS
 from .spin_system import SpinSystem, block, spin_system
+from .vector_table import vector_table
 
-ENGINES: dict[str, type] = {"ice": IceEngine, "ising": IsingEngine, "local": LocalEngine}
+ENGINES: dict[str, type] = {"ice": IceEngine, "ising": IsingEngine, "dipolar": DipolarEngine, "local": LocalEngine}
 """Engines by name."""
 
 
@@ -42,9 +44,11 @@ class EngineMaker:
 
     def __init__(self, system: SpinSystem, moves, *, demagnetisation=None):
         self.system, self.name = system, engine_name(system, moves)
-        self._shared = {}
+        self._shared: dict[str, object] = {}
         if self.name == "ice":
             self._shared = {"table": ice_table(system, demagnetisation=demagnetisation)}
+        elif self.name == "dipolar":
+            self._shared = {"table": vector_table(system, demagnetisation=demagnetisation)}
 
     def __call__(self, theta, conditions: Conditions, seed) -> Engine:
         """Return an engine at couplings (n_parameter,) meV and a field, all of whose randomness follows from a seed."""

@@ -155,11 +155,12 @@ class Ladder:
         self.settings = observer.settings
         assert self.settings.tempering is not None
         self.tempering = self.settings.tempering
+        self.moves = self.tempering.moves or self.settings.moves
         self.temperatures = first_ladder(self.settings)
         n_set, n_rung = self.settings.sampling.replicas, len(self.temperatures)
         self.trips = Trips(np.tile(np.arange(n_rung), (n_set, 1)))
         self.chains = [Chain(index, make(index)) for index in team.own(n_set * n_rung)]
-        self._steps = any(move.kind == "small_step" and move.width is None for move in self.settings.moves)
+        self._steps = any(move.kind == "small_step" and move.width is None for move in self.settings.all_moves)
         self._parity = 0
 
     @property
@@ -172,7 +173,7 @@ class Ladder:
         rung, beta = self.trips.rung.ravel(), self.beta
         for chain in self.chains:
             at = int(rung[chain.number])
-            done = chain.engine.run(self.settings.moves, beta[at], self.tempering.rounds)
+            done = chain.engine.run(self.moves, beta[at], self.tempering.rounds)
             if tally is not None:
                 add_tally(tally.setdefault(at, {}), done)
         energies = self.team.gather({c.number: c.engine.energy for c in self.chains}, rung.size)

@@ -9,6 +9,7 @@ from ..hamiltonian.conditions import Conditions
 from ..lattice.crystal import lattice_vectors
 from ..lattice.qspace import EnergyAxis, path_through
 from ..lattice.volumes import QGrid, edges_from_range
+from .crystal_file import read_crystal_file
 from .quantities import Energy, MagneticField, Name, Temperature, Vector
 from .strict import Strict
 
@@ -62,6 +63,8 @@ class EnergySection(Strict):
 
 def vectors(study):
     """Return the lattice vectors as rows, (3, 3), Å."""
+    if hasattr(study.crystal, "file"):
+        return read_crystal_file(study.crystal)[0].vectors
     lattice = study.crystal.lattice
     # Not model_dump, which gives text with units.
     return lattice_vectors(**dict(lattice))

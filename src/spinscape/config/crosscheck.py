@@ -4,6 +4,7 @@ import difflib
 
 from ..errors import ConfigError
 from ..hamiltonian.expression import linear_coefficients
+from .build_model import site_labels
 from .fits import FitSection
 
 
@@ -94,7 +95,7 @@ def _check_grid(study):
 
 
 def _check_sites(study):
-    labels = [site.label for site in study.crystal.sites]
+    labels = site_labels(study)
     for index, term in enumerate(study.hamiltonian):
         where = f"hamiltonian.{index}"
         if term.kind == "anisotropy":
@@ -102,8 +103,8 @@ def _check_sites(study):
         elif term.kind != "dipolar" and hasattr(term.bond, "from_site"):
             known(term.bond.from_site, labels, what="site", where=f"{where}.bond.from")
             known(term.bond.to_site, labels, what="site", where=f"{where}.bond.to")
-    for index, moment in enumerate(study.structure.moments if study.structure is not None else ()):
-        known(moment.site, labels, what="site", where=f"structure.moments.{index}.site")
+    for index, site in enumerate(study.structure.sites if study.structure is not None else ()):
+        known(site, labels, what="site", where=f"structure.moments.{index}.site")
 
 
 def _check_paths(study):

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from ..errors import ConfigError, SpinscapeError, UnitError
 from .crosscheck import cross_check
+from .crystal_file import with_file_sums
 from .schema import Study
 from .strict import Strict
 
@@ -95,6 +96,7 @@ def study_from_data(data, *, source="study"):
     except ValidationError as error:
         raise _config_error(error, source) from None
     with located(source):
+        study = with_file_sums(study)
         cross_check(study)
     return study
 

@@ -2,10 +2,13 @@
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Discriminator, Field, Tag
 
 from .quantities import Angle, Energy, IntVector, Length, Name, Vector
 from .strict import Element, Expression, Strict
+from .structures import StructureSection
+
+ION = r"^[A-Z][a-z]?[0-9]?[+-]?$"
 
 
 class Lattice(Strict):
@@ -23,7 +26,7 @@ class Site(Strict):
     """One magnetic site; symmetry makes the others of its orbit."""
 
     label: Name
-    ion: str = Field(pattern=r"^[A-Z][a-z]?[0-9]?[+-]?$", description="as in Ni2+")
+    ion: str = Field(pattern=ION, description="as in Ni2+")
     position: Vector
     spin: float = Field(gt=0)
     g: float | tuple[Vector, Vector, Vector] = 2.0
@@ -40,6 +43,40 @@ class CrystalSection(Strict):
     )
     sites: tuple[Site, ...] = Field(min_length=1)
     unit_spins: bool = False
+
+
+class IonSection(Strict):
+    """What a CIF does not say of a magnetic ion."""
+
+    ion: str = Field(pattern=ION, description="as in Ni2+")
+    spin: float = Field(gt=0)
+    g: float | tuple[Vector, Vector, Vector] = 2.0
+
+
+class CrystalFileSection(Strict):
+    """The crystal of a CIF or a magnetic CIF below the data folder."""
+
+    file: str = Field(max_length=500, description="path below the folder that SPINSCAPE_DATA names")
+    sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
+    magnetic_ions: dict[str, IonSection] = Field(min_length=1, description="by label, type symbol or element")
+    block: str | None = None
+    assume_full_occupancy: bool = False
+    allow_disorder_elsewhere: bool = False
+    parent_cell: bool = Field(False, description="of a magnetic CIF: go to the chemical cell of the parent structure")
+    space_group: str | None = Field(None, description="of the parent, in place of the one in the file")
+    unit_spins: bool = False
+
+
+def _crystal_kind(data):
+    keys = data if isinstance(data, dict) else type(data).model_fields
+    return "CrystalFileSection" if "file" in keys else "CrystalSection"
+
+
+Crystal = Annotated[
+    Annotated[CrystalSection, Tag("CrystalSection")] | Annotated[CrystalFileSection, Tag("CrystalFileSection")],
+    Discriminator(_crystal_kind),
+]
+"""Declared in the study, or read from a file; the tags are names of classes, which errors leave out of places."""
 
 
 class Coupling(Strict):
@@ -151,27 +188,10 @@ Term = Annotated[
 ]
 
 
-class Moment(Strict):
-    """The direction of one spin of the magnetic cell, Cartesian."""
-
-    site: Name
-    index: int = Field(0, ge=0, description="which site of the orbit")
-    cell: IntVector = (0, 0, 0)
-    direction: Vector
-
-
-class StructureSection(Strict):
-    """A commensurate magnetic structure."""
-
-    kind: Literal["supercell"]
-    magnetic_cell: tuple[IntVector, IntVector, IntVector]
-    moments: tuple[Moment, ...] = Field(min_length=1)
-
-
 class ModelSections(Strict):
     """The sections that the model is made of."""
 
-    crystal: CrystalSection
+    crystal: Crystal
     couplings: dict[Name, Coupling] = Field(min_length=1)
     hamiltonian: tuple[Term, ...] = Field(min_length=1)
     structure: StructureSection | None = None

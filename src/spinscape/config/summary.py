@@ -24,11 +24,14 @@ def summary(study):
 
 def _crystal_rows(study, model):
     crystal = model.crystal
-    lattice = study.crystal.lattice
-    group = study.crystal.space_group or "given by its sites"
+    declared = study.crystal
+    lengths = np.linalg.norm(crystal.vectors, axis=1)
+    unit = crystal.vectors / lengths[:, None]
+    angles = np.degrees(np.arccos([unit[1] @ unit[2], unit[2] @ unit[0], unit[0] @ unit[1]]))
+    group = declared.file if hasattr(declared, "file") else declared.space_group or "given by its sites"
     rows = [
-        f"crystal   {group}, a b c = {lattice.a:g} {lattice.b:g} {lattice.c:g} Å, "
-        f"alpha beta gamma = {lattice.alpha:g} {lattice.beta:g} {lattice.gamma:g} deg"
+        f"crystal   {group}, a b c = {' '.join(f'{x:g}' for x in lengths.round(9))} Å, "
+        f"alpha beta gamma = {' '.join(f'{x:g}' for x in angles.round(9))} deg"
     ]
     for k in range(crystal.n_site):
         x, y, z = crystal.positions[k]
@@ -77,6 +80,12 @@ def matrix_text(matrix):
 def _structure_rows(model, structure):
     if structure is None:
         return []
+    if hasattr(structure, "k"):
+        k, axis = (" ".join(f"{x:g}" for x in vector.round(6)) for vector in (structure.k, structure.axis))
+        return [f"structure spiral of k = ({k}) about ({axis})"]
+    if not hasattr(structure, "direction"):
+        cell = structure.magnetic_cell or f"every cell of at most {structure.max_cell} chemical ones"
+        return [f"structure the ground state of each point, searched in {cell} from {structure.n_start} starts"]
     cell = "; ".join(" ".join(str(x) for x in row) for row in structure.magnetic_cell)
     return [f"structure {structure.n_sublattice} spins in the magnetic cell [{cell}]"]
 

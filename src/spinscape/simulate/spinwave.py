@@ -112,8 +112,8 @@ class SpinwaveSimulator:
         Returns
         -------
         PointResult
-            ``unstable``, with Q and the lowest eigenvalue, where the structure is not stable; ``failed`` where the energy
-            window of a spectrum holds no mode.
+            ``unstable``, with Q and the lowest eigenvalue, where the structure is not stable; ``failed`` where the
+            energy window of a spectrum holds no mode.
         """
         try:
             found = self.rule.at(theta, stream_key)

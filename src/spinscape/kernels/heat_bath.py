@@ -7,11 +7,12 @@ rate a, cut off at 2. An exponential number has no memory, so that its remainder
 import numpy as np
 
 from .jit import borrowing, inlined
-from .lane_field import curvature_change, local_field, put
-from .metropolis import BLOCK, TINY, draw_thresholds
+from .lane_field import curvature_change, local_fields, put, refresh_copies
+from .metropolis import TINY, accepted_of, draw_numbers
 from .random_numbers import circle, minus_logarithm, next_exponential, next_uniform
 from .simd import LANES, divided, fill, load, minus_product, plus_product, store, times
 from .simd_math import (
+    item,
     larger,
     load_words,
     minus,
@@ -130,41 +131,40 @@ def _in_plane(beta, length, frame, state, work, a, b, c):
 
 
 @borrowing
-def heat_bath_sweep(beta, lattice, couplings, spins, state, draws, tally):
+def heat_bath_sweep(beta, lattice, couplings, spins, state, draws, fields, work, tally):
     """Draw every spin once in the linear field it feels; the rest of its energy, if any, accepts or refuses.
 
     The proposal has the density exp(β h·S'), so that min(1, exp(−β Δ(S·Q·S))) is what detailed balance asks for.
-    Arguments as of :func:`spinscape.kernels.metropolis.metropolis_sweep`.
+    Arguments as of :func:`spinscape.kernels.metropolis.metropolis_sweep`; ``work`` (4, LANES) is more work space.
     """
-    accepted, gained, work = load(tally, 0), load(tally, 1), draws[BLOCK]
+    accepted, gained = load(tally, 0), load(tally, 1)
     zero, one = fill(0.0), fill(1.0)
-    for first in range(0, len(lattice.site), BLOCK):
-        last = min(first + BLOCK, len(lattice.site))
+    for batch in range(len(lattice.batch_start) - 1):
+        first, last = lattice.batch_start[batch], lattice.batch_start[batch + 1]
+        local_fields(first, last, lattice, couplings, spins, fields)
         draw_bath(first, last, state, draws)
         if couplings.any_curved:
-            draw_thresholds(first, last, state, draws)
+            draw_numbers(first, last, state, draws)
         for group in range(first, last):
-            at, site, length = group - first, lattice.site[group], load(lattice.length, group)
+            at, site, length = group - first, item(lattice.site, group), load(lattice.length, group)
             x, y, z = load(spins, (group, 0)), load(spins, (group, 1)), load(spins, (group, 2))
-            a, b, c = local_field(group, lattice, couplings, spins)
-            if couplings.planar[site]:
+            a, b, c = load(fields, (at, 0)), load(fields, (at, 1)), load(fields, (at, 2))
+            if item(couplings.planar, site):
                 u, v, w = _in_plane(beta, length, couplings.frame[site], state, work, a, b, c)
             else:
                 u, v, w = _about_field(beta, length, draws, at, a, b, c)
             change = times(minus(x, u), a)
             change = plus_product(plus_product(change, minus(y, v), b), minus(z, w), c)
             taken = where_less(zero, length, one, zero)
-            if couplings.curved[site]:
+            if item(couplings.curved, site):
                 curved = curvature_change(group, lattice, couplings, spins, u, v, w)
-                threshold, scaled = load(draws, (at, 3)), times(fill(beta), curved)
-                taken = where_less(threshold, scaled, zero, taken)
-                u = where_less(threshold, scaled, x, u)
-                v = where_less(threshold, scaled, y, v)
-                w = where_less(threshold, scaled, z, w)
+                taken = accepted_of(fill(beta), curved, load(draws, (at, 3)), length)
+                u, v, w = where_less(zero, taken, u, x), where_less(zero, taken, v, y), where_less(zero, taken, w, z)
                 change = plus(change, curved)
             accepted = plus(accepted, taken)
             gained = plus_product(gained, taken, change)
-            put(group, lattice, spins, u, v, w)
+            put(group, spins, u, v, w)
+        refresh_copies(first, last, lattice, spins)
     store(tally, 0, accepted)
     store(tally, 1, gained)
 

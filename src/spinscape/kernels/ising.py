@@ -11,15 +11,14 @@ from typing import NamedTuple
 import numpy as np
 
 from .jit import borrowing, inlined
+from .lane_field import BLOCK
 from .random_numbers import logistic, minus_logarithm, next_exponential, next_uniform
 from .simd import LANES, fill, load, minus_product, plus_product, store, times
-from .simd_math import load_words, plus, size, store_words, where_less, word_sum, words_after
+from .simd_math import item, load_words, plus, size, store_words, where_less, word_sum, words_after
 
 FLIP, BATH = 0, 1
 ISING_KINDS = {"flip": FLIP, "heat_bath": BATH}
 """Number of each kind of move."""
-BLOCK = 64
-"""Groups whose random numbers are drawn at a time."""
 FREE = 1e-12
 """|β ΔE| that counts as none."""
 _LN2 = 0.6931471805599453
@@ -42,14 +41,14 @@ class IsingCouplings(NamedTuple):
     bias: np.ndarray
 
 
-@inlined
-def _put(group, lattice, spins, value):
-    """Write the spins of a group, and the copies of it that others read."""
-    store(spins, group, value)
-    for copy in range(lattice.copy_start[group], lattice.copy_start[group + 1]):
-        slot, turn = lattice.copy_slot[copy], lattice.copy_turn[copy]
+@borrowing
+def _refresh_copies(begin, end, lattice, spins):
+    """Renew the copies of the groups from begin to end, which others read."""
+    for copy in range(item(lattice.copy_start, begin), item(lattice.copy_start, end)):
+        group, slot = item(lattice.copy_origin, copy), item(lattice.copy_slot, copy)
+        turn = item(lattice.copy_turn, copy)
         for lane in range(LANES):
-            spins[slot, lane] = spins[group, lattice.turn[turn, lane]]
+            spins[slot, lane] = item(spins, (group, item(lattice.turn, (turn, lane))))
 
 
 @borrowing
@@ -85,22 +84,23 @@ def flip_sweep(kind, beta, lattice, couplings, spins, state, draws, tally):
     """
     twice, accepted, gained = fill(2.0 * beta), load(tally, 0), load(tally, 1)
     zero, one, free = fill(0.0), fill(1.0), fill(_LN2 if kind == FLIP else 0.0)
-    for first in range(0, len(lattice.site), BLOCK):
-        last = min(first + BLOCK, len(lattice.site))
+    for batch in range(len(lattice.batch_start) - 1):
+        first, last = lattice.batch_start[batch], lattice.batch_start[batch + 1]
         _draw(kind, first, last, state, draws)
         for group in range(first, last):
-            site, spin = lattice.site[group], load(spins, group)
-            field, start = fill(couplings.bias[site]), couplings.start[site]
-            for link in range(start, couplings.start[site + 1]):
-                neighbours = load(spins, lattice.slot[group, link - start])
-                field = minus_product(field, fill(couplings.strength[link]), neighbours)
+            site, spin = item(lattice.site, group), load(spins, group)
+            field, start = fill(item(couplings.bias, site)), item(couplings.start, site)
+            for link in range(start, item(couplings.start, site + 1)):
+                neighbours = load(spins, item(lattice.slot, (group, link - start)))
+                field = minus_product(field, fill(item(couplings.strength, link)), neighbours)
             cost = times(spin, field)
             scaled = times(twice, cost)
             scaled = where_less(size(scaled), fill(FREE), free, scaled)
             taken = where_less(load(draws, group - first), scaled, zero, times(spin, spin))
             accepted = plus(accepted, taken)
             gained = plus_product(gained, taken, cost)
-            _put(group, lattice, spins, times(spin, minus_product(one, fill(2.0), taken)))
+            store(spins, group, times(spin, minus_product(one, fill(2.0), taken)))
+        _refresh_copies(first, last, lattice, spins)
     store(tally, 0, accepted)
     store(tally, 1, gained)
 

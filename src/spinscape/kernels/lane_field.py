@@ -10,7 +10,10 @@ import numpy as np
 
 from .jit import borrowing, inlined
 from .simd import LANES, fill, load, minus_product, plus_product, store, times
-from .simd_math import plus
+from .simd_math import item, plus
+
+BLOCK = 32
+"""Groups at most whose random numbers and fields are made at a time: they stay in the nearest cache."""
 
 
 class LaneLattice(NamedTuple):
@@ -25,9 +28,11 @@ class LaneLattice(NamedTuple):
     slot : (n_group, max_link) int64
         Row of the spin array that holds the neighbours, lane by lane: a group, or a copy of one with its lanes turned.
     square_slot : (n_group, max_square) int64
+    batch_start : (n_batch + 1,) int64
+        Groups from one of these to the next, BLOCK at most, are no neighbours of each other.
     copy_start : (n_group + 1,) int64
-        Copies of each group: rows of the next two.
-    copy_slot, copy_turn : (n_copy,) int64
+        Copies of each group: rows of the next three.
+    copy_origin, copy_slot, copy_turn : (n_copy,) int64
     turn : (LANES, LANES) int64
         ``copy[lane] = group[turn[k, lane]]`` of turn k.
     """
@@ -36,7 +41,9 @@ class LaneLattice(NamedTuple):
     length: np.ndarray
     slot: np.ndarray
     square_slot: np.ndarray
+    batch_start: np.ndarray
     copy_start: np.ndarray
+    copy_origin: np.ndarray
     copy_slot: np.ndarray
     copy_turn: np.ndarray
     turn: np.ndarray
@@ -85,13 +92,10 @@ class Couplings(NamedTuple):
 
 
 @inlined
-def scalar_field(group, lattice, couplings, spins):
-    """Return the field h on a group whose links are multiples of the unit matrix."""
-    site = lattice.site[group]
-    first = couplings.start[site]
-    x, y, z = fill(couplings.field[site, 0]), fill(couplings.field[site, 1]), fill(couplings.field[site, 2])
-    for link in range(first, couplings.start[site + 1]):
-        strength, slot = fill(couplings.strength[link]), lattice.slot[group, link - first]
+def _scalar_field(group, first, last, lattice, couplings, spins, x, y, z):
+    """Return the field (x, y, z) less that of links that are multiples of the unit matrix."""
+    for link in range(first, last):
+        strength, slot = fill(item(couplings.strength, link)), item(lattice.slot, (group, link - first))
         x = minus_product(x, strength, load(spins, (slot, 0)))
         y = minus_product(y, strength, load(spins, (slot, 1)))
         z = minus_product(z, strength, load(spins, (slot, 2)))
@@ -99,29 +103,39 @@ def scalar_field(group, lattice, couplings, spins):
 
 
 @inlined
-def matrix_field(group, lattice, couplings, spins):
-    """Return the field h on a group."""
-    site = lattice.site[group]
-    first, matrix = couplings.start[site], couplings.matrix
-    x, y, z = fill(couplings.field[site, 0]), fill(couplings.field[site, 1]), fill(couplings.field[site, 2])
-    for link in range(first, couplings.start[site + 1]):
-        slot = lattice.slot[group, link - first]
+def _matrix_field(group, first, last, lattice, couplings, spins, x, y, z):
+    """Return the field (x, y, z) less that of links."""
+    m = couplings.matrix
+    for link in range(first, last):
+        slot = item(lattice.slot, (group, link - first))
         a, b, c = load(spins, (slot, 0)), load(spins, (slot, 1)), load(spins, (slot, 2))
-        x = minus_product(minus_product(x, fill(matrix[link, 0, 0]), a), fill(matrix[link, 0, 1]), b)
-        y = minus_product(minus_product(y, fill(matrix[link, 1, 0]), a), fill(matrix[link, 1, 1]), b)
-        z = minus_product(minus_product(z, fill(matrix[link, 2, 0]), a), fill(matrix[link, 2, 1]), b)
-        x = minus_product(x, fill(matrix[link, 0, 2]), c)
-        y = minus_product(y, fill(matrix[link, 1, 2]), c)
-        z = minus_product(z, fill(matrix[link, 2, 2]), c)
+        x = minus_product(minus_product(x, fill(item(m, (link, 0, 0))), a), fill(item(m, (link, 0, 1))), b)
+        y = minus_product(minus_product(y, fill(item(m, (link, 1, 0))), a), fill(item(m, (link, 1, 1))), b)
+        z = minus_product(minus_product(z, fill(item(m, (link, 2, 0))), a), fill(item(m, (link, 2, 1))), b)
+        x = minus_product(x, fill(item(m, (link, 0, 2))), c)
+        y = minus_product(y, fill(item(m, (link, 1, 2))), c)
+        z = minus_product(z, fill(item(m, (link, 2, 2))), c)
     return x, y, z
 
 
-@inlined
-def local_field(group, lattice, couplings, spins):
-    """Return the field h on a group."""
-    if couplings.scalar:
-        return scalar_field(group, lattice, couplings, spins)
-    return matrix_field(group, lattice, couplings, spins)
+@borrowing
+def local_fields(begin, end, lattice, couplings, spins, fields):
+    """Write the fields h on the groups from begin to end into ``fields`` (BLOCK, 3, LANES)."""
+    for group in range(begin, end):
+        site, at = item(lattice.site, group), group - begin
+        first, last = item(couplings.start, site), item(couplings.start, site + 1)
+        x, y, z = (
+            fill(item(couplings.field, (site, 0))),
+            fill(item(couplings.field, (site, 1))),
+            fill(item(couplings.field, (site, 2))),
+        )
+        if couplings.scalar:
+            x, y, z = _scalar_field(group, first, last, lattice, couplings, spins, x, y, z)
+        else:
+            x, y, z = _matrix_field(group, first, last, lattice, couplings, spins, x, y, z)
+        store(fields, (at, 0), x)
+        store(fields, (at, 1), y)
+        store(fields, (at, 2), z)
 
 
 @inlined
@@ -159,18 +173,24 @@ def curvature_change(group, lattice, couplings, spins, x, y, z):
 
 
 @inlined
-def put(group, lattice, spins, x, y, z):
-    """Write the spins of a group, and the copies of it that others read."""
+def put(group, spins, x, y, z):
+    """Write the spins of a group."""
     store(spins, (group, 0), x)
     store(spins, (group, 1), y)
     store(spins, (group, 2), z)
-    for copy in range(lattice.copy_start[group], lattice.copy_start[group + 1]):
-        slot, turn = lattice.copy_slot[copy], lattice.copy_turn[copy]
+
+
+@borrowing
+def refresh_copies(begin, end, lattice, spins):
+    """Renew the copies of the groups from begin to end, which others read."""
+    for copy in range(item(lattice.copy_start, begin), item(lattice.copy_start, end)):
+        group, slot = item(lattice.copy_origin, copy), item(lattice.copy_slot, copy)
+        turn = item(lattice.copy_turn, copy)
         for lane in range(LANES):
-            origin = lattice.turn[turn, lane]
-            spins[slot, 0, lane] = spins[group, 0, origin]
-            spins[slot, 1, lane] = spins[group, 1, origin]
-            spins[slot, 2, lane] = spins[group, 2, origin]
+            origin = item(lattice.turn, (turn, lane))
+            spins[slot, 0, lane] = item(spins, (group, 0, origin))
+            spins[slot, 1, lane] = item(spins, (group, 1, origin))
+            spins[slot, 2, lane] = item(spins, (group, 2, origin))
 
 
 @borrowing
@@ -180,7 +200,7 @@ def to_lanes(plain, member, lattice, spins):
         for lane in range(LANES):
             for k in range(3):
                 spins[group, k, lane] = plain[member[group, lane], k] if member[group, lane] >= 0 else 0.0
-        put(group, lattice, spins, load(spins, (group, 0)), load(spins, (group, 1)), load(spins, (group, 2)))
+    refresh_copies(0, len(member), lattice, spins)
 
 
 @borrowing

@@ -4,7 +4,7 @@ import numpy as np
 
 from .heat_bath import heat_bath_sweep
 from .jit import borrowing
-from .metropolis import BLOCK, HEAT_BATH, OVER_RELAXATION, SMALL_STEP, metropolis_sweep
+from .metropolis import HEAT_BATH, OVER_RELAXATION, SMALL_STEP, metropolis_sweep
 from .over_relaxation import over_relaxation_sweep, restore_lengths
 from .simd import LANES, fill, store
 
@@ -31,7 +31,9 @@ def count_spins(lattice):
 
 
 @borrowing
-def lane_rounds(kinds, counts, widths, adapt, n_round, beta, lattice, couplings, spins, state, age, work, tally):
+def lane_rounds(
+    kinds, counts, widths, adapt, n_round, beta, lattice, couplings, spins, state, age, draws, fields, lanes, tally
+):
     """Make rounds of moves.
 
     Parameters
@@ -49,12 +51,12 @@ def lane_rounds(kinds, counts, widths, adapt, n_round, beta, lattice, couplings,
     state : (2, N_STREAM) uint64
     age : (1,) int64
         Over-relaxation sweeps since lengths were restored.
-    work : (BLOCK + 2, 4, LANES) float64
+    draws, fields, lanes : (BLOCK, 4, LANES), (BLOCK, 3, LANES) and (6, LANES) float64
         Work space.
     tally : (n_move, 2) float64
         Accepted moves and energy gained are added.
     """
-    draws, lanes, n_spin = work[: BLOCK + 1], work[BLOCK + 1], count_spins(lattice)
+    n_spin, work = count_spins(lattice), lanes[2:]
     for _ in range(n_round):
         for move in range(len(kinds)):
             kind = kinds[move]
@@ -62,15 +64,15 @@ def lane_rounds(kinds, counts, widths, adapt, n_round, beta, lattice, couplings,
             store(lanes, 1, fill(0.0))
             for _ in range(counts[move]):
                 if kind == HEAT_BATH:
-                    heat_bath_sweep(beta, lattice, couplings, spins, state, draws, lanes)
+                    heat_bath_sweep(beta, lattice, couplings, spins, state, draws, fields, work, lanes)
                 elif kind == OVER_RELAXATION:
-                    over_relaxation_sweep(beta, lattice, couplings, spins, state, draws, lanes)
+                    over_relaxation_sweep(beta, lattice, couplings, spins, state, draws, fields, lanes)
                     age[0] += 1
                     if age[0] >= RESTORE:
                         restore_lengths(lattice, spins)
                         age[0] = 0
                 else:
-                    metropolis_sweep(kind, widths[move], beta, lattice, couplings, spins, state, draws, lanes)
+                    metropolis_sweep(kind, widths[move], beta, lattice, couplings, spins, state, draws, fields, lanes)
             accepted = 0.0
             for lane in range(LANES):
                 accepted += lanes[0, lane]

@@ -1,14 +1,14 @@
 """Metropolis moves of vector spins, LANES at once: arrays in, arrays out.
 
-Proposals and −ln u are drawn for a block of groups ahead; what is left for each group is its field and a choice.
-A step is accepted where β ΔE ≤ −ln u, which has the probability min(1, exp(−β ΔE)), whatever ΔE is.
+Fields, proposals and random numbers are made for a batch of groups that do not meet; what is left is a choice for each.
 """
 
 from .jit import borrowing, inlined
-from .lane_field import curvature_change, local_field, put
-from .random_numbers import circle, minus_logarithm
+from .lane_field import curvature_change, local_fields, put, refresh_copies
+from .random_numbers import circle, exp_minus, sphere
 from .simd import divided, fill, load, plus_product, store, times
 from .simd_math import (
+    item,
     larger,
     load_words,
     minus,
@@ -22,50 +22,55 @@ from .simd_math import (
 )
 
 UNIFORM, SMALL_STEP, REFLECTION, HEAT_BATH, OVER_RELAXATION = range(5)
-BLOCK = 32
-"""Groups whose random numbers are drawn at a time: their buffer stays in the nearest cache."""
 TINY = 1e-200
 
 
 @borrowing
 def draw_directions(first, last, lattice, couplings, state, draws):
-    """Draw directions (sphere, or circle of the plane) into draws[:, :3], and −ln u into draws[:, 3]."""
+    """Draw directions (sphere, or circle of the plane) into draws[:, :3], and numbers in [0, 1) into draws[:, 3]."""
     s, t = load_words(state, 0), load_words(state, 1)
     for group in range(first, last):
-        at, site = group - first, lattice.site[group]
+        at, site = group - first, item(lattice.site, group)
         word = word_sum(s, t)
         s, t = words_after(s, t)
-        store(draws, (at, 3), minus_logarithm(word))
+        store(draws, (at, 3), minus(one_to_two(word), fill(1.0)))
         word = word_sum(s, t)
         s, t = words_after(s, t)
-        x, y = circle(word)
-        if couplings.planar[site]:
+        if item(couplings.planar, site):
+            x, y = circle(word)
             for k in range(3):
-                a, b = fill(couplings.frame[site, 0, k]), fill(couplings.frame[site, 1, k])
+                a, b = fill(item(couplings.frame, (site, 0, k))), fill(item(couplings.frame, (site, 1, k)))
                 store(draws, (at, k), plus_product(times(a, x), b, y))
         else:
-            word = word_sum(s, t)
-            s, t = words_after(s, t)
-            # One word in 2⁵² gives z = −1; none gives |z| > 1.
-            z = plus_product(fill(-3.0), fill(2.0), one_to_two(word))
-            across = root(times(minus(fill(1.0), z), plus(fill(1.0), z)))
-            store(draws, (at, 0), times(across, x))
-            store(draws, (at, 1), times(across, y))
+            x, y, z = sphere(word)
+            store(draws, (at, 0), x)
+            store(draws, (at, 1), y)
             store(draws, (at, 2), z)
     store_words(state, 0, s)
     store_words(state, 1, t)
 
 
 @borrowing
-def draw_thresholds(first, last, state, draws):
-    """Draw −ln u into draws[:, 3]."""
+def draw_numbers(first, last, state, draws):
+    """Draw numbers in [0, 1) into draws[:, 3]."""
     s, t = load_words(state, 0), load_words(state, 1)
     for at in range(last - first):
         word = word_sum(s, t)
         s, t = words_after(s, t)
-        store(draws, (at, 3), minus_logarithm(word))
+        store(draws, (at, 3), minus(one_to_two(word), fill(1.0)))
     store_words(state, 0, s)
     store_words(state, 1, t)
+
+
+@inlined
+def accepted_of(beta, change, number, length):
+    """Return one where a move is accepted that changes the energy, and zero elsewhere; nothing where there is no spin.
+
+    The number u is in [0, 1): u < exp(−β ΔE) has the probability min(1, exp(−β ΔE)).
+    """
+    zero, one = fill(0.0), fill(1.0)
+    taken = where_less(number, exp_minus(times(beta, change)), one, zero)
+    return where_less(zero, length, taken, zero)
 
 
 @inlined
@@ -84,7 +89,7 @@ def _proposal(kind, width, length, draws, at, x, y, z):
 
 
 @borrowing
-def metropolis_sweep(kind, width, beta, lattice, couplings, spins, state, draws, tally):
+def metropolis_sweep(kind, width, beta, lattice, couplings, spins, state, draws, fields, tally):
     """Try to move every spin once.
 
     Parameters
@@ -98,38 +103,33 @@ def metropolis_sweep(kind, width, beta, lattice, couplings, spins, state, draws,
     couplings : Couplings
     spins : (n_row, 3, LANES) float64
     state : (2, N_STREAM) uint64
-    draws : (BLOCK + 1, 4, LANES) float64
+    draws, fields : (BLOCK, 4, LANES) and (BLOCK, 3, LANES) float64
         Work space.
     tally : (2, LANES) float64
         Accepted moves and energy gained are added.
     """
     inverse, accepted, gained = fill(beta), load(tally, 0), load(tally, 1)
-    zero, one = fill(0.0), fill(1.0)
-    for first in range(0, len(lattice.site), BLOCK):
-        last = min(first + BLOCK, len(lattice.site))
+    zero = fill(0.0)
+    for batch in range(len(lattice.batch_start) - 1):
+        first, last = lattice.batch_start[batch], lattice.batch_start[batch + 1]
+        local_fields(first, last, lattice, couplings, spins, fields)
         if kind == REFLECTION:
-            draw_thresholds(first, last, state, draws)
+            draw_numbers(first, last, state, draws)
         else:
             draw_directions(first, last, lattice, couplings, state, draws)
         for group in range(first, last):
             at, length = group - first, load(lattice.length, group)
             x, y, z = load(spins, (group, 0)), load(spins, (group, 1)), load(spins, (group, 2))
             u, v, w = _proposal(kind, width, length, draws, at, x, y, z)
-            a, b, c = local_field(group, lattice, couplings, spins)
+            a, b, c = load(fields, (at, 0)), load(fields, (at, 1)), load(fields, (at, 2))
             change = times(minus(x, u), a)
             change = plus_product(plus_product(change, minus(y, v), b), minus(z, w), c)
-            if couplings.curved[lattice.site[group]]:
+            if item(couplings.curved, item(lattice.site, group)):
                 change = plus(change, curvature_change(group, lattice, couplings, spins, u, v, w))
-            # Where there is no spin, nothing is ever accepted.
-            threshold = where_less(zero, length, load(draws, (at, 3)), fill(-1.0))
-            scaled = times(inverse, change)
-            accepted = plus(accepted, where_less(threshold, scaled, zero, one))
-            gained = plus(gained, where_less(threshold, scaled, zero, change))
-            x, y, z = (
-                where_less(threshold, scaled, x, u),
-                where_less(threshold, scaled, y, v),
-                where_less(threshold, scaled, z, w),
-            )
-            put(group, lattice, spins, x, y, z)
+            taken = accepted_of(inverse, change, load(draws, (at, 3)), length)
+            accepted, gained = plus(accepted, taken), plus_product(gained, taken, change)
+            x, y = where_less(zero, taken, u, x), where_less(zero, taken, v, y)
+            put(group, spins, x, y, where_less(zero, taken, w, z))
+        refresh_copies(first, last, lattice, spins)
     store(tally, 0, accepted)
     store(tally, 1, gained)

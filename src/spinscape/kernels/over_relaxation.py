@@ -5,10 +5,10 @@ nothing is random, unless the energy has more than a field: that part accepts or
 """
 
 from .jit import borrowing, inlined
-from .lane_field import curvature_change, local_field, put
-from .metropolis import BLOCK, TINY, draw_thresholds
+from .lane_field import curvature_change, local_fields, put, refresh_copies
+from .metropolis import TINY, accepted_of, draw_numbers
 from .simd import divided, fill, load, minus_product, plus_product, store, times
-from .simd_math import larger, minus, plus, where_less
+from .simd_math import item, larger, minus, plus, where_less
 
 
 @inlined
@@ -20,19 +20,20 @@ def _within(normal, a, b, c):
 
 
 @borrowing
-def over_relaxation_sweep(beta, lattice, couplings, spins, state, draws, tally):
+def over_relaxation_sweep(beta, lattice, couplings, spins, state, draws, fields, tally):
     """Turn every spin once; arguments as of :func:`spinscape.kernels.metropolis.metropolis_sweep`."""
     accepted, gained = load(tally, 0), load(tally, 1)
     zero, one = fill(0.0), fill(1.0)
-    for first in range(0, len(lattice.site), BLOCK):
-        last = min(first + BLOCK, len(lattice.site))
+    for batch in range(len(lattice.batch_start) - 1):
+        first, last = lattice.batch_start[batch], lattice.batch_start[batch + 1]
+        local_fields(first, last, lattice, couplings, spins, fields)
         if couplings.any_curved:
-            draw_thresholds(first, last, state, draws)
+            draw_numbers(first, last, state, draws)
         for group in range(first, last):
-            site = lattice.site[group]
+            site, at = item(lattice.site, group), group - first
             x, y, z = load(spins, (group, 0)), load(spins, (group, 1)), load(spins, (group, 2))
-            a, b, c = local_field(group, lattice, couplings, spins)
-            if couplings.planar[site]:
+            a, b, c = load(fields, (at, 0)), load(fields, (at, 1)), load(fields, (at, 2))
+            if item(couplings.planar, site):
                 a, b, c = _within(couplings.frame[site, 2], a, b, c)
             square = plus_product(plus_product(times(a, a), b, b), c, c)
             dot = plus_product(plus_product(times(a, x), b, y), c, z)
@@ -44,17 +45,16 @@ def over_relaxation_sweep(beta, lattice, couplings, spins, state, draws, tally):
                 where_less(square, fill(TINY), y, v),
                 where_less(square, fill(TINY), z, w),
             )
-            taken = where_less(zero, load(lattice.length, group), one, zero)
-            if couplings.curved[site]:
+            length = load(lattice.length, group)
+            taken = where_less(zero, length, one, zero)
+            if item(couplings.curved, site):
                 curved = curvature_change(group, lattice, couplings, spins, u, v, w)
-                threshold, scaled = load(draws, (group - first, 3)), times(fill(beta), curved)
-                taken = where_less(threshold, scaled, zero, taken)
-                u = where_less(threshold, scaled, x, u)
-                v = where_less(threshold, scaled, y, v)
-                w = where_less(threshold, scaled, z, w)
+                taken = accepted_of(fill(beta), curved, load(draws, (at, 3)), length)
+                u, v, w = where_less(zero, taken, u, x), where_less(zero, taken, v, y), where_less(zero, taken, w, z)
                 gained = plus_product(gained, taken, curved)
             accepted = plus(accepted, taken)
-            put(group, lattice, spins, u, v, w)
+            put(group, spins, u, v, w)
+        refresh_copies(first, last, lattice, spins)
     store(tally, 0, accepted)
     store(tally, 1, gained)
 
@@ -68,4 +68,5 @@ def restore_lengths(lattice, spins):
         square = plus_product(plus_product(times(x, x), y, y), z, z)
         ratio = divided(square, larger(times(length, length), fill(TINY)))
         factor = minus_product(fill(1.5), fill(0.5), ratio)
-        put(group, lattice, spins, times(factor, x), times(factor, y), times(factor, z))
+        put(group, spins, times(factor, x), times(factor, y), times(factor, z))
+    refresh_copies(0, len(lattice.site), lattice, spins)

@@ -10,11 +10,16 @@ import numpy as np
 from .jit import inlined
 from .simd import LANES, divided, fill, minus_product, plus_product, times
 from .simd_math import (
+    halves,
+    larger,
     mantissa_and_exponent,
     minus,
     one_to_two,
     plus,
+    root,
     signed_by_bit,
+    smaller,
+    times_power,
     where_bit,
 )
 
@@ -23,6 +28,8 @@ N_STREAM = LANES + 1
 
 _U = np.uint64
 _LN2 = 0.6931471805599453
+_LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
+_SHIFT = 1.5 * 2.0**52
 _LOG = (
     6.666666666666735130e-01,
     3.999999999940941908e-01,
@@ -112,6 +119,20 @@ def polynomial(x, c0, c1, c2, c3, c4, c5):
 
 
 @inlined
+def exp_minus(x):
+    """Return e⁻ˣ of lanes, x from 0 to 700 and beyond both as at the ends; relative error below 1e-14."""
+    x = smaller(larger(x, fill(0.0)), fill(700.0))
+    shifted = minus_product(fill(_SHIFT), x, fill(1.0 / _LN2))
+    n = minus(shifted, fill(_SHIFT))
+    # −x = n ln 2 + r, ln 2 in two parts
+    r = minus_product(minus_product(minus(fill(0.0), x), n, fill(_LN2_HIGH)), n, fill(_LN2_LOW))
+    square = times(r, r)
+    low = polynomial(r, 1.0 / 120, 1.0 / 24, 1.0 / 6, 0.5, 1.0, 1.0)
+    high = polynomial(r, 1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880, 1.0 / 40320, 1.0 / 5040, 1.0 / 720)
+    return times_power(plus_product(low, times(times(square, square), square), high), shifted)
+
+
+@inlined
 def minus_ln(u):
     """Return −ln u of lanes of normal numbers; a finite 709 at zero."""
     m, k = mantissa_and_exponent(u)
@@ -140,14 +161,31 @@ def logistic(word):
 
 
 @inlined
-def circle(word):
-    """Return cosine and sine of an angle drawn evenly from the circle."""
-    angle = times(minus(one_to_two(word), fill(1.5)), fill(0.5 * np.pi))
+def _circle(number, word, mirrored, turned):
+    """Return cosine and sine of an angle; the number, in [1, 2), and two bits of a word say which."""
+    angle = times(minus(number, fill(1.5)), fill(0.5 * np.pi))
     z = times(angle, angle)
     s = polynomial(z, _SIN[0], _SIN[1], _SIN[2], _SIN[3], _SIN[4], _SIN[5])
     s = plus_product(angle, times(s, z), angle)
     c = polynomial(z, _COS[0], _COS[1], _COS[2], _COS[3], _COS[4], _COS[5])
     c = plus_product(minus_product(fill(1.0), fill(0.5), z), times(c, z), z)
     # A quarter of the circle so far: one bit mirrors it at the diagonal, another turns it by half a turn.
-    first, second = where_bit(word, 10, s, c), where_bit(word, 10, c, s)
-    return signed_by_bit(first, word, 11), signed_by_bit(second, word, 11)
+    first, second = where_bit(word, mirrored, s, c), where_bit(word, mirrored, c, s)
+    return signed_by_bit(first, word, turned), signed_by_bit(second, word, turned)
+
+
+@inlined
+def circle(word):
+    """Return cosine and sine of an angle drawn evenly from the circle, in steps of 2⁻⁵⁴ of it."""
+    return _circle(one_to_two(word), word, 10, 11)
+
+
+@inlined
+def sphere(word):
+    """Return a direction drawn evenly from the sphere, (x, y, z): z and angle are 32 bits each of a word."""
+    upper, lower = halves(word)
+    x, y = _circle(lower, word, 30, 31)
+    # In the middles of 2³² steps: never a pole.
+    z = plus_product(fill(-3.0 + 2.0**-32), fill(2.0), upper)
+    across = root(minus_product(fill(1.0), z, z))
+    return times(across, x), times(across, y), z

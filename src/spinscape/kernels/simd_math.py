@@ -41,6 +41,20 @@ def _call(builder, name, *values):
 
 
 @intrinsic
+def item(typing, array, index):
+    """Return array[index] for an index that is known to lie inside: without the test for a negative one."""
+
+    def generate(context, builder, signature, values):
+        kinds = signature.args
+        where = cgutils.unpack_tuple(builder, values[1]) if isinstance(kinds[1], types.BaseTuple) else [values[1]]
+        view = context.make_array(kinds[0])(context, builder, values[0])
+        place = cgutils.get_item_pointer(context, builder, kinds[0], view, where, wraparound=False)
+        return context.unpack_value(builder, kinds[0].dtype, place)
+
+    return array.dtype(array, index), generate
+
+
+@intrinsic
 def plus(typing, x, y):
     """Return x + y."""
     return _LANES(_LANES, _LANES), lambda _, builder, __, values: builder.fadd(*values, flags=_CONTRACT)
@@ -82,6 +96,16 @@ def larger(typing, x, y):
 
     def generate(context, builder, signature, values):
         return builder.select(builder.fcmp_ordered(">", *values), *values)
+
+    return _LANES(_LANES, _LANES), generate
+
+
+@intrinsic
+def smaller(typing, x, y):
+    """Return the smaller of x and y; y where they do not compare."""
+
+    def generate(context, builder, signature, values):
+        return builder.select(builder.fcmp_ordered("<", *values), *values)
 
     return _LANES(_LANES, _LANES), generate
 
@@ -157,33 +181,57 @@ def one_to_two(typing, word):
 
 def _top(builder, word, bit):
     """Return words whose sign bit is one bit of the given ones."""
-    return builder.shl(word, _all(_BITS, 63 - bit.literal_value))
+    away = builder.sub(ir.Constant(_INTEGER, 63), bit)
+    first = builder.insert_element(ir.Constant(_BITS, ir.Undefined), away, ir.Constant(ir.IntType(32), 0))
+    order = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+    return builder.shl(word, builder.shuffle_vector(first, ir.Constant(_BITS, ir.Undefined), order))
 
 
-@intrinsic(prefer_literal=True)
+@intrinsic
 def where_bit(typing, word, bit, yes, no):
-    """Return ``yes`` where the bit (a literal) of the word is set, and ``no`` elsewhere."""
-    if not isinstance(bit, types.IntegerLiteral):
-        return None
+    """Return ``yes`` where the bit (0 to 63) of the word is set, and ``no`` elsewhere."""
 
     def generate(context, builder, signature, values):
-        is_set = builder.icmp_signed("<", _top(builder, values[0], bit), _all(_BITS, 0))
+        is_set = builder.icmp_signed("<", _top(builder, values[0], values[1]), _all(_BITS, 0))
         return builder.select(is_set, values[2], values[3])
 
-    return _LANES(_WORDS, bit, _LANES, _LANES), generate
+    return _LANES(_WORDS, types.int64, _LANES, _LANES), generate
 
 
-@intrinsic(prefer_literal=True)
+@intrinsic
 def signed_by_bit(typing, x, word, bit):
-    """Return −x where the bit (a literal) of the word is set, and x elsewhere."""
-    if not isinstance(bit, types.IntegerLiteral):
-        return None
+    """Return −x where the bit (0 to 63) of the word is set, and x elsewhere."""
 
     def generate(context, builder, signature, values):
-        sign = builder.and_(_top(builder, values[1], bit), _all(_BITS, 1 << 63))
+        sign = builder.and_(_top(builder, values[1], values[2]), _all(_BITS, 1 << 63))
         return builder.bitcast(builder.xor(builder.bitcast(values[0], _BITS), sign), _VECTOR)
 
-    return _LANES(_LANES, _WORDS, bit), generate
+    return _LANES(_LANES, _WORDS, types.int64), generate
+
+
+@intrinsic
+def halves(typing, word):
+    """Return two numbers in [1, 2), from the upper 32 bits of words and from the lowest 30."""
+
+    def generate(context, builder, signature, values):
+        one = _all(_BITS, 0x3FF << 52)
+        upper = builder.lshr(builder.and_(values[0], _all(_BITS, 0xFFFFFFFF << 32)), _all(_BITS, 12))
+        lower = builder.lshr(builder.shl(values[0], _all(_BITS, 34)), _all(_BITS, 12))
+        pair = [builder.bitcast(builder.or_(half, one), _VECTOR) for half in (upper, lower)]
+        return context.make_tuple(builder, signature.return_type, pair)
+
+    return types.UniTuple(_LANES, 2)(_WORDS), generate
+
+
+@intrinsic
+def times_power(typing, x, shifted):
+    """Return x · 2ⁿ, n the whole number that ``shifted`` − 1.5 · 2⁵² is: x and the result are normal."""
+
+    def generate(context, builder, signature, values):
+        power = builder.shl(builder.bitcast(values[1], _BITS), _all(_BITS, 52))
+        return builder.bitcast(builder.add(builder.bitcast(values[0], _BITS), power), _VECTOR)
+
+    return _LANES(_LANES, _LANES), generate
 
 
 _HALF_ROOT = 0x3FE6A09E667F3BCD  # bits of sqrt(1/2)

@@ -181,7 +181,9 @@ def restore_plain(lattice, spins):
 
 
 @borrowing
-def plain_rounds(kinds, counts, widths, adapt, n_round, beta, lattice, couplings, spins, state, age, work, tally):
+def plain_rounds(
+    kinds, counts, widths, adapt, n_round, beta, lattice, couplings, spins, state, age, draws, fields, lanes, tally
+):
     """Make rounds of moves: as :func:`spinscape.kernels.lane_rounds.lane_rounds` on a plain lattice."""
     for _ in range(n_round):
         for move in range(len(kinds)):

@@ -4,7 +4,23 @@ Couplings do not enter: there are as many sums as links, however many couplings 
 """
 
 from .jit import borrowing
-from .simd import LANES, fill, load, plus_product, store, times
+from .simd import fill, load, plus_product, store, times
+
+
+@borrowing
+def _one_link(site, link, first, lattice, spins, products):
+    """Add Σ S_i S_jᵀ of one link, in registers."""
+    xx = xy = xz = yx = yy = yz = zx = zy = zz = fill(0.0)
+    for group in range(len(lattice.site)):
+        if lattice.site[group] == site:
+            slot = lattice.slot[group, link - first]
+            x, y, z = load(spins, (group, 0)), load(spins, (group, 1)), load(spins, (group, 2))
+            a, b, c = load(spins, (slot, 0)), load(spins, (slot, 1)), load(spins, (slot, 2))
+            xx, xy, xz = plus_product(xx, x, a), plus_product(xy, x, b), plus_product(xz, x, c)
+            yx, yy, yz = plus_product(yx, y, a), plus_product(yy, y, b), plus_product(yz, y, c)
+            zx, zy, zz = plus_product(zx, z, a), plus_product(zy, z, b), plus_product(zz, z, c)
+    for k, value in enumerate((xx, xy, xz, yx, yy, yz, zx, zy, zz)):
+        store(products, (link, k), value)
 
 
 @borrowing
@@ -21,18 +37,16 @@ def lane_correlations(lattice, start, square_start, keep, turn, spins, products,
         R.
     spins : (n_row, 3, LANES) float64
     products : (n_link, 9, LANES) float64
-        Σ S_i S_jᵀ is added.
-    squares : (n_square, LANES) float64
-        Σ (S_i·R·S_j)² is added.
+        Σ S_i S_jᵀ.
+    squares : (n_square, LANES) float64, zero before
+        Σ (S_i·R·S_j)².
     """
-    for group in range(len(lattice.site)):
-        site = lattice.site[group]
+    for site in range(len(start) - 1):
         for link in range(start[site], start[site + 1]):
             if keep[link]:
-                slot = lattice.slot[group, link - start[site]]
-                for k in range(9):
-                    near, far = load(spins, (group, k // 3)), load(spins, (slot, k % 3))
-                    store(products, (link, k), plus_product(load(products, (link, k)), near, far))
+                _one_link(site, link, start[site], lattice, spins, products)
+    for group in range(len(lattice.site) if len(turn) > 0 else 0):
+        site = lattice.site[group]
         for row in range(square_start[site], square_start[site + 1]):
             slot, total = lattice.square_slot[group, row - square_start[site]], fill(0.0)
             for k in range(9):
@@ -56,7 +70,3 @@ def plain_correlations(lattice, start, square_start, keep, turn, spins, products
             for k in range(9):
                 total += spins[i, k // 3] * turn[row, k // 3, k % 3] * spins[j, k % 3]
             squares[row, 0] += total * total
-
-
-N_LANE = LANES
-"""Lanes of the sums."""

@@ -5,7 +5,6 @@ import numpy as np
 from ..errors import ConfigError
 from ..hamiltonian.energy import zeeman_field
 from ..kernels.ising import (
-    BLOCK,
     ISING_KINDS,
     IsingCouplings,
     flip_correlations,
@@ -13,6 +12,7 @@ from ..kernels.ising import (
     plain_flip_correlations,
     plain_flip_rounds,
 )
+from ..kernels.lane_field import BLOCK
 from ..kernels.random_numbers import random_state
 from ..kernels.simd import LANES
 from .lane_lattice import lane_layout
@@ -134,5 +134,5 @@ def _dealt(layout, signs):
     """Return signs in lanes, with the copies that neighbours read, (n_row, LANES)."""
     lattice = layout.lattice
     rows = np.where(layout.member >= 0, signs[layout.member], 0.0)
-    origin = np.repeat(np.arange(len(rows)), np.diff(lattice.copy_start))
-    return np.concatenate([rows, np.take_along_axis(rows[origin], lattice.turn[lattice.copy_turn], axis=1)])
+    copies = np.take_along_axis(rows[lattice.copy_origin], lattice.turn[lattice.copy_turn], axis=1)
+    return np.concatenate([rows, copies])

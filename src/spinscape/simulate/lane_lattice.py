@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..kernels.lane_field import LaneLattice
+from ..kernels.lane_field import BLOCK, LaneLattice
 from ..kernels.simd import LANES
 from ..lattice.supercell import Supercell, supercell
 from .spin_system import SpinSystem
@@ -109,18 +109,21 @@ class _Dealer:
         # The supercell's lattice in terms of the finer one: the lanes are the cells of this small supercell.
         inside = np.rint(self.cell.hermite @ np.linalg.inv(coarse.hermite)).astype(np.int64)
         self.inner = supercell(inside, n_site=1)
+        table = system.table
+        self.links = self._far_ends(table.start, table.target, table.offset)
+        self.squares = self._far_ends(table.square_start, table.square_target, table.square_offset)
+        self.ends = np.concatenate([self.links[0], self.squares[0]], axis=1)
         self.order = self._update_order()
-        self.rank = np.empty(len(self.order), dtype=np.int64)
-        self.rank[self.order] = np.arange(len(self.order))
 
     def _update_order(self):
-        """Return the order of (cell, site): plane by plane, where one in two is left for later.
+        """Return the order of (cell, site): plane by plane, colour by colour, so that neighbours are rarely in turn.
 
-        Spins that follow each other are then no neighbours, and need not wait for each other in the processor.
+        Groups of one plane and colour are a batch: their fields are made together, and none waits for another.
         """
         cells, n_site = np.repeat(self.coarse.cells, self.cell.n_site, axis=0), self.cell.n_site
         site = np.tile(np.arange(n_site), self.coarse.n_cell)
-        return np.lexsort((cells[:, 2], cells[:, 1], (cells[:, 1] + cells[:, 2]) % 2, site, cells[:, 0]))
+        colour = _colours(self.ends, cells[:, 0])
+        return np.lexsort((cells[:, 2], cells[:, 1], site, colour, cells[:, 0]))
 
     def _members(self):
         """Return the spin in each lane of each group in the order of updates, (n_group, LANES)."""
@@ -138,26 +141,32 @@ class _Dealer:
         return turn
 
     def _far_ends(self, start, target, offset):
-        """Return group and turn of the neighbours of every group, (n_group, max_link) each, padded with group 0."""
+        """Return coset and turn of the neighbours of every coset, (n_group, max_link) each, padded with −1 and 0."""
         count = np.diff(start)
-        group = np.zeros((self.coarse.n_cell, self.cell.n_site, int(count.max(initial=0))), dtype=np.int64)
-        turn = np.zeros_like(group)
+        coset = np.full((self.coarse.n_cell, self.cell.n_site, int(count.max(initial=0))), -1, dtype=np.int64)
+        turn = np.zeros_like(coset)
         inverse = np.linalg.inv(self.coarse.hermite)
         for s in range(self.cell.n_site):
             for at, link in enumerate(range(start[s], start[s + 1])):
                 there = self.coarse.cells + offset[link]
                 index = self.coarse.cell_index(there)
                 crossed = np.rint((there - self.coarse.cells[index]) @ inverse).astype(np.int64)
-                group[:, s, at] = self.rank[index * self.cell.n_site + target[link]]
+                coset[:, s, at] = index * self.cell.n_site + target[link]
                 turn[:, s, at] = self.inner.cell_index(crossed)
-        shape = (self.coarse.n_cell * self.cell.n_site, -1) if group.size else (len(self.order), 0)
-        return group.reshape(shape)[self.order], turn.reshape(shape)[self.order]
+        shape = (self.coarse.n_cell * self.cell.n_site, coset.shape[2])
+        return coset.reshape(shape), turn.reshape(shape)
+
+    def _ordered(self, ends):
+        """Return groups and turns of neighbours with rows and groups in the order of updates."""
+        rank = np.empty(len(self.order), dtype=np.int64)
+        rank[self.order] = np.arange(len(self.order))
+        coset, turn = ends
+        return np.where(coset >= 0, rank[coset], 0)[self.order], turn[self.order]
 
     def layout(self):
         """Return the :class:`LaneLayout`."""
-        table, n_group, member = self.system.table, len(self.order), self._members()
-        links = self._far_ends(table.start, table.target, table.offset)
-        squares = self._far_ends(table.square_start, table.square_target, table.square_offset)
+        n_group, member = len(self.order), self._members()
+        links, squares = self._ordered(self.links), self._ordered(self.squares)
         wanted = np.concatenate([(group * LANES + turn).ravel() for group, turn in (links, squares)])
         copies = np.unique(wanted[wanted % LANES != 0])
         # A copy of a group is a row after all groups; without a turn it is the group itself.
@@ -171,9 +180,32 @@ class _Dealer:
             length=np.where(member >= 0, lengths[member], 0.0),
             slot=slot,
             square_slot=square_slot,
+            batch_start=_batches(self.ends, self.order),
             copy_start=np.searchsorted(copies // LANES, np.arange(n_group + 1)).astype(np.int64),
+            copy_origin=copies // LANES,
             copy_slot=np.arange(n_group, n_group + len(copies)),
             copy_turn=copies % LANES,
             turn=self._turns(),
         )
         return LaneLayout(lattice, member, n_group + len(copies))
+
+
+def _colours(ends, plane):
+    """Return numbers for groups such that no two neighbours in one plane have the same, given each one's neighbours."""
+    colour = np.full(len(ends), -1, dtype=np.int64)
+    inside = [row[(row >= 0) & (plane[row] == at)] for row, at in zip(ends, plane, strict=True)]
+    for group, row in enumerate(inside):
+        used = set(colour[row].tolist())
+        colour[group] = next(k for k in range(len(used) + 1) if k not in used)
+    return colour
+
+
+def _batches(ends, order):
+    """Return where batches start in an order: no neighbours within one, and BLOCK groups at most."""
+    starts, batch, rows = [0], set(), ends.tolist()
+    for at, group in enumerate(order.tolist()):
+        if len(batch) == BLOCK or not batch.isdisjoint(rows[group]):
+            starts.append(at)
+            batch = set()
+        batch.add(group)
+    return np.array([*starts, len(order)], dtype=np.int64)

@@ -3,9 +3,8 @@
 import numpy as np
 
 from ..hamiltonian.energy import zeeman_field
-from ..kernels.lane_field import from_lanes, to_lanes
+from ..kernels.lane_field import BLOCK, from_lanes, to_lanes
 from ..kernels.lane_rounds import lane_rounds
-from ..kernels.metropolis import BLOCK
 from ..kernels.random_numbers import random_state
 from ..kernels.simd import LANES
 from ..kernels.single_spin import KINDS, plain_rounds
@@ -60,7 +59,7 @@ class LocalEngine:
         self._links = system.table.at(self.theta, field=zeeman_field(system.model, conditions))
         self._couplings = couplings_from_links(self._links, system)
         self._state, self._age = random_state(seed), np.zeros(1, dtype=np.int64)
-        self._work = np.zeros((BLOCK + 2, 4, LANES))
+        self._work = tuple(np.zeros(shape) for shape in ((BLOCK, 4, LANES), (BLOCK, 3, LANES), (6, LANES)))
         mixed = bool(self._couplings.line.any())
         self._layout = None if plain or mixed else lane_layout(system)
         self._lattice = plain_lattice(system) if self._layout is None else self._layout.lattice
@@ -121,7 +120,7 @@ class LocalEngine:
         kinds, counts, widths, adapt = self._schedule(moves)
         tally = np.zeros((len(moves), 2))
         rounds = plain_rounds if self._layout is None else lane_rounds
-        own = (self._lattice, self._couplings, self._rows, self._state, self._age, self._work)
+        own = (self._lattice, self._couplings, self._rows, self._state, self._age, *self._work)
         rounds(kinds, counts, widths, adapt, n_round, float(beta), *own, tally)
         if adapt.any():
             self.widths = {"small_step": float(widths[adapt][-1])}

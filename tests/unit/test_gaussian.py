@@ -236,6 +236,10 @@ def test_below_the_ordering():
     # The spherical model orders at k_B T = 6J/(3 · 1.51639), G(0) of the simple cubic lattice.
     critical = 6 / (3 * 1.5163860) / K_B
     gaussian.state([1.0], 1.05 * critical)
+    for n_mesh in (8, 16):
+        scaled = GaussianModel(gaussian.model, GaussianSettings(n_mesh=n_mesh))
+        # At the ordering the share of the wave falls with the size of the system, as the docstring says.
+        assert scaled.shares(scaled.state([1.0], critical).solution).max() * n_mesh == pytest.approx(1.06, abs=0.01)
     with pytest.raises(OrderedError, match=r"0\.5 0\.5 0\.5"):
         gaussian.state([1.0], 0.7 * critical)
 

@@ -79,6 +79,7 @@ def test_run_stores_what_the_model_predicts():
     plain = gaussian.predict_structure_factor(THETA, 60.0, points.reshape(-1, 3)).reshape(4, 3, 3).mean(axis=2)
     np.testing.assert_allclose(result.arrays["signal_hk"], plain, rtol=1e-6)
     assert result.diagnostics["multiplier_0"] == pytest.approx(gaussian.state(THETA, 60.0).solution.value[0])
+    assert 0 < result.diagnostics["share"] < 0.2
     for k, temperature in enumerate((50.0, 100.0, 200.0)):
         found = {name: result.arrays[name][k] for name in ("energy", "heat_capacity", "susceptibility")}
         for name, value in found.items():

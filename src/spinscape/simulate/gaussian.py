@@ -43,7 +43,7 @@ class GaussianSettings:
         Correlate g·S in place of S.
     max_share : float
         Largest share of the spins' length that one point of the mesh may hold; more is an ordered state, or a mesh
-        that is coarser than the correlations.
+        that is coarser than the correlations. At the ordering of a simple cubic lattice the share is 1.06/n_mesh.
     n_sub : int
         Points along each integrated axis of a slice.
     """
@@ -174,9 +174,13 @@ class GaussianModel:
         self._check_share(solution, temperature)
         return GaussianState(theta, solution, sums)
 
-    def _check_share(self, solution, temperature):
+    def shares(self, solution: Multipliers) -> np.ndarray:
+        """Return the share of the spins' length that one wave of each star of the mesh holds, (n_q,)."""
         trace = np.einsum("qmm->q", solution.inverse).real * self.matrix.degeneracy * solution.thermal
-        share = trace / self.mesh.n_point / self._target.sum()
+        return trace / (self.mesh.n_point * self._target.sum())
+
+    def _check_share(self, solution, temperature):
+        share = self.shares(solution)
         worst = int(np.argmax(share))
         if share[worst] > self.settings.max_share:
             place = " ".join(f"{x:.4g}" for x in self.mesh.q[worst])

@@ -137,6 +137,7 @@ class GaussianSimulator:
         arrays = {name: seen.signal(theta, self.temperature, state) for name, seen in self._seen.items()}
         arrays = {f"signal_{name}": array for name, array in arrays.items()}
         multipliers = {f"multiplier_{a}": float(x) for a, x in enumerate(state.solution.value)}
+        multipliers["share"] = float(self.gaussian.shares(state.solution).max())
         return arrays, {**multipliers, **{name: float(a.mean(dtype=np.float64)) for name, a in arrays.items()}}
 
     def _tables(self, theta):

@@ -114,8 +114,9 @@ class _Point:
         found = self._cool("annealed", settings.annealing, settings.falling)
         if settings.slow and (failed := _failed(found)):
             found = _better(found, self._cool("slow", settings.slow, failed))
-        if settings.tempering is not None and (failed := _failed(found)):
-            found = _better(found, self._temper(failed))
+        if settings.tempering is not None:
+            failed = tuple(t for t in _failed(found) if t < settings.tempering.highest)
+            found = _better(found, self._temper(failed)) if failed else found
         return found
 
     def _engine(self, stage, index):
@@ -133,11 +134,11 @@ class _Point:
 
     def _temper(self, temperatures):
         self.ladder = Ladder(
-            lambda index: self._engine("tempered", index), self.observer, self.theta, team=self.team,
+            lambda index: self._engine("tempered", index), self.observer, self.theta, temperatures, team=self.team,
             generator=self.key.stream("metropolis", replica=len(_STAGES) * _CHAINS),
         )  # fmt: skip
         self.ladder.equilibrate()
-        return self.ladder.sample(temperatures)
+        return self.ladder.sample()
 
     def result(self, samples, arrays) -> PointResult:
         """Return the arrays with the code that the chains deserve, and the diagnostics in short."""

@@ -241,17 +241,24 @@ class MonteCarloSettings:
                 raise ConfigError("annealing goes from high to low", where=name, got=falling[:8], fix="reverse it")
         if not self.moves:
             raise ConfigError("a round has at least one move", where="moves", expected="[{kind: ...}]", got="none")
-        if self.tempering is not None and self.tempering.highest <= max(self.temperatures):
-            raise ConfigError(
-                "tempering goes above the sampled temperatures", where="tempering.highest",
-                expected=f"above {max(self.temperatures):g} K", got=self.tempering.highest,
-            )  # fmt: skip
+        self._check_tempering()
         if self.thermal is not None and self.thermal.sampling.replicas != self.sampling.replicas:
             raise ConfigError(
                 "replicas go through all temperatures", where="thermal.sampling.replicas",
                 expected=self.sampling.replicas, got=self.thermal.sampling.replicas,
             )  # fmt: skip
         self._check_names()
+
+    def _check_tempering(self):
+        if self.tempering is None:
+            return
+        # As a rescue it serves the temperatures below its top.
+        limit = (min if self.tempering.rescue else max)(self.temperatures)
+        if self.tempering.highest <= limit:
+            raise ConfigError(
+                "tempering goes above the sampled temperatures", where="tempering.highest",
+                expected=f"above {limit:g} K", got=self.tempering.highest,
+            )  # fmt: skip
 
     def at(self, temperature) -> Thermal:
         """Return how a temperature is sampled."""

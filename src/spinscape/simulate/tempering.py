@@ -13,16 +13,14 @@ import numpy as np
 
 from ..observables.thermodynamics import beta_from_temperature
 from .chains import Chain, Observer, Part, Sample, Series, add_tally, assembled, extended
-from .montecarlo_settings import MonteCarloSettings
+from .montecarlo_settings import Tempering
 
 _FLAT = 1e-3
 """Part of the largest step in −dE dβ that the ladder takes every step to have at least: nothing is left out."""
 
 
-def first_ladder(settings: MonteCarloSettings):
-    """Return a falling geometric ladder that holds every sampled temperature, (n,) float64, K."""
-    tempering, wanted = settings.tempering, settings.falling
-    assert tempering is not None
+def first_ladder(tempering: Tempering, wanted):
+    """Return a falling geometric ladder down to the last of some falling temperatures that holds them all, (n,) K."""
     return with_pins(np.geomspace(tempering.highest, wanted[-1], tempering.n), wanted)
 
 
@@ -145,18 +143,21 @@ class Ladder:
         ``make(index)`` returns the engine of replica ``index``: set * n_rung + place in the set.
     observer : Observer
     theta : (n_parameter,) float64, meV
+    wanted : sequence of float, K
+        Temperatures that are sampled.
     team : Team
     generator : numpy Generator
         For exchanges; equal on all ranks.
     """
 
-    def __init__(self, make: Callable, observer: Observer, theta, *, team, generator):
+    def __init__(self, make: Callable, observer: Observer, theta, wanted, *, team, generator):
         self.observer, self.theta, self.team, self._generator = observer, theta, team, generator
         self.settings = observer.settings
         assert self.settings.tempering is not None
         self.tempering = self.settings.tempering
         self.moves = self.tempering.moves or self.settings.moves
-        self.temperatures = first_ladder(self.settings)
+        self.wanted = tuple(sorted(wanted, reverse=True))
+        self.temperatures = first_ladder(self.tempering, self.wanted)
         n_set, n_rung = self.settings.sampling.replicas, len(self.temperatures)
         self.trips = Trips(np.tile(np.arange(n_rung), (n_set, 1)))
         self.chains = [Chain(index, make(index)) for index in team.own(n_set * n_rung)]
@@ -204,7 +205,7 @@ class Ladder:
                 before = self.trips.rung.ravel().copy()
                 sums += np.bincount(before, weights=self.step().ravel(), minlength=len(sums))
             means = sums / (n * len(self.trips.rung))
-            ladder = adapted_ladder(self.temperatures, means, self.settings.falling)
+            ladder = adapted_ladder(self.temperatures, means, self.wanted)
             # A ladder of another length would need other replicas.
             self.temperatures = ladder if len(ladder) == len(self.temperatures) else self.temperatures
         for _ in range(n):
@@ -213,17 +214,17 @@ class Ladder:
             chain.engine.adapting = False
         self.trips.forget()
 
-    def sample(self, temperatures) -> dict[float, Sample]:
-        """Return the samples at some temperatures of the ladder, of every set as a chain."""
+    def sample(self) -> dict[float, Sample]:
+        """Return the samples at the wanted temperatures, of every set as a chain."""
 
         def attempt(n_sample):
-            return self._attempt(temperatures, n_sample)
+            return self._attempt(n_sample)
 
         return extended(attempt, self.settings.sampling, self.team)
 
-    def _attempt(self, temperatures, n_sample):
+    def _attempt(self, n_sample):
         n_set, n_rung = self.trips.rung.shape
-        at = {int(np.argmin(np.abs(self.temperatures - t))): t for t in temperatures}
+        at = {int(np.argmin(np.abs(self.temperatures - t))): t for t in self.wanted}
         series = {(k, r): Series(self.observer, t, n_sample) for r, t in at.items() for k in range(n_set)}
         tally: dict[int, dict] = {}
         last: dict = {}

@@ -12,6 +12,7 @@ from .couplings import parameter_names, theta_from_couplings
 from .grids import grid_points
 from .learning import learn_section
 from .measurements import files_of, is_local, measurement_section
+from .phases import phase_section
 from .spinwave import spinwave_settings
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "model_section",
     "parameter_names",
     "path",
+    "phase_section",
     "plan_header",
     "report_section",
     "spinwave_settings",

@@ -6,6 +6,7 @@ from ..errors import ConfigError
 from ..hamiltonian.expression import linear_coefficients
 from .build_model import site_labels
 from .fits import FitSection
+from .phases import check_phases
 
 
 def cross_check(study):
@@ -15,6 +16,7 @@ def cross_check(study):
     _check_sites(study)
     _check_paths(study)
     _check_simulation(study)
+    check_phases(study)
     _check_measurements(study)
     for name, fit in study.fits.items():
         _check_fit(study, name, fit)

@@ -12,6 +12,7 @@ from .learning import SirenSection
 from .measurements import CsvMeasurement
 from .model_sections import ModelSections
 from .montecarlo import MonteCarloSection
+from .phases import PhaseSection
 from .quantities import Name
 from .spinwave import SpinwaveSection
 
@@ -30,6 +31,7 @@ class Study(ModelSections):
     grid: Grid
     simulate: Simulation
     learn: dict[Name, SirenSection] = Field(default_factory=dict)
+    phases: dict[Name, PhaseSection] = Field(default_factory=dict)
     measurements: dict[Name, CsvMeasurement] = Field(default_factory=dict)
     fits: dict[Name, FitSection] = Field(default_factory=dict)
 

@@ -75,22 +75,23 @@ class StoreImages:
     names : sequence of str
         Arrays whose voxels stand side by side in a row.
     points : (n_image,) int, optional
-        Points of the store; those that are done where left out.
+        Points of the store; all where left out.
     """
 
     def __init__(self, store, names, points=None):
         self._store, self._names = store, tuple(names)
-        done = np.flatnonzero(np.asarray(store.state) == 1)
-        self.points = done if points is None else np.asarray(points, dtype=np.int64)
-        missing = np.setdiff1d(self.points, done)
-        if not len(self.points) or len(missing):
+        unknown = sorted(set(self._names) - set(store.template))
+        if unknown:
             raise DataError(
-                "an image is wanted of a point that is not there",
-                where="store",
-                expected="points that are done",
-                got=f"{len(missing)} points without a result" if len(missing) else "no points",
-                fix="run the simulations, or choose other points",
+                f"the simulations have no array {unknown[0]!r}",
+                where="arrays",
+                expected=f"some of {', '.join(sorted(store.template))}",
+                got=list(self._names),
+                fix="name arrays that the study simulates",
             )
+        self.points = np.arange(store.n_point) if points is None else np.asarray(points, dtype=np.int64)
+        if not len(self.points):
+            raise DataError("no point has a result", where="store", fix="run the simulations")
         self.n_image = len(self.points)
         self.n_voxel = self.read(np.zeros(1, dtype=np.int64))[0].shape[1]
 

@@ -1,0 +1,75 @@
+"""The ``phases:`` section: maps of phases, without labels, over the grid of couplings."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from ..errors import ConfigError
+from .couplings import parameter_names
+from .quantities import Name
+from .strict import Strict
+
+
+class TransformSection(Strict):
+    """What is compared of an intensity S."""
+
+    kind: Literal["none", "log1p", "standardised"] = "log1p"
+    c: float = Field(1.0, gt=0, description="of log1p: log(1 + c S)")
+    noise: float = Field(1.0, gt=0, description="of standardised: the noise of a voxel")
+
+
+class CountSection(Strict):
+    """The numbers of the rule that says how many phases there are; docs/theory/phases.md."""
+
+    max_cluster: int = Field(10, ge=2, le=100)
+    stability: float = Field(0.8, ge=0, le=1)
+    n_bootstrap: int = Field(50, ge=1, le=10_000)
+    min_points: int = Field(3, ge=1)
+    min_share: float = Field(0.02, ge=0, lt=1)
+    max_crossover: float = Field(0.08, ge=0, le=1)
+    contrast: float = Field(3.0, gt=0)
+
+
+class BoundarySection(Strict):
+    """Which points the energies of two phases are fitted to, by their distance from the border."""
+
+    near: float = Field(0.3, ge=0, description="in steps of the grid")
+    far: float = Field(8.0, gt=0, description="in steps of the grid")
+
+
+class PhaseSection(Strict):
+    """A map of phases by clusters of what is simulated at each point."""
+
+    arrays: tuple[Name, ...] = Field(min_length=1, description="arrays of the simulations, compared side by side")
+    transform: TransformSection = TransformSection()
+    method: Literal["ward", "average", "complete", "graph_degree"] = "ward"
+    n_neighbour: int = Field(20, ge=1, description="of graph_degree")
+    count: CountSection = CountSection()
+    boundaries: BoundarySection = BoundarySection()
+
+
+def phase_section(study, name):
+    """Return what the stage ``phases`` needs of a study, as plain data."""
+    return {
+        "name": name,
+        "phases": study.section("phases")[name],
+        "grid": study.section("grid"),
+        "parameter_names": list(parameter_names(study)),
+        "couplings": {n: c.value for n, c in study.couplings.items()},
+    }
+
+
+def check_phases(study):
+    """Raise :class:`ConfigError` where a map asks for what the study does not simulate."""
+    for name, section in study.phases.items():
+        where = f"phases.{name}.arrays"
+        for array in section.arrays:
+            place = array.removeprefix("signal_")
+            if array.startswith("signal_") and place not in (*study.paths, *study.volumes):
+                raise ConfigError(
+                    f"there is no path or volume {place!r}",
+                    where=where,
+                    expected=", ".join(f"signal_{n}" for n in (*study.paths, *study.volumes)),
+                    got=array,
+                    fix="declare it, and name it under simulate",
+                )

@@ -6,7 +6,7 @@ The workflow calls these functions while it is being parsed: nothing heavy is im
 import hashlib
 import json
 
-from .axes import conditions, path, vectors
+from .axes import conditions, path, vectors, volume
 from .build_model import build_crystal, build_model
 from .couplings import parameter_names, theta_from_couplings
 from .grids import grid_points
@@ -73,7 +73,7 @@ def fit_section(study, name):
     """Return what the fit stage needs of a study, as plain data."""
     return {
         "fit": study.section("fits")[name],
-        "spinwave": spinwave_settings(study.simulate),
+        "spinwave": spinwave_settings(study.simulate, study),
         "couplings": {n: c.value for n, c in study.couplings.items()},
     }
 
@@ -86,8 +86,15 @@ def report_section(study):
         "seed": study.seed,
         "kind": study.simulate.kind,
         "paths": [path(study, name).to_dict() for name in study.simulate.paths],
+        "volumes": [volume(study, name).to_dict() for name in study.volumes],
+        **_shown_settings(study),
         "conditions": conditions(study).to_dict(),
     }
+
+
+def _shown_settings(study):
+    """Return what the report reads of the simulator's settings."""
+    return study.simulate.settings(study) if study.simulate.kind == "montecarlo" else {}
 
 
 def measurements_of(study, fit_name, data_folder):

@@ -91,7 +91,7 @@ def measurement_section(study, name):
         "conditions": conditions(study).to_dict(),
     }
     if measurement.simulated is not None:
-        out["spinwave"] = spinwave_settings(study.simulate)
+        out["spinwave"] = spinwave_settings(study.simulate, study)
         out["theta"] = theta_from_couplings(study, measurement.simulated.couplings).tolist()
         out["energy"] = energy_axis(measurement.simulated.energy).to_dict()
     return out

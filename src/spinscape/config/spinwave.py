@@ -2,67 +2,140 @@
 
 from typing import Literal
 
-from pydantic import Field
+import numpy as np
+from pydantic import Field, model_validator
 
-from .axes import EnergySection, energy_axis, path
-from .quantities import Name, Wavevector
+from ..errors import ConfigError
+from .axes import EnergySection, energy_axis, path, vectors, volume
+from .build_model import build_model
+from .instrument import Intensity, Interval, QEllipsoid, QSmear, Resolution, TwinsSection, twins_settings
+from .quantities import Name
 from .simulation import SimulationSection
 from .strict import Strict
+from .structures import IntMatrix
 
 
-class Intensity(Strict):
-    """What of S^αβ is seen."""
+class OwnGroundState(Strict):
+    """Where the declared structure is not stable: the state of lowest energy of the point's own couplings."""
 
-    component: Literal["trace", "perp", "xx", "yy", "zz"] = "perp"
-    cap: float | None = Field(None, gt=0, description="largest intensity of a group of degenerate modes")
+    kind: Literal["own_ground_state"]
+    magnetic_cell: IntMatrix | None = None
+    max_cell: int | None = Field(None, ge=1, le=16, description="search all cells of at most so many chemical cells")
+    starts: int = Field(32, ge=1, le=10_000)
 
-
-class Resolution(Strict):
-    """Energy resolution: FWHM in meV as a polynomial of the energy transfer in meV."""
-
-    kind: Literal["gaussian"]
-    fwhm: tuple[float, ...] = Field(min_length=1, max_length=8)
-
-
-class QSmear(Strict):
-    """A Gaussian smear along the path."""
-
-    kind: Literal["along_path"]
-    sigma: Wavevector = Field(ge=0)
+    @model_validator(mode="after")
+    def _one_cell(self):
+        if (self.magnetic_cell is None) == (self.max_cell is None):
+            raise ValueError("give either magnetic_cell or max_cell")
+        return self
 
 
 class SpinwaveSection(SimulationSection):
     """Linear spin-wave spectra over the grid."""
 
     kind: Literal["spinwave"]
-    paths: tuple[Name, ...] = Field(min_length=1)
+    volumes: tuple[Name, ...] = ()
     energy: EnergySection
     energy_factor: float = Field(1.0, gt=0)
     intensity: Intensity = Intensity()
     resolution: Resolution
-    q_smear: QSmear | Literal["none"] = "none"
+    q_smear: QSmear | QEllipsoid | Literal["none"] = "none"
+    integrate: tuple[Interval, ...] = Field((), max_length=3)
+    twins: TwinsSection | None = None
+    relax: bool = Field(False, description="let the declared structure come to rest at each point")
+    unstable: Literal["code", "own_ground_state"] | OwnGroundState = Field(
+        "code", description="a point where the structure is not stable: a result code, or its own ground state"
+    )
+    stability: Literal["zone", "points"] = Field(
+        "zone", description="where instabilities are looked for: in the whole zone, or at the points of the spectrum"
+    )
+    empty: Literal["failed", "keep"] = Field("failed", description="a spectrum whose energy window holds no mode")
 
     def settings(self, study):
         """Return the plain settings of the simulator (``SpinwaveSimulator.from_settings`` reads them)."""
-        return {
+        out = {
             "paths": [path(study, name).to_dict() for name in self.paths],
             "energy": energy_axis(self.energy).to_dict(),
-            "spinwave": spinwave_settings(self),
+            "spinwave": spinwave_settings(self, study),
         }
+        # What is left out is not written: the names of points are hashes of the settings.
+        grids = [volume(study, name).to_dict() for name in self.volumes]
+        unstable = None if self.unstable == "code" else self._search(study).to_dict()
+        more = {"grids": grids, "relax": self.relax, "unstable": unstable, "keep_empty": self.empty == "keep"}
+        out |= {name: value for name, value in more.items() if value}
+        return out if self.stability == "zone" else {**out, "check": False}
 
     def summary(self, study):
         """Return what is simulated, in a line."""
         shapes = [f"{name} ({len(path(study, name).points)} Q)" for name in self.paths]
+        shapes += [f"{name} ({' × '.join(str(n) for n in volume(study, name).shape)} bins)" for name in self.volumes]
         return f"on {', '.join(shapes)} × {len(energy_axis(self.energy).centres)} energies"
 
+    def check(self, study):
+        """Raise :class:`ConfigError` where the section contradicts others of the study."""
+        if not self.paths and not self.volumes:
+            raise ConfigError("nothing is asked for", where="simulate", expected="paths or volumes")
+        if isinstance(self.q_smear, QSmear) and self.volumes:
+            raise ConfigError(
+                "a smear along the path needs paths alone",
+                where="simulate.q_smear.kind",
+                expected="gaussian, for slices and volumes",
+                got="along_path",
+                fix="take kind: gaussian with its spreads",
+            )
+        self.intensity.check(study)
+        spinwave_settings(self, study)
+        if self.unstable != "code":
+            self._search(study)
+        self._check_structure(study)
 
-def spinwave_settings(simulate):
-    """Return the plain settings of the spin-wave simulator (``SpinwaveSettings.from_dict`` reads them)."""
+    def _check_structure(self, study):
+        moving = self.relax or self.unstable != "code"
+        if moving and study.structure is not None and study.structure.kind == "ground_state":
+            raise ConfigError(
+                "every point has its own ground state already",
+                where="simulate.relax" if self.relax else "simulate.unstable",
+                expected="neither relax nor unstable beside structure: {kind: ground_state}",
+                fix="leave it out",
+            )
+
+    def _search(self, study):
+        """Return the search for ground states of points where the declared structure is not stable."""
+        from ..hamiltonian.structures import GroundStateSearch
+
+        if isinstance(self.unstable, OwnGroundState):
+            return GroundStateSearch(self.unstable.magnetic_cell, self.unstable.max_cell, self.unstable.starts)
+        structure = build_model(study)[1]
+        cell = getattr(structure, "magnetic_cell", None)
+        if cell is None:
+            raise ConfigError(
+                "the search for a ground state needs a magnetic cell",
+                where="simulate.unstable",
+                expected="{kind: own_ground_state, max_cell: ...}, or a structure in a magnetic cell",
+                got="own_ground_state",
+                fix="name the magnetic cell, or the largest one",
+            )
+        return GroundStateSearch(tuple(tuple(row) for row in np.array(cell).tolist()))
+
+
+def spinwave_settings(simulate, study=None):
+    """Return the plain settings of spin-wave spectra (``SpinwaveSettings.from_dict`` reads them).
+
+    Parameters
+    ----------
+    simulate : SpinwaveSection
+    study : Study, optional
+        Its lattice gives spreads in Q and operations of twins a meaning; without them it is not needed.
+    """
     smear = simulate.q_smear
-    return {
+    out = {
         "energy_factor": simulate.energy_factor,
-        "component": simulate.intensity.component,
-        "cap": simulate.intensity.cap,
-        "fwhm": list(simulate.resolution.fwhm),
-        "q_smear": 0.0 if smear == "none" else smear.sigma,
+        **simulate.intensity.plain(),
+        **simulate.resolution.plain(),
+        "q_smear": smear.sigma if isinstance(smear, QSmear) else 0.0,
     }
+    if isinstance(smear, QEllipsoid):
+        out["spread"] = smear.plain(2.0 * np.pi * np.linalg.inv(vectors(study)).T)
+    if simulate.integrate:
+        out["ranges"] = [one.plain() for one in simulate.integrate]
+    return out if simulate.twins is None else {**out, "twins": twins_settings(simulate.twins, study)}

@@ -16,7 +16,7 @@ from ..lattice.qspace import EnergyAxis
 from ..observables.dynamic import DynamicSettings, EnergyProjection, SpectrumSum, WholeProjection
 from ..observables.dynamic_q import allowed_q
 from ..observables.dynamic_series import Probes, SpatialTransform, check_memory
-from .integrators import integrator
+from .integrators import INTEGRATORS, integrator
 from .integrators_field import interactions, largest_field
 from .integrators_step import checked_step, frequency_error, sampling, step_from_error
 from .spin_system import SpinSystem
@@ -58,6 +58,13 @@ class TrajectorySettings:
     memory: float = 2e9
 
     def __post_init__(self):
+        if self.integrator not in INTEGRATORS:
+            raise ConfigError(
+                "no such integrator",
+                where="dynamics.integrator",
+                expected=f"one of {', '.join(INTEGRATORS)}",
+                got=self.integrator,
+            )
         for name in ("per_block", "n_probe"):
             if getattr(self, name) < 1:
                 raise ConfigError("a number must be positive", where=f"dynamics.{name}", got=getattr(self, name))

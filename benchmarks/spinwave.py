@@ -185,8 +185,9 @@ def peer(python, n_site):
     print(f"{n_site:3d} sites, generic: magnopy {ratio:7.4f}; its energies differ by {error:.1e} meV from ours")
 
 
-def work(ready, times):
+def work(core, ready, times):
     """Stream wave vectors through a magnet of 8 sites, after a start in common; put the wall and the CPU time."""
+    os.sched_setaffinity(0, {core})
     with threadpool_limits(1):
         model, structure = magnet(8, collinear=False)
         q = np.random.default_rng(1).uniform(-1, 1, (N_Q_WORKER, 3))
@@ -202,7 +203,8 @@ def worker_times(n_worker):
     """Return the largest wall time and the largest CPU time of workers that do the same each."""
     context = multiprocessing.get_context("spawn")
     ready, times = context.Barrier(n_worker), context.Queue()
-    workers = [context.Process(target=work, args=(ready, times)) for _ in range(n_worker)]
+    cores = sorted(os.sched_getaffinity(0))[:n_worker]
+    workers = [context.Process(target=work, args=(core, ready, times)) for core in cores]
     for worker in workers:
         worker.start()
     slowest = np.max([times.get() for _ in workers], axis=0)

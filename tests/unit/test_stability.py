@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from spinscape.errors import UnstableError
 from spinscape.hamiltonian.biquadratic import BiquadraticTable
@@ -105,3 +107,25 @@ def test_biquadratic_terms_and_dipoles_are_part_of_it():
 
 def test_offsets_of_magnetic_cells():
     assert magnetic_offsets(chain(), NEEL).tolist() == [[0, 0, 0], [1, 0, 0], [1, 0, 0], [1, 0, 0]]
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=8, deadline=None)
+def test_no_wave_vector_lies_lower_than_the_one_that_is_named(seed):
+    """Second method: random wave vectors, many of them, for random exchange of two sites held by their anisotropy."""
+    rng = np.random.default_rng(seed)
+    crystal = replace(
+        chain().crystal, positions=[[0, 0, 0], [0.3, 0.4, 0.1]], labels=("a", "b"), orbit=[0, 1], spins=[1.0, 1.5],
+        ions=("", ""), g=np.tile(np.eye(3), (2, 1, 1)), kind=(), axis=np.zeros((0, 3)),
+    )  # fmt: skip
+    offset = np.column_stack([np.ones(4), rng.integers(-1, 2, (4, 2))])
+    bonds = BondTable(*rng.integers(0, 2, (2, 4)), offset, [0] * 4, rng.uniform(-1, 1, (4, 3, 3)))
+    hold = OnsiteTable([0, 1], [1, 1], np.tile(np.diag([0, 0, -20.0]), (2, 1, 1)))
+    model = Model(crystal, ("J", "D"), bonds, hold)
+    structure = MagneticStructure(np.eye(3), [0, 1], np.zeros((2, 3)), [[0, 0, 1.0], [0, 0, -1.0]])
+    found = check_structure(model, structure, [1.0, 1.0], tolerance=1.0)
+    q = rng.uniform(0, 1, (2000, 3))
+    values = np.linalg.eigvalsh(quadratic_form(model, structure, q).assembled([1.0, 1.0]))[:, 0]
+    assert found.eigenvalue <= values.min() + 1e-8 * found.scale
+    at = np.linalg.eigvalsh(quadratic_form(model, structure, np.array([found.q])).assembled([1.0, 1.0]))[0, 0]
+    assert at == pytest.approx(found.eigenvalue, abs=1e-12 * found.scale)

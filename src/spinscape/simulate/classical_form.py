@@ -23,7 +23,7 @@ from ..lattice.supercell import Supercell
 from .directed import check_free_vectors
 
 MAX_DIPOLAR = 1024
-"""Spins of a block with dipoles: the matrices of all pairs are 76 MB then, and stand in memory a few times."""
+"""Spins of a block with dipoles: the matrices of all pairs are 76 MB then, and stand in memory ten times."""
 _MIN_SCALE = 1e-300
 
 

@@ -163,7 +163,8 @@ def minimise_energy(
     Notes
     -----
     Spins keep their lengths. A start that has not come to rest after the last round keeps its energy and torque, and
-    counts in no minimum. Memory: 24 n_start n_spin bytes and 100 MB.
+    counts in no minimum. Memory: 24 n_start n_spin bytes and 100 MB; with dipoles 700 n_spin² bytes, for 1024 spins at
+    most.
     """
     block = supercell(cell, n_site=model.crystal.n_site)
     conditions = conditions or Conditions()

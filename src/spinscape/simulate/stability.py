@@ -14,9 +14,11 @@ from .quadratic import quadratic_form, sublattice_finder
 from .spiral import rotating_form
 from .streaming import MEMORY, bytes_for_q
 
-_PER_CELL, _FEWEST = 12, 4
-"""Points of the mesh along a reciprocal vector of a chemical cell with one site, and along any at least."""
-_CANDIDATES, _HALVINGS = 4, 12
+_MESHES = np.array([4, 6, 8, 12])
+"""Points of the mesh along a reciprocal vector: the last for a chemical cell with one site. High-symmetry points lie on
+these meshes."""
+_CANDIDATES, _FEW, _HALVINGS = 12, 3, 12
+"""Minima of the mesh that are looked at more closely, how many of them to the end, and how often the mesh is halved."""
 _DIGITS = 9
 
 
@@ -104,7 +106,7 @@ class _Zone:
             self.offset = np.concatenate([self.offset, np.eye(3, dtype=np.int64)])
         # Of two magnets alike the one with more sites in its chemical cell has the smaller zone.
         length = np.linalg.norm(cell, axis=1) * model.crystal.n_site ** (1.0 / 3.0)
-        self.n_mesh = np.maximum(_FEWEST, 2 * np.ceil(0.5 * _PER_CELL / length).astype(int))
+        self.n_mesh = _MESHES[np.searchsorted(_MESHES, np.minimum(_MESHES[-1] / length, _MESHES[-1]))]
         at_zero = self.form(np.zeros((1, 3)))
         self.torques, self.scale = at_zero.torques(theta), at_zero.scale(theta)
 
@@ -132,6 +134,8 @@ class _Zone:
         around = around[np.argsort(np.abs(around).sum(axis=1), kind="stable")]  # of equals the first is taken: stay
         for k in range(2 * _HALVINGS):
             q, value = self._best_of_neighbours(q, 0.5 ** (1 + k // 2) * step * around)
+            some = np.argsort(np.round(value / self.scale, _DIGITS), kind="stable")[: max(_FEW, _CANDIDATES >> k // 2)]
+            q, value = q[some], value[some]
         best = int(np.argmin(np.round(value / self.scale, _DIGITS)))
         folded = q[best] - np.ceil(q[best] - 0.5 - 1e-9)
         return folded @ self.reciprocal + 0.0, float(value[best])

@@ -5,6 +5,8 @@ rule report:
         fits=every("fits", "<results>/{study}/fits/{name}.json"),
         arrays=every("fits", "<results>/{study}/fits/{name}.h5"),
         metrics=every("learn", "<results>/{study}/learn/{name}.json"),
+        maps=every("phases", "<results>/{study}/phases/{name}.json"),
+        map_arrays=every("phases", "<results>/{study}/phases/{name}.h5"),
     output:
         report(
             "<results>/{study}/report.html",

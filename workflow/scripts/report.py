@@ -12,5 +12,6 @@ with logged(snakemake.log[0]):
         list(snakemake.input.arrays),
         list(snakemake.input.metrics),
         snakemake.output[0],
+        phases=list(zip(snakemake.input.maps, snakemake.input.map_arrays, strict=True)),
         code=snakemake.params.code,
     )

@@ -77,6 +77,21 @@ class TrainingContent:
 
 
 @dataclass(frozen=True)
+class SectionContent:
+    """A part of the report of its own: what was simulated, a map of phases.
+
+    ``facts`` are labels with plain values, shown as a table below the figures under the caption ``table``.
+    """
+
+    title: str
+    text: str = ""
+    figures: tuple[ReportFigure, ...] = ()
+    facts: dict = field(default_factory=dict)
+    table: str = "Numbers"
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class ReportContent:
     """What a report shows.
 
@@ -86,6 +101,8 @@ class ReportContent:
     fits : tuple of FitContent
         In the order in which they are shown.
     training : tuple of TrainingContent
+    sections : tuple of SectionContent
+        Between fits and models, in the order in which they are shown.
     figures : tuple of ReportFigure
         Of the study as a whole: crystal and paths.
     facts : dict
@@ -101,6 +118,7 @@ class ReportContent:
     title: str = ""
     fits: tuple[FitContent, ...] = ()
     training: tuple[TrainingContent, ...] = ()
+    sections: tuple[SectionContent, ...] = ()
     figures: tuple[ReportFigure, ...] = ()
     facts: dict = field(default_factory=dict)
     provenance: dict = field(default_factory=dict)
@@ -169,10 +187,10 @@ def _check_result(result):
 
 
 def summary_sentence(content):
-    """Return what the fits found, one sentence each."""
-    if not content.fits:
+    """Return what the study's parts and fits found, one sentence each."""
+    sentences = [part.text for part in content.sections if part.text]
+    if not content.fits and not sentences:
         return "This study has no fits."
-    sentences = []
     for fit in content.fits:
         found = ", ".join(_estimate(name, p) for name, p in fit.result["parameters"].items())
         data = ", ".join(fit.result.get("measurements", ())) or "its data"
@@ -192,6 +210,7 @@ def _estimate(name, parameter):
 def all_warnings(content):
     """Return every warning with the part of the report that it comes from."""
     out = [("study", text) for text in content.warnings]
+    out += [(part.title, text) for part in content.sections for text in part.warnings]
     out += [(f"model {t.name}", text) for t in content.training for text in t.warnings]
     out += [(f"fit {f.result['fit']}", text) for f in content.fits for text in f.result.get("warnings") or ()]
     return out

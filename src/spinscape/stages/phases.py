@@ -211,6 +211,7 @@ def _document(section, declared, found, boundaries, names, store):
         "name": section["name"],
         "method": declared.method,
         "arrays": list(declared.arrays),
+        "rule": declared.count.model_dump(),
         "n_phase": found.n_phase,
         "reason": found.reason,
         "numbers": found.numbers.tolist(),

@@ -15,8 +15,9 @@ from ..plot.spectra import data_model_figure
 from ..plot.training import held_out_figure, training_figure
 from ..store.files import write_whole
 from ..store.provenance import provenance
-from . import fit_arrays
+from . import fit_arrays, report_montecarlo
 from .model_file import read_model
+from .report_phases import phase_section_content
 
 SCALES = {
     "correlation": ({"quantity": "log(1 + c·signal)", "unit": ""}, "residual / its standard deviation"),
@@ -25,7 +26,7 @@ SCALES = {
 """What the figures of an objective's data and residuals show."""
 
 
-def run(section, index, model, fits, arrays, metrics, output, *, code=None):
+def run(section, index, model, fits, arrays, metrics, output, *, phases=(), code=None):
     """Write the report of a study.
 
     Parameters
@@ -39,6 +40,8 @@ def run(section, index, model, fits, arrays, metrics, output, *, code=None):
     metrics : list of str or Path
         JSON file of each trained model.
     output : str or Path
+    phases : list of (str or Path, str or Path)
+        JSON and HDF5 file of each map of phases.
     code : str, optional
         Fingerprint of the code.
     """
@@ -49,8 +52,9 @@ def run(section, index, model, fits, arrays, metrics, output, *, code=None):
         title=section["title"],
         fits=tuple(_fit(result, path) for result, path in zip(results, arrays, strict=True)),
         training=tuple(_training(_json(path)) for path in metrics),
-        figures=(_crystal(section, model),),
-        facts=_facts(section, collected),
+        sections=tuple(phase_section_content(*pair) for pair in phases),
+        figures=(_crystal(section, model), *_simulated(section, index, model)),
+        facts=_facts(section, collected, index),
         provenance=provenance(
             code=code, seed=section["seed"], data={r["fit"]: r["provenance"].get("data", {}) for r in results}
         ),
@@ -78,7 +82,12 @@ def _crystal(section, model_path):
     )
 
 
-def _facts(section, collected):
+def _simulated(section, index, model):
+    """Return the figures of the simulations themselves, for kinds that have some."""
+    return report_montecarlo.figures(section, index, model) if section["kind"] == "montecarlo" else ()
+
+
+def _facts(section, collected, index):
     codes = ", ".join(f"{n} {code}" for code, n in collected["codes"].items() if n)
     conditions = Conditions.from_dict(section["conditions"])
     temperature = "not given" if conditions.temperature is None else f"{conditions.temperature:g} K"
@@ -88,6 +97,7 @@ def _facts(section, collected):
         "size of the store": f"{collected['bytes'] / 1e6:.1f} MB",
         "kind of simulation": section["kind"],
         "temperature": temperature,
+        **(report_montecarlo.facts(index, section["study"]) if section["kind"] == "montecarlo" else {}),
     }
 
 

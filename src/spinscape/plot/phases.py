@@ -1,0 +1,171 @@
+"""Maps of phases: their evidence, their regions over the couplings, and what each of them looks like."""
+
+import numpy as np
+
+from ..errors import check_shape
+from .style import colour, new_figure, styled, with_unit
+
+CROSSOVER = -1
+"""Phase of a point that lies in a crossover."""
+_GREY = "0.75"
+_PANELS = 9
+
+
+def evidence_figure(*, numbers, silhouette, score, stability, chosen, asked, score_label="distance of the merge"):
+    """Draw what the number of clusters was chosen by.
+
+    Parameters
+    ----------
+    numbers : (n,) int
+        Numbers of clusters that were tried.
+    silhouette, score : (n,) float64
+    stability : (n_bootstrap,) float64
+        Agreement of clusterings of resampled points at the chosen number.
+    chosen : int
+    asked : float
+        Least median agreement.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    with styled():
+        figure = new_figure(9.6, 2.9)
+        axes = figure.subplots(1, 3)
+        for panel, values, label in zip(axes, (silhouette, score), ("mean silhouette", score_label), strict=False):
+            panel.plot(numbers, values, marker="o", color=colour(0))
+            panel.axvline(chosen, color="0.4", linestyle="--", linewidth=1.0, label=f"chosen: {chosen}")
+            panel.set(xlabel="clusters", ylabel=label)
+            panel.grid(alpha=0.3)
+        axes[0].legend()
+        axes[2].hist(stability, bins=np.linspace(min(0.0, *stability, 0.0), 1.0, 26), color=colour(0))
+        axes[2].axvline(asked, color=colour(1), label="median asked")
+        axes[2].axvline(np.median(stability), color="0.2", linestyle="--", label="median found")
+        axes[2].set(xlabel="agreement of resampled points (ARI)", ylabel="resamplings")
+        axes[2].legend(loc="upper left")
+    return figure
+
+
+def phase_map_figure(*, coordinates, names, phase, latent, units=None, boundaries=()):
+    """Draw the phases over one, two or three coordinates, beside the first latent numbers as red, green and blue.
+
+    Parameters
+    ----------
+    coordinates : (n_point, n) float64
+    names : sequence of n str
+    phase : (n_point,) int
+        From 0; :data:`CROSSOVER` in none, drawn grey.
+    latent : (n_point, n_latent) float64
+        The first three are drawn.
+    units : sequence of n str, optional
+    boundaries : sequence of dict
+        ``{"place", "band"}`` over one coordinate.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    check_shape("coordinates", coordinates, (len(phase), len(names)))
+    shades = np.array([_GREY if k == CROSSOVER else colour(k) for k in phase])
+    mixed = rgb_from_latent(latent)
+    labels = [with_unit(n, u) for n, u in zip(names, units or [""] * len(names), strict=True)]
+    with styled():
+        if len(names) == 1:
+            return _line_map(coordinates[:, 0], labels[0], phase, shades, mixed, latent, boundaries)
+        return _plane_maps(coordinates, labels, phase, (shades, mixed))
+
+
+def rgb_from_latent(latent):
+    """Return colours (n_point, 3) between 0 and 1 from the first three latent numbers, each spread over its range."""
+    part = np.zeros((len(latent), 3))
+    n = min(3, latent.shape[1])
+    low, high = np.percentile(latent[:, :n], [2, 98], axis=0)
+    part[:, :n] = np.clip((latent[:, :n] - low) / np.where(high > low, high - low, 1.0), 0.0, 1.0)
+    return part
+
+
+def _line_map(place, label, phase, shades, mixed, latent, boundaries):
+    figure = new_figure(9.6, 4.2)
+    axes = figure.subplots(3, 1, sharex=True, height_ratios=[1, 1, 4])
+    for panel, colours, title in zip(axes, (shades, mixed), ("phase", "latent"), strict=False):
+        panel.scatter(place, np.zeros(len(place)), c=colours, marker="s", s=42)
+        panel.set(yticks=[], ylabel=title, ylim=(-1, 1))
+    for k in sorted(set(phase.tolist())):
+        here = phase == k
+        name = "crossover" if k == CROSSOVER else f"phase {k + 1}"
+        tone = _GREY if k == CROSSOVER else colour(k)
+        axes[2].plot(place[here], latent[here, 0], "o", color=tone, label=name, markersize=4)
+    for edge in boundaries:
+        for panel in axes:
+            panel.axvline(edge["place"], color="0.2", linewidth=0.8)
+            panel.axvspan(*edge["band"], color="0.6", alpha=0.4)
+    axes[2].set(xlabel=label, ylabel="first latent number")
+    axes[2].legend(ncols=4, fontsize=8)
+    axes[2].grid(alpha=0.3)
+    return figure
+
+
+def _plane_maps(coordinates, labels, phase, colourings):
+    """Draw maps over the first two coordinates, one row for each of some values of the third."""
+    third = np.unique(coordinates[:, 2].round(12)) if coordinates.shape[1] > 2 else np.array([0.0])
+    shown = third[np.unique(np.linspace(0, len(third) - 1, min(_PANELS, len(third))).round().astype(int))]
+    columns = 1 if len(shown) == 1 else 3
+    rows = -(-len(shown) // columns)
+    figure = new_figure(9.6, 0.6 + (3.6 if columns == 1 else 2.2) * rows)
+    halves = figure.subfigures(1, 2)
+    for half, colours, title in zip(halves, colourings, ("phases", "latent numbers as colours"), strict=True):
+        half.suptitle(title)
+        panels = half.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
+        for panel in panels[len(shown) :]:
+            panel.set_visible(False)
+        for value, panel in zip(shown, panels, strict=False):
+            here = np.ones(len(phase), bool) if len(labels) < 3 else np.abs(coordinates[:, 2] - value) < 1e-9
+            panel.scatter(
+                *coordinates[here, :2].T, c=np.asarray(colours)[here], marker="s", s=_size(here.sum(), columns)
+            )
+            if len(labels) > 2:
+                panel.set_title(f"{labels[2]} = {value:.3g}", fontsize=7)
+        half.supxlabel(labels[0])
+        half.supylabel(labels[1])
+    return figure
+
+
+def _size(n, columns):
+    """Return the area of a marker of which n fill a panel."""
+    return float(np.clip((300.0 / columns) ** 2 / max(n, 1) * 0.55, 1.0, 60.0))
+
+
+def representatives_figure(*, images, titles, extent=None, label="S(Q)", logarithmic=True):
+    """Draw what the point nearest to the middle of each phase looks like.
+
+    Parameters
+    ----------
+    images : sequence of (n,) or (n, m) float64
+        One for each phase: a line or a map.
+    titles : sequence of str
+    extent : (4,) float, optional
+        Of maps, as matplotlib takes it.
+    label : str
+    logarithmic : bool
+        log(1 + S) in place of S.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    with styled():
+        columns = min(4, len(images))
+        rows = -(-len(images) // columns)
+        figure = new_figure(2.5 * columns + 0.6, 2.6 * rows)
+        panels = figure.subplots(rows, columns, squeeze=False).ravel()
+        for panel in panels[len(images) :]:
+            panel.set_visible(False)
+        for k, (image, title, panel) in enumerate(zip(images, titles, panels, strict=False)):
+            values = np.log1p(np.maximum(image, 0.0)) if logarithmic else np.asarray(image)
+            if values.ndim == 1:
+                panel.plot(values, color=colour(k))
+            else:
+                drawn = panel.imshow(values.T, origin="lower", extent=extent, cmap="viridis", aspect="auto")
+                figure.colorbar(drawn, ax=panel, label=f"log(1 + {label})" if logarithmic else label)
+            panel.set_title(title, color=colour(k))
+    return figure

@@ -1,0 +1,96 @@
+"""The part of the report about a map of phases."""
+
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from ..errors import StoreError
+from ..plot.phases import evidence_figure, phase_map_figure, representatives_figure
+from ..plot.report import SectionContent, report_figure
+from .phases import PHASES
+
+AFFINITY = ("graph_degree",)
+"""Methods whose merges are judged by an affinity, not by a distance."""
+
+
+def phase_section_content(path, arrays) -> SectionContent:
+    """Return the section of a map from the two files of the stage ``phases``."""
+    try:
+        found = json.loads(Path(path).read_text())
+        with h5py.File(arrays, "r") as file:
+            data = {name: file[name][()] for name in file}
+            contract = file.attrs["contract"]
+    except (OSError, ValueError, KeyError) as error:
+        raise StoreError("a map of phases cannot be read", where=str(path), got=str(error)) from None
+    if (contract, found.get("contract")) != (PHASES, PHASES):
+        raise StoreError("a map of phases obeys another contract", where=str(path), expected=PHASES, got=contract)
+    return SectionContent(
+        title=f"Phases: {found['name']}",
+        text=f"Map {found['name']}: {found['reason']}.",
+        figures=tuple(_figures(found, data)),
+        facts=_facts(found),
+        table="Clusters, borders and boundaries",
+        warnings=() if found["n_phase"] else (found["reason"],),
+    )
+
+
+def _figures(found, data):
+    figure = phase_map_figure(
+        coordinates=data["coordinates"],
+        names=found["coordinate_names"],
+        phase=data["phase"],
+        latent=data["latent"],
+        boundaries=found["boundaries"],
+    )
+    yield report_figure(
+        figure,
+        caption=f"Phases by {found['method']} clusters of {', '.join(found['arrays'])}, crossovers grey; beside them "
+        "the first three latent numbers (principal components) as red, green and blue.",
+        alt=f"Map of {found['n_phase']} phases over {' and '.join(found['coordinate_names'])}",
+    )
+    if found["numbers"]:
+        yield report_figure(
+            evidence_figure(
+                numbers=found["numbers"],
+                silhouette=found["silhouette"],
+                score=found["score"],
+                stability=found["stability"],
+                chosen=int(data["label"].max()) + 1,
+                asked=found["rule"]["stability"],
+                score_label="affinity of the merge" if found["method"] in AFFINITY else "distance of the merge",
+            ),
+            caption="What the number of clusters was chosen by: silhouette, the merge that would leave one fewer, and "
+            "how well clusterings of resampled points agree.",
+            alt="Silhouette and merge distance against the number of clusters, and a histogram of bootstrap agreement",
+        )
+    for name in found["arrays"]:
+        images = [_drawn(image) for image in data.get(f"array_{name}", ())]
+        if images and images[0].ndim <= 2:
+            titles = [f"phase {k + 1}" for k in range(len(images))]
+            yield report_figure(
+                representatives_figure(images=images, titles=titles, label=name),
+                caption=f"{name} of the point nearest to the middle of each phase.",
+                alt=f"{name} of {len(images)} phases",
+            )
+
+
+def _drawn(image):
+    """Return one image of at most two axes: axes of length one go, of more than two the middle is shown."""
+    image = np.squeeze(np.asarray(image, dtype=np.float64))
+    while image.ndim > 2:
+        image = image[..., image.shape[-1] // 2]
+    return image
+
+
+def _facts(found):
+    out = {"phases": found["n_phase"], "points": found["n_point"], "points in crossovers": 0}
+    out["points in crossovers"] = sum(c["n_point"] for c in found["crossovers"])
+    for border in found["borders"]:
+        first, second = (r + 1 for r in border["regions"])
+        out[f"jump between regions {first} and {second}, in units of the change inside"] = round(border["contrast"], 2)
+    for edge in found["boundaries"]:
+        first, second = (p + 1 for p in edge["phases"])
+        out[f"boundary between phases {first} and {second}"] = f"{edge['place']:.6g} ± {edge['std']:.2g}"
+    return out

@@ -249,6 +249,11 @@ class StudyStore:
         """Return one array of one point."""
         return self.read_many(name, [index])[0]
 
+    def diagnostics(self, index):
+        """Return what the simulator noted about a point."""
+        file, row = self._places[index]
+        return self._batch(int(file)).diagnostics(int(row))
+
     def read_many(self, name, indices):
         """Return one array of several points, in the order asked, (n, ...); each file is visited once."""
         indices = np.asarray(indices, dtype=np.int64)

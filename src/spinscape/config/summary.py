@@ -15,7 +15,7 @@ def summary(study):
         [f"{study.study}: {study.title}" if study.title else study.study],
         _crystal_rows(study, model),
         _bond_rows(model),
-        _structure_rows(model, structure),
+        _structure_rows(model, structure) + _stability_rows(study, model, structure),
         _grid_rows(study, points),
         _data_rows(study),
     ]
@@ -88,6 +88,19 @@ def _structure_rows(model, structure):
         return [f"structure the ground state of each point, searched in {cell} from {structure.n_start} starts"]
     cell = "; ".join(" ".join(str(x) for x in row) for row in structure.magnetic_cell)
     return [f"structure {structure.n_sublattice} spins in the magnetic cell [{cell}]"]
+
+
+def _stability_rows(study, model, structure):
+    """Return how stable the structure is where every coupling has a value; raises ``UnstableError``."""
+    values, simulate = [coupling.value for coupling in study.couplings.values()], study.simulate
+    as_declared = simulate.kind == "spinwave" and not simulate.relax and simulate.unstable == "code"
+    if not as_declared or not hasattr(structure, "direction") or any(value is None for value in values):
+        return []
+    from ..simulate.stability import check_structure
+
+    found = check_structure(model, structure, values, build.conditions(study))
+    q = " ".join(f"{x:g}" for x in found.q)
+    return [f"  stable at the couplings given: lowest eigenvalue {found.eigenvalue:.6g} meV at Q = ({q})"]
 
 
 def _grid_rows(study, points):

@@ -18,8 +18,8 @@ def crystal_figure(*, model, structure, paths=(), title="", simulated=False):
     Parameters
     ----------
     model : Model
-    structure : MagneticStructure or None
-        Without one no spins are drawn.
+    structure : MagneticStructure, SpiralStructure, GroundStateSearch or None
+        Without one, or where each point has its own, no spins are drawn.
     paths : sequence of QPath
 
     Returns
@@ -83,10 +83,16 @@ def drawn_bonds(model, site, cell):
 def spin_directions(structure, site, cell):
     """Return unit vectors (n, 3) of the spins at sites and cells; zero where the structure names no spin.
 
-    A cell belongs to the magnetic cell whose lattice vectors take it to a listed one.
+    A cell belongs to the magnetic cell whose lattice vectors take it to a listed one. The spins of a spiral turn from
+    cell to cell.
     """
     out = np.zeros((len(site), 3))
-    if structure is None:
+    if hasattr(structure, "k"):
+        angle = 2.0 * np.pi * (cell @ structure.k)[:, None]
+        start = structure.direction[site]
+        along = (start @ structure.axis)[:, None] * structure.axis
+        return along + np.cos(angle) * (start - along) + np.sin(angle) * np.cross(structure.axis, start)
+    if not hasattr(structure, "direction"):
         return out
     inverse = np.linalg.inv(structure.magnetic_cell.astype(np.float64))
     for k in range(structure.n_sublattice):
@@ -157,7 +163,8 @@ def _frame(axes, places, margin):
 
 def _draw_paths(axes, model, structure, paths):
     reciprocal = model.crystal.reciprocal
-    cell = np.eye(3) if structure is None else structure.magnetic_cell
+    known = hasattr(structure, "direction") and not hasattr(structure, "k")
+    cell = structure.magnetic_cell if known else np.eye(3)
     magnetic = 2.0 * np.pi * np.linalg.inv(cell @ model.crystal.vectors).T
     all_points = np.concatenate([p.points for p in paths]) @ reciprocal
     plane = plane_through(all_points, reciprocal=reciprocal)

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import ConfigError, check_shape
 from ..hamiltonian.conditions import Conditions
+from ..hamiltonian.structures import GroundStateSearch
 from ..lattice.qspace import QPath
 from ..observables.resolution import smear_along_path, smear_pullback
 from ..observables.structure_factor import polarisation_weights
@@ -65,6 +66,14 @@ class SpectrumModel:
     """
 
     def __init__(self, model, structure, path, energy, settings=None, conditions=None, *, sampling=None, source=None):
+        if isinstance(structure, GroundStateSearch):
+            raise ConfigError(
+                "a spectrum needs a structure, not a search for one",
+                where="structure",
+                expected="a structure in a magnetic cell, or a spiral",
+                got=structure,
+                fix="search first, or declare the structure",
+            )
         self.model, self.structure, self.path, self.energy = model, structure, path, energy
         self.settings = settings or SpinwaveSettings()
         self.conditions = conditions or Conditions()

@@ -77,10 +77,11 @@ def _finer_lattices(cell, index):
             if index % (a * b):
                 continue
             c = index // (a * b)
-            for p in range(b):
-                for q in range(c):
-                    for r in range(c):
-                        # Rows of the supercell = (upper triangular) · rows of the finer lattice.
+            for p in range(a):
+                for q in range(a):
+                    for r in range(b):
+                        # Rows of the supercell = (upper triangular) · rows of the finer lattice, whose basis is free:
+                        # entries of a row below its diagonal one.
                         inverse = np.array([[b * c, -p * c, p * r - q * b], [0, a * c, -a * r], [0, 0, a * b]])
                         rows = inverse @ cell.hermite
                         if not np.any(rows % index):

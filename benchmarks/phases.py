@@ -1,0 +1,93 @@
+"""Phases of the Kitaev-Heisenberg circle from Monte Carlo S(Q) alone: 72 angles at the study's offset and ten others.
+
+For each grid: the phases that the rule counts, the adjusted Rand index against the exact boundaries (crossovers as a
+label of their own, and left out), the boundaries from the energies with their errors, the largest error, how many lie
+inside their bands; and what the rule says without the average over the point group.
+Run with ``python benchmarks/phases.py [number of offsets] [angles]``; prints one table. About 20 s of CPU a grid.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from sklearn.metrics import adjusted_rand_score
+from threadpoolctl import threadpool_limits
+
+from spinscape.config import build
+from spinscape.config.load import read_yaml, study_from_data
+from spinscape.learn.boundaries import boundary_between, fit_energy
+from spinscape.learn.phase_count import CROSSOVER, count_phases
+from spinscape.simulate.montecarlo import MonteCarloSimulator
+from spinscape.simulate.protocol import StreamKey
+
+STUDY = Path(__file__).parents[1] / "config" / "studies" / "kitaev_phases.yaml"
+EDGES = (90.0, 135.0, 270.0, 315.0)
+SEED = 20260
+
+
+def simulated(offset, n, *, symmetry=True):
+    """Return angles (n,), θ (n, 2), features (n, n_q) and energies (n,) of a circle that begins at ``offset``."""
+    data = read_yaml(STUDY)
+    step = 360.0 / n
+    first, last = np.radians(offset), np.radians(offset + (n - 1) * step)
+    data["grid"]["axes"]["phi"] = {"first": float(first), "last": float(last), "n": n}
+    data["simulate"]["correlations"]["symmetry"] = symmetry
+    study = study_from_data(data)
+    model, _ = build.build_model(study)
+    settings = build.plan_header(study)["settings"]
+    simulator = MonteCarloSimulator.from_settings(model, settings)
+    theta = build.grid_points(study)
+    results = [simulator.run(row, StreamKey(SEED, f"{offset:.4f}-{k}")) for k, row in enumerate(theta)]
+    features = np.log1p(np.array([result.arrays["signal_hk0"].ravel() for result in results]))
+    energy = np.array([result.arrays["energy"][0] for result in results])
+    return offset + step * np.arange(n), theta, features.astype(np.float64), energy
+
+
+def exact(angle):
+    """Return the phase of each angle, Néel 0, zigzag 1, ferromagnet 2, stripy 3."""
+    return np.searchsorted(EDGES, np.asarray(angle) % 360.0) % 4
+
+
+def boundaries(angle, theta, energy, phase):
+    """Return errors and stated errors (degrees) of the four boundaries, from points 1.6° to 40° away."""
+    out = []
+    for edge in EDGES:
+        sides = []
+        for sign in (-1.0, 1.0):
+            away = sign * ((angle - edge + 180.0) % 360.0 - 180.0)
+            near = (away > 0.3 * (angle[1] - angle[0])) & (away < 40.0) & (phase != CROSSOVER)
+            main = np.bincount(phase[near]).argmax()
+            sides.append(fit_energy(theta[near & (phase == main)], energy[near & (phase == main)]))
+        found = boundary_between(
+            *sides, lambda u: np.array([np.cos(u), np.sin(u)]), np.radians(edge - 10), np.radians(edge + 10)
+        )
+        out.append((np.degrees(found.place) - edge, np.degrees(found.std)))
+    return np.array(out)
+
+
+def main(n_offset=10, n=72):
+    random = np.random.default_rng(5)
+    # Not within a twentieth of a degree of a boundary: there no grid says which side a point is on.
+    offsets = [2.5, *random.uniform(0.1, 360.0 / n - 0.1, n_offset)]
+    print(f"{'offset':>7} {'phases':>6} {'ARI':>6} {'kept':>6} {'crossovers':>10} {'boundary error':>15} {'in band':>8}"
+          f" {'without average':>16} {'CPU s':>6}")  # fmt: skip
+    with threadpool_limits(1):
+        for offset in offsets:
+            clock = time.process_time()
+            angle, theta, features, energy = simulated(offset, n)
+            spent = time.process_time() - clock
+            found = count_phases(features, theta, seed=SEED)
+            truth, kept = exact(angle), found.phase != CROSSOVER
+            errors = boundaries(angle, theta, energy, found.phase)
+            inside = int(np.sum(np.abs(errors[:, 0]) <= 2 * errors[:, 1]))
+            bare = count_phases(simulated(offset, n, symmetry=False)[2], theta, seed=SEED)
+            print(
+                f"{offset:7.3f} {found.n_phase:6d} {adjusted_rand_score(truth, found.phase):6.3f} "
+                f"{adjusted_rand_score(truth[kept], found.phase[kept]):6.3f} {np.sum(~kept):10d} "
+                f"{np.abs(errors[:, 0]).max():14.4f}° {inside:6d}/4 {bare.n_phase or 'not known':>16} {spent:6.1f}"
+            )
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

@@ -1,0 +1,121 @@
+"""The stage ``phases`` on small stores: a circle of couplings with jumps, boundaries, and its part of the report."""
+
+import json
+
+import h5py
+import numpy as np
+import pytest
+
+from spinscape.errors import DataError, StoreError
+from spinscape.plot.report import ReportContent, render_report
+from spinscape.stages import collect, phases
+from spinscape.stages.report_phases import phase_section_content
+from spinscape.store.contracts import StoreHeader
+from spinscape.store.seal import seal
+from spinscape.store.write import WorkStore
+
+N = 36
+EDGES = np.radians([100.0, 250.0])
+GRID = {
+    "kind": "map",
+    "axes": {"phi": {"first": 0.05, "last": 0.05 + 2 * np.pi * (N - 1) / N, "n": N}},
+    "unit": "1.0 meV",
+    "couplings": {"J": "cos(phi)", "K": "sin(phi)"},
+}
+SECTION = {
+    "name": "map",
+    "phases": {"arrays": ["signal"]},
+    "grid": GRID,
+    "parameter_names": ["J", "D", "K"],
+    "couplings": {"J": None, "D": 0.5, "K": None},
+}
+
+
+def energies(theta):
+    """Two phases whose energies cross at the edges."""
+    low = np.array([[np.cos(e), np.sin(e), 1.0] for e in EDGES])
+    normal = np.linalg.svd(low)[2][-1]
+    normal *= -np.sign(normal[2])
+    return normal[0] * theta[:, 0] + normal[1] * theta[:, 2] + normal[2], np.zeros(len(theta))
+
+
+@pytest.fixture
+def index(tmp_path):
+    angle = np.linspace(0.05, 0.05 + 2 * np.pi * (N - 1) / N, N)
+    theta = phases.map_theta(SECTION, angle[:, None])
+    first, second = energies(theta)
+    kind = (first > second).astype(int)
+    rng = np.random.default_rng(1)
+    template = {
+        "signal": {"dims": ["h", "k"], "shape": [6, 5], "dtype": "float32", "unit": "", "coords": {}},
+        "energy": {"dims": ["temperature"], "shape": [1], "dtype": "float64", "unit": "meV", "coords": {}},
+    }
+    header = StoreHeader(
+        study="demo",
+        parameter_names=("J", "D", "K"),
+        point_ids=tuple(f"{k:032x}" for k in rng.permutation(N)),
+        theta=theta,
+        template=template,
+        result_codes={"absent": 0, "done": 1},
+        origin={"kind": "toy", "seed": 1, "code": "a"},
+    )
+    store = WorkStore.create(tmp_path / "w", header)
+    for k in range(N):
+        image = np.exp(3.0 * np.eye(2)[kind[k]].repeat(15).reshape(6, 5) + 0.02 * rng.normal(size=(6, 5)))
+        energy = np.minimum(first, second)[k] + 1e-4 * rng.normal()
+        store.write(k, "done", arrays={"signal": image.astype(np.float32), "energy": np.array([energy])})
+    seal(store, tmp_path / "b0000.zarr.zip", provenance={})
+    collect.run([tmp_path / "b0000.zarr.zip"], tmp_path / "index.json")
+    return tmp_path / "index.json"
+
+
+@pytest.fixture
+def mapped(index, tmp_path):
+    out = tmp_path / "map.json", tmp_path / "map.h5"
+    phases.run(SECTION, 3, index, *out)
+    return out
+
+
+def test_two_phases_and_their_boundaries(mapped):
+    found = json.loads(mapped[0].read_text())
+    assert found["n_phase"] == 2 and found["coordinate_names"] == ["phi"]
+    edges = sorted(found["boundaries"], key=lambda edge: edge["place"])
+    np.testing.assert_allclose([edge["place"] for edge in edges], EDGES, atol=2e-3)
+    # Two stated errors are the band; this draw may lie outside it, not outside four.
+    assert all(abs(edge["place"] - e) < 4 * edge["std"] for edge, e in zip(edges, EDGES, strict=True))
+
+
+def test_points_lie_where_their_couplings_put_them(mapped):
+    with h5py.File(mapped[1]) as file:
+        phi, theta, phase = (file[name][()] for name in ("coordinates", "theta", "phase"))
+        assert file["array_signal"].shape == (2, 6, 5) and file["latent"].shape[0] == N
+    np.testing.assert_allclose(theta[:, 0], np.cos(phi[:, 0]), atol=1e-14)
+    np.testing.assert_allclose(theta[:, 1], 0.5)
+    inside = (phi[:, 0] > EDGES[0]) & (phi[:, 0] < EDGES[1])
+    assert len(set(zip(inside.tolist(), phase.tolist(), strict=True))) == 2
+
+
+def test_its_part_of_the_report(mapped):
+    content = phase_section_content(*mapped)
+    page = render_report(ReportContent("demo", sections=(content,)))
+    assert page.count("data:image/png") == 3 and "2 phases" in page and "boundary between phases" in page
+
+
+def test_a_lattice_of_couplings_is_mapped_in_them(index, tmp_path):
+    section = {**SECTION, "grid": {"kind": "list"}}
+    phases.run(section, 3, index, tmp_path / "a.json", tmp_path / "a.h5")
+    found = json.loads((tmp_path / "a.json").read_text())
+    assert found["coordinate_names"] == ["J", "K"] and found["n_phase"] == 2 and found["boundaries"] == []
+    content = phase_section_content(tmp_path / "a.json", tmp_path / "a.h5")
+    assert len(content.figures) == 3
+
+
+def test_what_cannot_be_mapped_is_refused(index, tmp_path):
+    out = tmp_path / "x.json", tmp_path / "x.h5"
+    with pytest.raises(DataError, match="no array"):
+        phases.run({**SECTION, "phases": {"arrays": ["signals"]}}, 3, index, *out)
+    moved = {**SECTION, "grid": {**GRID, "unit": "2.0 meV"}}
+    with pytest.raises(StoreError, match="no coordinate"):
+        phases.run(moved, 3, index, *out)
+    with pytest.raises(StoreError):
+        phase_section_content(tmp_path / "none.json", tmp_path / "none.h5")

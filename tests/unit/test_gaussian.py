@@ -251,6 +251,16 @@ def test_two_classes_that_cannot_be_solved_say_so(monkeypatch):
         GaussianModel(model, GaussianSettings(n_mesh=4)).state(theta, temperature)
 
 
+def test_few_steps_solve_several_classes_near_their_ordering(monkeypatch):
+    monkeypatch.setattr("spinscape.simulate.gaussian_solve._ITERATIONS", 12)
+    model, theta, _ = MODELS["two orbits"]
+    gaussian = GaussianModel(model, GaussianSettings(n_mesh=12))
+    state = gaussian.state(theta, 20.0)
+    diagonal = np.einsum("q,qmm->m", state.sums.weight, state.solution.inverse).real * state.solution.thermal
+    np.testing.assert_allclose(state.sums.member @ diagonal, state.sums.target, rtol=1e-9)
+    assert gaussian.shares(state.solution).max() > 0.02
+
+
 def test_multipliers_of_uncoupled_classes():
     member = np.array([[1.0, 0], [0, 1.0]])
     sums = Sums(np.diag([0.3, -2.0])[None].astype(complex), np.ones(1), member, 1, np.array([1.0, 4.0]))

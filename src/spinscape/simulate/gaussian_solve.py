@@ -3,7 +3,7 @@
     ⟨A_m A_n*⟩/n_cell = k_B T G_mn(q),   G = (K(q) + Λ)⁻¹,   mean over q of k_B T Tr_a G = Σ_a |S|²
 
 a runs over classes of sites, each with a multiplier λ_a. The left side is the gradient of a concave function,
-mean k_B T log det(K + Λ) − Σ_a λ_a Σ_a|S|², so that Newton's method with a bound on its step finds the only solution.
+mean k_B T log det(K + Λ) − Σ_a λ_a Σ_a|S|², so that Newton's method with steps that climb finds the only solution.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,9 @@ import numpy as np
 from ..errors import SpinscapeError
 
 _CONVERGED = 1e-12
-_ITERATIONS = 200
+_ROUNDING = 1e-9
+"""Relative error of a constraint: aimed at, and accepted where rounding stands in the way."""
+_ITERATIONS = 100
 
 
 class OrderedError(SpinscapeError):
@@ -86,34 +88,63 @@ def solve(sums: Sums, thermal: float) -> Multipliers:
     Raises
     ------
     OrderedError
-        Where the equations cannot be solved to 1e-12.
+        Where the equations cannot be solved.
     """
-    energies, vectors = np.linalg.eigh(sums.k)
     if len(sums.target) == 1:
-        value = np.array([_one(energies, sums, thermal)])
+        energies, vectors = np.linalg.eigh(sums.k)
+        value = np.array([_one(energies, sums.weight, float(sums.target[0]) / (thermal * sums.degeneracy))])
         return _finished(value, energies + value[0], vectors, sums, thermal)
-    scale = sums.degeneracy * sums.member.sum(axis=1) * thermal / sums.target
-    value = np.full(len(sums.target), float(scale.max()) - energies.min())
+    value = _start(sums, thermal)
+    state, height = _at(value, sums, thermal)
     for _ in range(_ITERATIONS):
-        inside = value @ sums.member
-        energies, vectors = np.linalg.eigh(sums.k + inside[:, None] * np.eye(len(inside)))
-        state = _finished(value, energies, vectors, sums, thermal)
         rest = thermal * _traces(state, sums) - sums.target
         if np.abs(rest / sums.target).max() < _CONVERGED:
             return state
         step = np.linalg.solve(thermal * state.slope, rest)
-        # The Newton decrement in units of one mesh point: a step that is shorter stays where K + Λ is positive.
-        decrement = np.sqrt(max(float(rest @ step) / (thermal * sums.weight.min()), 0.0))
-        value = value + step * (1.0 if decrement < 0.25 else 1.0 / (1.0 + decrement))
-        if np.abs(rest / sums.target).max() < 1e3 * _CONVERGED and np.abs(step).max() < 1e-14 * np.abs(value).max():
-            return state
+        found = _climb(value, step, float(rest @ step), height, sums, thermal)
+        if found is None:  # no step gains anything: rounding is all that is left
+            break
+        value, state, height = found
+    if np.abs(rest / sums.target).max() < _ROUNDING:
+        return state
     raise OrderedError(
         "no Lagrange multipliers were found",
         where="self-consistent Gaussian approximation",
-        expected=f"constraints met to {_CONVERGED:g} in {_ITERATIONS} steps",
+        expected=f"constraints met to {_ROUNDING:g} in {_ITERATIONS} steps",
         got=f"{np.abs(rest / sums.target).max():.2g}",
         fix="raise the temperature",
     )
+
+
+def _start(sums, thermal):
+    """Return the multipliers that hold the mean length of spins made equally long: exact where all sites are alike."""
+    modes = sums.member.sum(axis=1) * sums.degeneracy
+    length = (sums.target / modes) @ sums.member
+    scaled = sums.k * np.sqrt(length[:, None] * length[None, :])
+    common = _one(np.linalg.eigvalsh(scaled), sums.weight, float(modes.sum()) / (thermal * sums.degeneracy))
+    return common / (sums.target / modes)
+
+
+def _at(value, sums, thermal):
+    """Return the state at some multipliers and the height of the concave function, or None and -inf outside of it."""
+    inside = value @ sums.member
+    energies, vectors = np.linalg.eigh(sums.k + inside[:, None] * np.eye(len(inside)))
+    if not energies.min() > 0.0:
+        return None, -np.inf
+    height = thermal * sums.degeneracy * float(sums.weight @ np.log(energies).sum(axis=1)) - float(value @ sums.target)
+    return _finished(value, energies, vectors, sums, thermal), height
+
+
+def _climb(value, step, slope, height, sums, thermal):
+    """Return multipliers, state and height after a step that is halved until it gains, or None."""
+    size = 1.0
+    for _ in range(60):
+        state, reached = _at(value + size * step, sums, thermal)
+        # Near the top gains are lost in rounding; there the full step is right.
+        if state is not None and reached >= height + 0.1 * size * slope - 1e-13 * abs(height):
+            return value + size * step, state, reached
+        size *= 0.5
+    return None
 
 
 def _finished(value, energies, vectors, sums, thermal):
@@ -130,14 +161,13 @@ def _traces(state, sums):
     return sums.degeneracy * (sums.member @ diagonal)
 
 
-def _one(energies, sums, thermal):
-    """Return the only multiplier.
+def _one(energies, weight, goal):
+    """Return λ of Σ weight/(energies + λ) = goal, energies (n_q, n_mode) and weight (n_q,).
 
-    1/Σ 1/(ε + λ) is concave and rises: Newton's method on it comes from below and never passes the solution.
+    1/Σ (ε + λ)⁻¹ is concave and rises: Newton's method on it comes from below and never passes the solution.
     """
     lowest = energies.min()
-    rest, weight = (energies - lowest).ravel(), np.repeat(sums.weight, energies.shape[1])
-    goal = float(sums.target[0]) / (thermal * sums.degeneracy)
+    rest, weight = (energies - lowest).ravel(), np.repeat(weight, energies.shape[1])
     x = float(weight[rest == 0.0].sum()) / goal
     for _ in range(_ITERATIONS):
         inverse = 1.0 / (rest + x)

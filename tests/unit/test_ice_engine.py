@@ -113,6 +113,22 @@ def test_cached_fields_are_those_of_the_spins_to_the_last_digit():
     assert engine.energy == pytest.approx(whole + own / 2, rel=1e-6)
 
 
+def test_the_largest_couplings_fit_into_integers():
+    """Two spins whose one bond is all there is, at strengths around a power of two."""
+    sites = [
+        SiteSpec(n, "Ni2+", p, 1.0, kind="ising", axis=(0, 0, 1)) for n, p in (("A", (0, 0, 0)), ("B", (0.3, 0, 0)))
+    ]
+    crystal = crystal_from_space_group(lattice_vectors(a=9.0, b=9.0, c=9.0), "P1", sites)
+    parts = [BondTerm("heisenberg", terms.heisenberg("J", ("J",)), Bond(0, 1, (0, 0, 0)))]
+    system = spin_system(model_from_terms(crystal, ("J",), parts), supercell((1, 1, 1), n_site=2))
+    table = ice_table(system)
+    for strength in (1.0, -1.0, np.nextafter(1.0, 2.0), np.nextafter(1.0, 0.0), 0.0, 1e-30, 1e30):
+        rows, field, unit = table.quantised([strength], np.array([strength, 0.0]))
+        found = rows.reshape(table.places.width, -1)[0, table.places.of_spin[1]] / 2 * unit
+        assert found == pytest.approx(strength, rel=1e-8)
+        assert field[0] * unit == pytest.approx(strength, rel=1e-8)
+
+
 def test_a_run_is_a_function_of_its_seed_and_calls():
     system, theta = pyrochlore()
     runs = {}

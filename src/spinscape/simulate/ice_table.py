@@ -18,7 +18,8 @@ from .ice_graph import IceGraph, ice_graph
 from .places import Places, places
 from .spin_system import SpinSystem
 
-_LARGEST = 2.0**30
+_LARGEST = 2.0**29
+"""Largest sum of couplings, in units of the kernels: twice it, and twice a coupling, are 32-bit integers."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,7 +25,7 @@ class VectorTable:
     dipole : (n_site, n_spin, 3, 3) float64, 1/Å³
         gᵀ A g from each site of the first cell to every spin, own images included.
     by_wave : (n_cell, 3 * n_site, 3 * n_site) complex128
-        Its Fourier transform.
+        Complex conjugate of its Fourier transform.
     strength_unit : (n_parameter,) float64
     """
 
@@ -45,7 +45,7 @@ class VectorTable:
         """Return Σ_j g_iᵀ A_ij g_j S_j of every spin by Fourier transforms, (n_spin, 3) float64."""
         cell = self.system.cell
         seen = _transformed(cell, np.asarray(spins).reshape(cell.n_cell, -1))
-        felt = np.matmul(self.by_wave.conj(), seen[:, :, None])[:, :, 0]
+        felt = np.matmul(self.by_wave, seen[:, :, None])[:, :, 0]
         # The inverse transform of what is real, by the forward one.
         return _transformed(cell, felt.conj()).real.reshape(-1, 3) / cell.n_cell
 
@@ -114,6 +114,6 @@ def vector_table(system: SpinSystem, *, demagnetisation=None) -> VectorTable:
         places(cell, wide=LANES, block=LANES, components=9),
         np.zeros_like(own) if small else own,
         dressed.reshape(cell.n_site, cell.n_spin, 3, 3),
-        _transformed(cell, by_cell).reshape(cell.n_cell, n, n),
+        _transformed(cell, by_cell).reshape(cell.n_cell, n, n).conj(),
         strength_unit.astype(np.float64),
     )

@@ -8,8 +8,11 @@ import pytest
 from spinscape.errors import ConfigError
 from spinscape.hamiltonian.conditions import Conditions
 from spinscape.hamiltonian.model import BondTable, MagneticStructure, Model
+from spinscape.hamiltonian.spiral import SpiralStructure
+from spinscape.hamiltonian.structures import GroundStateSearch
 from spinscape.lattice.crystal import Crystal
 from spinscape.lattice.qspace import EnergyAxis, path_through
+from spinscape.lattice.volumes import QGrid
 from spinscape.simulate.protocol import RESULT_CODE, StreamKey
 from spinscape.simulate.spinwave import SpectrumModel, SpinwaveSettings, SpinwaveSimulator
 
@@ -93,3 +96,52 @@ def test_settings_that_lack_a_part_are_refused():
     del settings["structure"], settings["energy"]
     with pytest.raises(ConfigError, match="lack structure, energy"):
         SpinwaveSimulator.from_settings(chain()[0], settings)
+
+
+def more(**changes):
+    return SpinwaveSimulator.from_settings(chain()[0], json.loads(json.dumps({**plain_settings(), **changes})))
+
+
+def test_a_volume_has_the_axes_of_its_bins():
+    grid = QGrid("v", [0, 0, 0], np.eye(3), (np.linspace(0.1, 0.5, 4), np.array([-0.5, 0.5]), np.linspace(0, 1, 3)))
+    one = more(grids=[grid.to_dict()])
+    template, result = one.template()["signal_v"], one.run(np.array([1.3]), KEY)
+    assert template.dims == ("u_v", "w_v", "energy") and template.shape == (3, 2, 11)
+    assert result.arrays["signal_v"].shape == template.shape
+    np.testing.assert_allclose(template.coords["u_v"].values, grid.centres[0])
+    # Nothing disperses along b and c: the mean over a bin is its value, and bins along w are equal.
+    np.testing.assert_array_equal(result.arrays["signal_v"][:, 0], result.arrays["signal_v"][:, 1])
+
+
+def test_units_of_the_spectrum_are_declared():
+    how = SpinwaveSettings(fwhm=(0.5,), units="moment").to_dict()
+    assert more(spinwave=how).template()["signal_a"].unit == "μ_B²/meV"
+    assert simulator().template()["signal_a"].unit == "1/meV"
+
+
+def test_a_spiral_gives_what_its_magnetic_cell_gives():
+    spiral = SpiralStructure([0.5, 0, 0], [1, 0, 0], [[0, 0, 1]])
+    one, two = (more(structure=s.to_dict()).run(np.array([1.3]), KEY) for s in (spiral, chain()[1]))
+    np.testing.assert_allclose(one.arrays["signal_b"], two.arrays["signal_b"], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("key", ["structure", "unstable"])
+def test_points_may_have_their_own_ground_states(key):
+    result = more(**{key: GroundStateSearch(max_cell=2, n_start=8).to_dict()}).run(np.array([-1.0]), KEY)
+    assert result.code == "done" and result.diagnostics["structure"] == "own"
+    # A ferromagnetic chain: 2 S |J| (1 - cos 2πh) at h = 0.4 lies between 3.5 and 4 meV.
+    assert np.argmax(result.arrays["signal_a"][-1]) in (7, 8)
+
+
+def test_a_window_without_modes_has_a_code_and_a_reason():
+    far = EnergyAxis.from_range(first=20.0, last=25.0, step=0.5).to_dict()
+    result = more(energy=far).run(np.array([1.0]), KEY)
+    assert result.code == "failed" and result.arrays is None
+    assert "holds no mode" in result.error and "from 19.75 to 25.25 meV" in result.error
+    kept = more(energy=far, keep_empty=True).run(np.array([1.0]), KEY)
+    assert kept.code == "done" and np.all(np.isfinite(kept.arrays["signal_a"]))
+    # 2 |sin 2πh| is 1.18 meV at h = 0.4, where path b begins, and less on the rest of it.
+    near = EnergyAxis.from_range(first=1.0, last=1.5, step=0.25).to_dict()
+    assert more(energy=near).run(np.array([1.0]), KEY).code == "done"
+    above = EnergyAxis.from_range(first=1.5, last=2.0, step=0.25).to_dict()
+    assert "where: b" in more(energy=above).run(np.array([1.0]), KEY).error

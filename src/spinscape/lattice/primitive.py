@@ -75,7 +75,7 @@ def primitive_cell(crystal: Crystal, operations=None) -> PrimitiveCell:
     if np.abs(whole - shifts * n).max() > 1e-4:
         raise SymmetryError("the translations of the crystal form no lattice", where="crystal", got=shifts.tolist())
     shifts = whole / n
-    basis = _row_basis([*(n * np.eye(3, dtype=np.int64)).tolist(), *whole.astype(np.int64).tolist()])
+    basis = row_basis([*(n * np.eye(3, dtype=np.int64)).tolist(), *whole.astype(np.int64).tolist()])
     vectors = np.array(basis, dtype=np.float64) / n
     identity = np.tile(np.eye(3, dtype=np.int64), (n, 1, 1))
     maps = site_maps(crystal.vectors, crystal.positions, identity, shifts)
@@ -87,7 +87,7 @@ def primitive_cell(crystal: Crystal, operations=None) -> PrimitiveCell:
     return PrimitiveCell(vectors, np.round(to_primitive), representative, site.reshape(-1), cell)
 
 
-def _row_basis(rows):
+def row_basis(rows):
     """Return three rows that span the same lattice as some integer rows, triangular, in exact integers."""
     work = [list(row) for row in rows]
     for column in range(3):

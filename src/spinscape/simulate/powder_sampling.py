@@ -1,0 +1,211 @@
+"""The wave vectors of a powder average: rules on the sphere, one for each |Q|, chosen once and then frozen.
+
+A rule that adapts itself at every set of couplings makes steps in the spectrum as a function of them; here its degree is
+found once, at couplings that are named, and kept. Where model and structure have symmetry, one direction of each orbit
+stands for all.
+"""
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import ConfigError
+from ..hamiltonian.model import MagneticStructure, Model
+from ..hamiltonian.operations import axial_rotations, model_operations
+from ..hamiltonian.primitive import CellLattice
+from ..lattice.powder_axis import PowderAxis
+from ..lattice.symmetry import cartesian_rotations, site_maps
+from ..observables.powder import MAX_DEGREE, sphere_rule
+from .sampling import Means, Samples
+
+FIRST_DEGREE = 15
+_SAME = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class PowderSampling:
+    """Directions and weights for each |Q|; a sampling as of :mod:`.sampling`.
+
+    Parameters
+    ----------
+    axis : PowderAxis
+    degrees : tuple of int
+        Degree of the rule of each |Q|.
+    rotations : (n, 3, 3) float64
+        Cartesian operations under which the spectrum is the same; the identity and the inversion at least.
+    reciprocal : (3, 3) float64, 1/Å
+        Reciprocal vectors as rows: Q come in their units.
+    """
+
+    axis: PowderAxis
+    degrees: tuple[int, ...]
+    rotations: np.ndarray
+    reciprocal: np.ndarray
+
+    @property
+    def counts(self):
+        """Points of each |Q|, (n_q,) int64."""
+        return np.array([len(self._rule(degree)[1]) for degree in self.degrees], dtype=np.int64)
+
+    def at(self, start, stop):
+        """Return :class:`~spinscape.simulate.sampling.Samples` of |Q| number start to stop - 1."""
+        rules = [self._rule(degree) for degree in self.degrees[start:stop]]
+        moduli = self.axis.centres[start:stop]
+        q = np.concatenate([q * rule[0] for q, rule in zip(moduli, rules, strict=True)])
+        weights = np.concatenate([rule[1] for rule in rules])
+        row = np.repeat(np.arange(len(rules)), [len(rule[1]) for rule in rules])
+        means = Means(row, np.arange(len(q)), weights, (len(rules), len(q)))
+        return Samples(q @ np.linalg.inv(self.reciprocal), means)
+
+    def _rule(self, degree):
+        """Return one direction of each orbit, and the orbits' weights."""
+        return reduced_directions(degree, self.rotations)
+
+
+def reduced_directions(degree: int, rotations) -> tuple[np.ndarray, np.ndarray]:
+    """Return one direction of each orbit of a rule on the sphere under rotations, and the weights of the orbits.
+
+    Parameters
+    ----------
+    degree : int
+    rotations : (n, 3, 3) float64, Cartesian
+        A group. Rotations that do not map the rule to itself are not used: mirrors across the axes and halves or
+        quarters of a turn about z do.
+
+    Returns
+    -------
+    directions : (n_direction, 3) float64
+    weights : (n_direction,) float64, of sum 1
+    """
+    return _reduced(int(degree), np.ascontiguousarray(rotations, dtype=np.float64).tobytes())
+
+
+@functools.lru_cache(maxsize=32)
+def _reduced(degree, rotations):
+    rule = sphere_rule(degree)
+    place = _places(rule.directions)
+    order = np.argsort(place, kind="stable")
+    label = np.arange(rule.n_direction)
+    for rotation in np.frombuffer(rotations).reshape(-1, 3, 3):
+        image = _places(rule.directions @ rotation.T)
+        there = order[np.minimum(np.searchsorted(place[order], image), len(order) - 1)]
+        if np.array_equal(place[there], image):
+            label = np.minimum(label, label[there])
+    # Orbits of a group are reached by its elements at once; of generators step by step.
+    while not np.array_equal(label, label[label]):
+        label = label[label]
+    kept, index = np.unique(label, return_inverse=True)
+    return rule.directions[kept], np.bincount(index.reshape(-1), weights=rule.weights)
+
+
+def _places(directions):
+    """Return one integer for each direction: its coordinates in steps of 1e-6."""
+    steps = np.round(directions / _SAME).astype(np.int64) + 2**20
+    return (steps[:, 0] << 42) + (steps[:, 1] << 21) + steps[:, 2]
+
+
+def spectrum_rotations(
+    model: Model, structure: MagneticStructure, *, field=(0.0, 0.0, 0.0), operations=None
+) -> np.ndarray:
+    """Return the Cartesian operations under which S(Q, ω) of a structure is the same, (n, 3, 3) float64.
+
+    An operation R of the model that maps the structure to itself, perhaps after a translation, gives S(R Q) = S(Q).
+    One that maps it to its reverse is a symmetry together with the reversal of time, which turns Q round as well:
+    S(-R Q) = S(Q). That the spectrum is the same at Q and -Q is not assumed: it is where one of them says so, and it is
+    not where inversion changes the sublattices of an antiferromagnet.
+
+    Parameters
+    ----------
+    model : Model
+    structure : MagneticStructure
+    field : (3,) float, T
+    operations : (n,) int, optional
+        Those of the model, where they are known.
+    """
+    crystal = model.crystal
+    axial = axial_rotations(crystal)
+    cartesian = cartesian_rotations(crystal.vectors, crystal.rotations)
+    maps = site_maps(crystal.vectors, crystal.positions, crystal.rotations, crystal.translations)
+    table = _Spins(structure)
+    kept = [
+        sign * cartesian[o]
+        for o in (model_operations(model, field=field) if operations is None else operations)
+        for sign in table.signs(crystal.rotations[o], axial[o], maps.site[o], maps.cell[o])
+    ]
+    return np.unique(np.round(kept, 12) + 0.0, axis=0)
+
+
+class _Spins:
+    """The directions of a magnetic cell, to be looked up anywhere."""
+
+    def __init__(self, structure):
+        self.structure, self.lattice = structure, CellLattice(structure.magnetic_cell)
+        self.index = {
+            (int(s), *self.lattice.key(c)): k
+            for k, (s, c) in enumerate(zip(structure.site, structure.cell, strict=True))
+        }
+
+    def signs(self, rotation, axial, site, cell):
+        """Return 1 where an operation maps the structure to itself, up to a translation, and -1 where to its reverse."""
+        s, found = self.structure, set()
+        if not np.all(self.lattice.holds(s.magnetic_cell @ rotation.T)):
+            return found
+        turned, where, moved = s.direction @ axial.T, site[s.site], s.cell @ rotation.T + cell[s.site]
+        for shift in self.lattice.cells():
+            image = [self.index[(int(k), *self.lattice.key(c + shift))] for k, c in zip(where, moved, strict=True)]
+            found |= {sign for sign in (1, -1) if np.abs(s.direction[image] - sign * turned).max() <= _SAME}
+        return found
+
+
+def frozen_sampling(axis: PowderAxis, function, *, rotations, reciprocal, tolerance: float, max_degree=MAX_DEGREE):
+    """Return the sampling whose averages have converged at one set of couplings.
+
+    Parameters
+    ----------
+    axis : PowderAxis
+    function : callable
+        (n, 3) float64, r.l.u. -> (n, n_energy): the spectrum at wave vectors.
+    rotations, reciprocal
+        As of :class:`PowderSampling`.
+    tolerance : float
+        Largest root mean square change of a row when the degree of its rule would be doubled, relative to the root
+        mean square of all rows.
+    max_degree : int
+
+    Returns
+    -------
+    PowderSampling
+
+    Raises
+    ------
+    ConfigError
+        Where a row has not converged at ``max_degree``.
+    """
+    if not 0 < tolerance < 1:
+        raise ConfigError("a tolerance lies between 0 and 1", where="powder.tolerance", got=tolerance)
+    degrees = np.full(axis.shape[0], FIRST_DEGREE)
+
+    def row(k):
+        samples = PowderSampling(axis, tuple(degrees.tolist()), rotations, reciprocal).at(k, k + 1)
+        return samples.means(function(samples.q))[0]
+
+    rows = np.array([row(k) for k in range(len(degrees))])
+    moving = np.arange(len(degrees))
+    while len(moving):
+        degrees[moving] = 2 * degrees[moving] + 1
+        if degrees.max() > max_degree:
+            raise ConfigError(
+                "a powder average has not converged",
+                where=f"|Q| = {axis.centres[moving[0]]:.4g} 1/Å",
+                expected=f"a relative change of at most {tolerance:g} up to degree {max_degree}",
+                got=f"degree {degrees.max() // 2} is not enough",
+                fix="widen the energy resolution, or loosen powder.tolerance",
+            )
+        finer = np.array([row(k) for k in moving])
+        change = np.sqrt(np.mean((finer - rows[moving]) ** 2, axis=1))
+        rows[moving] = finer
+        still = change > tolerance * np.sqrt(np.mean(rows**2))
+        degrees[moving[~still]] //= 2
+        moving = moving[still]
+    return PowderSampling(axis, tuple(int(d) for d in degrees), rotations, reciprocal)

@@ -1,0 +1,160 @@
+"""S(|Q|, ω) of a powder, on the smallest cell that model and structure have, with exact derivatives."""
+
+import numpy as np
+
+from ..errors import ConfigError, UnstableError
+from ..hamiltonian.conditions import Conditions
+from ..hamiltonian.model import MagneticStructure
+from ..hamiltonian.operations import model_operations
+from ..hamiltonian.primitive import in_primitive_cell
+from ..observables.structure_factor import polarisation_weights
+from .instrument import Instrument
+from .lines import LineSource
+from .powder_sampling import frozen_sampling, spectrum_rotations
+from .relaxed_lines import RelaxedSource, Relaxation
+from .spectrum import SpectrumModel
+from .spectrum_settings import SpinwaveSettings
+
+TOLERANCE = 0.02
+"""Root mean square error of the average over directions, relative to that of the spectrum."""
+
+
+class PowderSpectrum:
+    """The spectrum S(|Q|, ω; θ) of a powder; what it does and gives is that of a :class:`SpectrumModel`.
+
+    The directions of Q are chosen once, at ``reference``, to ``tolerance``: the spectrum is then a smooth function of
+    the couplings. They are one of each orbit under the operations that the Hamiltonian and the structure have.
+
+    Parameters
+    ----------
+    model : Model
+    structure : MagneticStructure
+        Declared; with ``relax`` the start of every relaxation.
+    axis : PowderAxis
+    energy : EnergyAxis
+    settings : SpinwaveSettings
+    conditions : Conditions, optional
+    reference : (n_parameter,) float64, meV
+        Couplings at which the structure is stable.
+    relax : bool
+        Let the structure come to rest anew at every set of couplings; derivatives hold its motion.
+    tolerance : float
+    """
+
+    def __init__(
+        self,
+        model,
+        structure,
+        axis,
+        energy,
+        settings=None,
+        conditions=None,
+        *,
+        reference,
+        relax=False,
+        tolerance=TOLERANCE,
+    ):
+        if not isinstance(structure, MagneticStructure):
+            raise ConfigError(
+                "the powder average of a spiral in the rotating frame is not known",
+                where="structure.kind",
+                expected="a structure in a magnetic cell",
+                got=type(structure).__name__,
+                fix="lay the spiral out in a magnetic cell",
+            )
+        self.settings, self.conditions = settings or SpinwaveSettings(), conditions or Conditions()
+        self.axis, self.energy, self._full = axis, energy, model
+        start = Relaxation(model, structure, self.conditions).at(reference) if relax else structure
+        self._cell = in_primitive_cell(model, start)
+        self._operations = model_operations(self._cell.model, field=self.conditions.field)
+        self.rotations = self._rotations(self._cell.structure)
+        self._relaxation = Relaxation(self._cell.model, self._cell.structure, self.conditions) if relax else None
+        self.sampling = frozen_sampling(
+            axis,
+            self._rows_at(np.asarray(reference, dtype=np.float64)),
+            rotations=self.rotations,
+            reciprocal=self._cell.model.crystal.reciprocal,
+            tolerance=tolerance,
+        )
+        self._spectrum = SpectrumModel(
+            self._cell.model,
+            self._cell.structure,
+            axis,
+            energy,
+            self.settings,
+            self.conditions,
+            sampling=self.sampling,
+            source=self._source,
+        )
+
+    @property
+    def parameter_names(self):
+        """Names of θ."""
+        return self._full.parameter_names
+
+    @property
+    def shape(self):
+        """(n_q, n_energy)."""
+        return self._spectrum.shape
+
+    def predict(self, theta, **instrument):
+        """Return the spectrum at θ, (n_q, n_energy) float64, per meV and chemical cell; see :class:`SpectrumModel`."""
+        self._check_symmetry(theta)
+        return self._spectrum.predict(theta, **instrument)
+
+    def predict_gradient(self, theta, **instrument):
+        """Return the derivative of :meth:`predict` by the couplings, (n_parameter, n_q, n_energy)."""
+        self._check_symmetry(theta)
+        return self._spectrum.predict_gradient(theta, **instrument)
+
+    def predict_with_pullback(self, theta, **instrument):
+        """Return the spectrum at θ, and a function that takes a cotangent of it to one of θ."""
+        self._check_symmetry(theta)
+        return self._spectrum.predict_with_pullback(theta, **instrument)
+
+    def structure_at(self, theta):
+        """Return the structure on the primitive cell at θ."""
+        return self._cell.structure if self._relaxation is None else self._relaxation.at(theta)
+
+    def mode_energies(self, theta, q):
+        """Return the mode energies at q (n, 3), r.l.u. of the chemical cell: (n, n_mode) float64, meV, ascending."""
+        points = self._cell.q(np.atleast_2d(q))
+        energies, _ = self._source(points, np.tile(np.eye(3), (len(points), 1, 1)), self.conditions).lines(theta)
+        return self.settings.energy_factor * energies
+
+    def _rotations(self, structure):
+        return spectrum_rotations(self._cell.model, structure, operations=self._operations)
+
+    def _source(self, q, weights, conditions):
+        """Return a source of lines on the primitive cell, intensities for a chemical one."""
+        regularisation = {"regularisation": self.settings.regularisation}
+        whole = self._cell.n_copy * weights
+        if self._relaxation is None:
+            model, structure = self._cell.model, self._cell.structure
+            return LineSource(model, structure, q, whole, conditions=conditions, **regularisation)
+        return RelaxedSource(self._relaxation, q, whole, **regularisation)
+
+    def _rows_at(self, reference):
+        """Return the function of wave vectors that the rules must average well."""
+        instrument = Instrument(self.settings, self.energy)
+        reciprocal = self._cell.model.crystal.reciprocal
+
+        def rows(q):
+            weights = polarisation_weights(self.settings.component, q @ reciprocal)
+            return instrument.rows(*self._source(q, weights, self.conditions).lines(reference))
+
+        return rows
+
+    def _check_symmetry(self, theta):
+        """Raise where the structure at rest has lost an operation that the directions were reduced by."""
+        if self._relaxation is None:
+            return
+        here = self._rotations(self._relaxation.at(theta))
+        if len(here) < len(self.rotations):
+            raise UnstableError(
+                "the structure at rest has fewer symmetries than at the reference",
+                where=", ".join(f"{n} = {v:.6g} meV" for n, v in zip(self.parameter_names, theta, strict=True)),
+                expected=f"{len(self.rotations)} operations",
+                got=len(here),
+                fix="leave this region out: it has another ground state",
+            )

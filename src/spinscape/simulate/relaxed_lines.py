@@ -1,0 +1,290 @@
+"""Lines of a magnetic structure that comes to rest anew at every set of couplings, with exact derivatives.
+
+With J(q; θ) the exchange between the sublattices and L the local axes of the spins,
+
+    D(q; θ) = L J(q; θ) L† - diag(n_i·h_i),      h_i = Σ_j J_ij(0; θ) S_j n_j + field
+
+where the directions n, and with them L, depend on θ: at rest dn/dθ is known from the implicit function theorem
+(:mod:`~spinscape.simulate.relaxation`), and dD/dθ_k = L J_k L† + L' J L† + L J L'† - ... follows by the product rule.
+Local axes are carried along without a twist, e' = -(n'·e) n: what a line shows does not depend on them.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import ConfigError
+from ..hamiltonian.conditions import Conditions
+from ..hamiltonian.dipole_sums import dipole_interaction
+from ..hamiltonian.model import MagneticStructure
+from ..hamiltonian.zeeman import zeeman_field
+from ..kernels.spectrum import mode_intensities
+from .directed import directed_bonds
+from .gradient import eigenmodes, line_gradient
+from .lines import DEGENERACY, SlopedLines
+from .modes import REGULARISATION, blocks_of, checked_couplings, solve
+from .quadratic import QuadraticForm, local_axes, quadratic_form
+from .relaxation import relaxed_structure, structure_derivative
+
+
+class Relaxation:
+    """The structure at rest, found anew at each θ from the declared one; the last answer is kept.
+
+    Parameters
+    ----------
+    model : Model
+    structure : MagneticStructure
+        Where every relaxation starts: results do not depend on the order of questions.
+    conditions : Conditions, optional
+    """
+
+    def __init__(self, model, structure, conditions=None):
+        if not isinstance(structure, MagneticStructure):
+            raise ConfigError(
+                "only a structure in a magnetic cell can be relaxed at every set of couplings",
+                where="structure",
+                expected="kind: supercell, file or ground_state",
+                got=type(structure).__name__,
+                fix="lay the spiral out in a magnetic cell, or leave relax out",
+            )
+        self.model, self.declared, self.conditions = model, structure, conditions or Conditions()
+        self._theta, self._structure, self._slopes = None, None, None
+
+    def at(self, theta):
+        """Return the structure at rest at θ; raises ``UnstableError``."""
+        key = np.asarray(theta, dtype=np.float64).tobytes()
+        if key != self._theta:
+            self._structure = relaxed_structure(self.model, self.declared, theta, self.conditions)
+            self._theta, self._slopes = key, None
+        return self._structure
+
+    def slopes(self, theta):
+        """Return how its unit vectors move with the couplings, (n_parameter, N, 3), 1/meV."""
+        structure = self.at(theta)
+        if self._slopes is None:
+            moved = structure_derivative(self.model, structure, theta, self.conditions)
+            self._slopes = moved / self.model.crystal.spins[structure.site][:, None]
+        return self._slopes
+
+
+@dataclass(frozen=True, eq=False)
+class TangentForm(QuadraticForm):
+    """The quadratic form at one θ: D itself in ``constant``, its full derivatives in ``dynamical``."""
+
+    def assembled(self, theta):
+        """Return D(q) at the θ that the form was made at."""
+        return self.constant.copy()
+
+
+class RelaxedSource:
+    """Lines at fixed wave vectors of a structure that is relaxed at every θ; a source as of :mod:`.lines`.
+
+    Parameters
+    ----------
+    relaxation : Relaxation
+        Shared by the sources of one spectrum.
+    q : (n_q, 3) float64, r.l.u.
+    weights : (n_q, 3, 3) float64, symmetric
+        W of the intensity Σ_αβ W_αβ Re S^αβ.
+    seen : (n_q, N) float64, optional
+        Form factor of each sublattice; 1 where it is left out.
+    apply_g : bool
+        Let the moments g·S stand in place of the spins in the correlations.
+    regularisation : float
+        See :func:`spinscape.simulate.modes.solve`.
+
+    Notes
+    -----
+    Memory: 144 (n_parameter + 2) n_q N² bytes.
+    """
+
+    def __init__(self, relaxation, q, weights, *, seen=None, apply_g=False, regularisation=REGULARISATION):
+        model, structure = relaxation.model, relaxation.declared
+        if model.biquadratic.n_bond:
+            raise ConfigError(
+                "biquadratic terms are not known to spectra of structures that are relaxed at every set of couplings",
+                where="hamiltonian",
+                expected="bilinear terms, anisotropies, dipoles and a field",
+                got=f"{model.biquadratic.n_bond} biquadratic bonds",
+                fix="leave relax out where the structure does not move, or the biquadratic terms",
+            )
+        self.parameter_names, self.regularisation = model.parameter_names, regularisation
+        self._relaxation, self._weights = relaxation, np.ascontiguousarray(weights)
+        self._spins = model.crystal.spins[structure.site]
+        self._g = model.crystal.g[structure.site] if apply_g else None
+        self._seen = seen
+        self._exchange = exchange_matrices(model, structure, q)
+        self._uniform = exchange_matrices(model, structure, np.zeros((1, 3)))[:, 0].real
+        self._base = quadratic_form(model, structure, np.zeros((1, 3)), relaxation.conditions)
+        # The derivative of the energy, not the field: the other sign.
+        self._field = -zeeman_field(model, relaxation.conditions)[structure.site]
+        self._q = np.asarray(q, dtype=np.float64)
+
+    def lines(self, theta):
+        """Return energies, ascending, and intensities at θ, (n_q, n_mode) each; meV and per chemical cell.
+
+        Raises
+        ------
+        UnstableError
+            Where the structure does not come to rest, or is not stable at one of the wave vectors.
+        """
+        values = checked_couplings(theta, self.parameter_names)
+        form = self._form(values)
+        energies, amplitudes, _ = solve(form, values, blocks=blocks_of(form), regularisation=self.regularisation)
+        intensities = np.empty_like(energies)
+        mode_intensities(amplitudes, self._weights, 1.0 / form.n_cell, intensities)
+        return energies, intensities
+
+    def lines_with_slopes(self, theta):
+        """Return :class:`~spinscape.simulate.lines.SlopedLines` at θ: the motion of the structure is in them."""
+        values = checked_couplings(theta, self.parameter_names)
+        direction, slopes = self._relaxation.at(values).direction, self._relaxation.slopes(values)
+        found = self._eigenmodes(values, direction, slopes)
+        lines = line_gradient(found)
+        brighten = lines.brighten + np.stack([self._turned(found, direction, slope) for slope in slopes])
+        return SlopedLines(found.energies, found.intensities, brighten, lines.shift)
+
+    def lines_with_pullback(self, theta):
+        """Return energies and intensities at θ, and the adjoint of their derivatives; see :mod:`.lines`.
+
+        The adjoint is the forward mode, contracted: the structure's motion couples every bond to every coupling.
+        """
+        lines = self.lines_with_slopes(theta)
+
+        def pullback(by_intensity, by_shift):
+            by_theta = np.einsum("qn,kqn->k", by_intensity, lines.brighten)
+            return by_theta + np.einsum("qn,kqn->k", by_shift, lines.shift)
+
+        return lines.energies, lines.intensities, pullback
+
+    def _form(self, theta):
+        """Return the form at θ without derivatives."""
+        direction = self._relaxation.at(theta).direction
+        axes, exchange = _frames(direction, self._spins), self._at(theta)
+        value = _sandwich(axes, exchange, axes)
+        value -= self._diagonal(self._fields(theta, direction), direction)
+        return self._made(theta, direction, np.zeros((0, *value.shape), dtype=np.complex128), value)
+
+    def _eigenmodes(self, theta, direction, slopes):
+        """Return the eigenmodes of the tangent form of spins that move by ``slopes`` (n_parameter, N, 3)."""
+        axes, exchange = _frames(direction, self._spins), self._at(theta)
+        right = _right(exchange, axes)
+        value = _left(axes, right)
+        field = self._fields(theta, direction)
+        value -= self._diagonal(field, direction)
+        total = np.empty((len(theta), *value.shape), dtype=np.complex128)
+        for k, slope in enumerate(slopes):
+            turned = _left(_moved(axes, direction, slope), right)
+            total[k] = _sandwich(axes, self._exchange[k], axes) + turned + turned.conj().swapaxes(-1, -2)
+            pulled = _uniform_field(self._uniform[k], self._spins, direction)
+            pulled += _uniform_field(np.tensordot(theta, self._uniform, axes=1), self._spins, slope)
+            total[k] -= self._diagonal(pulled, direction) + self._diagonal(field, slope)
+        form = self._made(theta, direction, total, value)
+        how = {"regularisation": self.regularisation, "tolerance": DEGENERACY}
+        return eigenmodes(form, theta, self._weights, **how)
+
+    def _made(self, theta, direction, dynamical, value):
+        """Return the tangent form of a structure at rest."""
+        torque = self._fields(theta, direction)
+        torque = torque - direction * np.sum(torque * direction, axis=1, keepdims=True)
+        return TangentForm(
+            **{name: getattr(self._base, name) for name in ("parameter_names", "n_cell", "magnitude")},
+            q=self._q,
+            dynamical=dynamical,
+            constant=value,
+            vectors=self._vectors(_frames(direction, self._spins)),
+            magnitude_constant=self._base.magnitude_constant,
+            torque=np.zeros_like(self._base.torque),
+            torque_constant=torque,
+            classical=self._base.classical,
+            classical_constant=self._base.classical_constant,
+        )
+
+    def _at(self, theta):
+        """Return J(q; θ), (n_q, 3N, 3N) complex128, meV."""
+        return np.tensordot(theta, self._exchange, axes=1)
+
+    def _fields(self, theta, direction):
+        """Return dE/dS_i, (N, 3) float64, meV."""
+        return _uniform_field(np.tensordot(theta, self._uniform, axes=1), self._spins, direction) + self._field
+
+    @staticmethod
+    def _diagonal(field, direction):
+        return np.diag(np.tile(np.sum(field * direction, axis=1), 2))
+
+    def _vectors(self, axes):
+        """Return v^α of S^α = Σ_m x_m† v^α_m, (n_q, 3, 2N), from L (2, N, 3)."""
+        shown = axes if self._g is None else np.einsum("iab,uib->uia", self._g, axes)
+        shown = np.broadcast_to(shown, (len(self._q), *shown.shape))
+        if self._seen is not None:
+            shown = shown * self._seen[:, None, :, None]
+        return np.ascontiguousarray(shown.transpose(0, 3, 1, 2).reshape(len(self._q), 3, -1))
+
+    def _turned(self, found, direction, slope):
+        """Return what the turn of the spins adds to the derivative of intensities, (n_q, n_mode)."""
+        n = found.form.n_mode
+        change = self._vectors(_moved(_frames(direction, self._spins), direction, slope))
+        upper = found.transform[:, :, n:].conj().swapaxes(-1, -2)
+        moved = upper @ change.swapaxes(-1, -2)
+        seen = found.sources[:, n:] @ self._weights
+        return 2.0 * np.sum(seen.conj() * moved, axis=2).real / found.form.n_cell
+
+
+def exchange_matrices(model, structure, q):
+    """Return J_k(q) of unit couplings between the sublattices of a structure: (n_parameter, n_q, 3N, 3N) complex128.
+
+    J_ij(q) = Σ M exp(i q·d) over the bonds i → j, d the way from site to site; an on-site S·A·S is A + Aᵀ, dipoles
+    stand between all pairs. The directions of the spins do not matter.
+    """
+    bonds, n = directed_bonds(model, structure), structure.n_sublattice
+    points = np.asarray(q, dtype=np.float64)
+    out = np.zeros((model.n_parameter, len(points), n, 3, n, 3), dtype=np.complex128)
+    for b in range(len(bonds.tail)):
+        phase = np.exp(2j * np.pi * (points @ bonds.way[b]))
+        out[bonds.parameter[b], :, bonds.tail[b], :, bonds.head[b], :] += phase[:, None, None] * bonds.matrix[b]
+    if model.dipolar.n_row:
+        between = dipole_interaction(model.crystal, structure, points).transpose(0, 1, 3, 2, 4)
+        for k, factor in zip(model.dipolar.parameter, model.dipolar.factor, strict=True):
+            out[k] += factor * between
+    return out.reshape(model.n_parameter, len(points), 3 * n, 3 * n)
+
+
+def _frames(direction, spins):
+    """Return L: rows sqrt(S/2) (e1 + i e2) and their conjugates, (2, N, 3) complex128."""
+    axes = np.sqrt(spins / 2.0)[:, None] * local_axes(direction)
+    return np.stack([axes, axes.conj()])
+
+
+def _moved(axes, direction, slope):
+    """Return the change of L when the spins turn by ``slope`` (N, 3) and carry their axes along."""
+    return -np.einsum("uia,ia->ui", axes, slope)[..., None] * direction
+
+
+def _uniform_field(exchange, spins, direction):
+    """Return Σ_j J_ij(0) S_j n_j, (N, 3)."""
+    return (exchange @ (spins[:, None] * direction).ravel()).reshape(-1, 3)
+
+
+def _dense(axes):
+    """Return L as a matrix, (2N, 3N)."""
+    n = axes.shape[1]
+    out = np.zeros((2, n, n, 3), dtype=np.complex128)
+    out[:, np.arange(n), np.arange(n)] = axes
+    return out.reshape(2 * n, 3 * n)
+
+
+def _right(exchange, axes):
+    """Return J L†, (n_q, 3N, 2N): one product of matrices for all wave vectors."""
+    n_q, size, _ = exchange.shape
+    return (exchange.reshape(n_q * size, size) @ _dense(axes).conj().T).reshape(n_q, size, -1)
+
+
+def _left(axes, right):
+    """Return L X, (n_q, 2N, 2N), block by block of L."""
+    n = axes.shape[1]
+    blocks = right.reshape(len(right), n, 3, -1)
+    return np.einsum("uia,qiam->quim", axes, blocks, optimize=True).reshape(len(right), 2 * n, -1)
+
+
+def _sandwich(axes, exchange, other):
+    return _left(axes, _right(exchange, other))

@@ -6,6 +6,8 @@ spins, copies from the first end, and what fills up the last vector. The link l 
 ``begin[row, l]``, the place of the x component of its first neighbour.
 """
 
+import numpy as np
+
 from .jit import compiled
 from .precession_lanes import LANES, broadcast_at, load_at, store_at, turned
 from .simd import fill, plus_product, times
@@ -134,12 +136,14 @@ def write_grid(data, first, n, halo, width, component, step, out):
         From one component, and from one spin of a row, to the next in ``out``.
     out : (size,) float32 or float64
     """
+    # Unsigned: an index that may be negative is looked at first, which takes longer than the copy.
+    stride = np.uint64(step)
     for row in range(len(first)):
         for c in range(3):
-            place = (row * 3 + c) * width + halo
-            there = first[row] + c * component
-            for k in range(n):
-                out[there + k * step] = data[place + k]
+            place = np.uint64((row * 3 + c) * width + halo)
+            there = np.uint64(first[row] + c * component)
+            for k in range(np.uint64(n)):
+                out[there + k * stride] = data[place + k]
 
 
 @compiled

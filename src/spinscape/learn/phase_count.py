@@ -65,6 +65,8 @@ class PhaseCount:
     ----------
     phase : (n_point,) int64
         Phase of each point, from 0; :data:`CROSSOVER` where it is in none.
+    nearest : (n_point,) int64
+        The same, with points of crossovers given to the phase of the point that is most like them.
     n_phase : int
     label : (n_point,) int64
         Clusters before regions were looked at.
@@ -83,6 +85,7 @@ class PhaseCount:
     """
 
     phase: np.ndarray
+    nearest: np.ndarray
     n_phase: int
     label: np.ndarray
     numbers: np.ndarray
@@ -148,12 +151,14 @@ def bootstrap_stability(features, label, *, seed, n, cluster=agglomerative):
 def _not_known(evidence, why, crossovers=()):
     text = f"the number of phases is not known: {int(evidence['label'].max()) + 1} clusters by silhouette, but {why}"
     nowhere = np.full(len(evidence["label"]), CROSSOVER)
-    return PhaseCount(nowhere, 0, **evidence, crossovers=list(crossovers), reason=text)
+    return PhaseCount(nowhere, nowhere, 0, **evidence, crossovers=list(crossovers), reason=text)
 
 
 def _one_phase(features, numbers, reason):
     zero = np.zeros(len(features), dtype=np.int64)
-    return PhaseCount(zero, 1, zero, numbers, np.zeros(0), np.zeros(0), np.zeros(0), reason=f"one phase: {reason}")
+    return PhaseCount(
+        zero, zero, 1, zero, numbers, np.zeros(0), np.zeros(0), np.zeros(0), reason=f"one phase: {reason}"
+    )
 
 
 def _phases_of_regions(features, coordinates, rule, evidence):
@@ -187,7 +192,18 @@ def _phases_of_regions(features, coordinates, rule, evidence):
     phase[inside] = in_order(phase[inside])
     n_phase = len(np.unique(phase[inside]))
     reason = _reason(evidence, n_phase, borders, crossovers)
-    return PhaseCount(phase, n_phase, **evidence, borders=borders, crossovers=crossovers, reason=reason)
+    nearest = _nearest(features, phase)
+    return PhaseCount(phase, nearest, n_phase, **evidence, borders=borders, crossovers=crossovers, reason=reason)
+
+
+def _nearest(features, phase):
+    """Return the phases with each point of a crossover given to that of the most similar point in one."""
+    inside = np.flatnonzero(phase != CROSSOVER)
+    out = phase.copy()
+    for k in np.flatnonzero(phase == CROSSOVER):
+        if len(inside):
+            out[k] = phase[inside[np.argmin(np.linalg.norm(features[inside] - features[k], axis=1))]]
+    return out
 
 
 def _borders(features, pairs, regions, major, contrast):

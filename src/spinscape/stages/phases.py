@@ -58,7 +58,8 @@ def run(section, seed, index, output, arrays):
         pictures = _representatives(store, declared, features, found)
         latent = fit_pca(features, n_latent=min(N_LATENT, *features.shape, len(features) - 1)).encode(features)
         document = _document(section, declared, found, boundaries, names, store)
-        order = {"coordinates": coordinates, "theta": store.theta, "phase": found.phase, "label": found.label}
+        order = {"coordinates": coordinates, "theta": store.theta, "phase": found.phase}
+        order |= {"nearest": found.nearest, "label": found.label}
     write_whole(output, json.dumps(document, indent=1, ensure_ascii=False))
     every = {**order, "latent": latent, **pictures}
     write_whole(arrays, hdf5_bytes(lambda file: _fill(file, every)))

@@ -55,6 +55,7 @@ def test_a_small_region_is_a_crossover():
     found = count_phases(features, xy, seed=1)
     assert found.n_phase == 2 and np.all(found.phase[kind == 1] == CROSSOVER)
     assert len(found.crossovers) == 1 and np.sum(found.phase == CROSSOVER) == 2
+    assert np.all(found.nearest >= 0) and np.array_equal(found.nearest[kind != 1], found.phase[kind != 1])
 
 
 def test_a_smooth_map_is_one_phase():

@@ -210,8 +210,13 @@ def test_heat_capacity_of_nearest_neighbour_ice_peaks():
         mean, error = block_mean((energies - energies.mean()) ** 2 * system.n_spin / t**2)
         found.append((mean, error))
     heat, error = np.array(found).T
-    curve = np.polynomial.Polynomial.fit(temperatures, heat, 3, w=1 / error)
-    fine = np.linspace(0.6, 0.95, 351)
-    assert 0.70 < fine[np.argmax(curve(fine))] < 0.80
-    # The error of a cubic through ten points, near the middle, is about two thirds of that of one point.
-    assert curve(fine).max() == pytest.approx(0.277, abs=N_SIGMA * error.mean() * 0.6)
+    fine, rng = np.linspace(0.6, 0.95, 351), np.random.default_rng(0)
+
+    def peak(values):
+        curve = np.polynomial.Polynomial.fit(temperatures, values, 3, w=1 / error)(fine)
+        return fine[np.argmax(curve)], curve.max()
+
+    (place, height), spread = peak(heat), np.std([peak(rng.normal(heat, error)) for _ in range(300)], axis=0)
+    assert 0.70 - N_SIGMA * spread[0] < place < 0.80 + N_SIGMA * spread[0]
+    assert spread[0] < 0.05
+    assert height == pytest.approx(0.277, abs=N_SIGMA * spread[1])

@@ -33,6 +33,24 @@ DELETE = object()
 COPPER = copy.deepcopy({**GOOD["crystal"]["sites"][0], "label": "Cu"})
 THIRD = {"kind": "heisenberg", "value": "J3", "bond": {"from": "Ni", "to": "Ni", "offset": [2, 0, 0]}}
 DM = {"kind": "dm", "value": [0, 0, "J"], "bond": {"from": "Ni", "to": "Ni", "offset": [1, 0, 0]}}
+SPIRAL = {
+    "kind": "spiral",
+    "k": ["1/3", "1/3", 0],
+    "axis": [0, 0, 1],
+    "moments": [{"site": "Ni", "direction": [1, 0, 0]}],
+}
+NO_CELL = {"simulate/unstable": "own_ground_state", "structure": SPIRAL}
+VOLUME = {"v": {"axes": [{"first": 0, "last": 1, "n": 4}] * 3}}
+SMEARED = {"volumes": VOLUME, "simulate/volumes": ["v"]}
+MANY = {"kind": "about", "axis": [0, 0, 1], "angles": ["0 deg", "90 deg"], "weights": [1]}
+OPERATION = {"kind": "operations", "operations": ["z,y,x"]}
+CIF = {"file": "none.cif", "magnetic_ions": {"Ni": {"ion": "Ni2+", "spin": 1}}}
+TABLE = {"energy": ["0 meV", "9 meV", "5 meV"], "fwhm": ["1 meV", "1 meV", "1 meV"]}
+FIXED = {
+    "couplings/J/value": "29 meV", "couplings/Jp/value": "17 meV", "grid": {"kind": "list", "points": [{}]},
+    "fits": {}, "learn": {}, "measurements": {},
+}  # fmt: skip
+OWN = {"simulate/relax": True, "structure": {"kind": "ground_state", "max_cell": 2}}
 
 # changes, text that the error must hold: its place first, then what it says
 BAD = {
@@ -80,12 +98,88 @@ BAD = {
     "study name that is a path": ({"study": "../../etc"}, "study", "pattern"),
 }  # fmt: skip
 
+FACTOR = "simulate/intensity/form_factor"
+
+
+def own(ion, n):
+    """Return form factors with n coefficients of <j0>."""
+    return {"coefficients": {ion: {"j0": [0] * n, "source": "none"}}}
+
+
+BAD |= {
+    "unstable structure": (FIXED, "Q = (0.5, 0, 0)", "lowest eigenvalue -20"),
+    "k against its cell": (
+        {"structure": SPIRAL | {"magnetic_cell": [[2, 0, 0], [0, 3, 0], [0, 0, 1]]}},
+        "structure.k",
+        "0.666667 turns",
+    ),
+    "k that is no number": ({"structure": SPIRAL | {"k": ["1/0", 0, 0]}}, "structure.k.0", "fraction"),
+    "spiral without a site": ({"structure": SPIRAL | {"moments": SPIRAL["moments"] * 2}}, "structure.moments", "once"),
+    "spiral about nothing": ({"structure": SPIRAL | {"axis": [0, 0, 0]}}, "structure.axis", "no direction"),
+    "moments of no file": ({"structure": {"kind": "file"}}, "structure.kind", "magnetic CIF"),
+    "unknown kind of structure": ({"structure/kind": "spirl"}, "structure", "spiral"),
+    "search without a cell": ({"structure": {"kind": "ground_state"}}, "structure", "max_cell"),
+    "own ground state without a cell": (NO_CELL, "simulate.unstable", "max_cell"),
+    "own ground state of its own": (OWN, "simulate.relax", "already"),
+    "crystal of an absent file": ({"crystal": CIF}, "crystal.file", "none.cif"),
+    "crystal of a file elsewhere": ({"crystal": CIF | {"file": "../x.cif"}}, "crystal.file", "'..'"),
+    "crystal of a file and a lattice": ({"crystal/file": "x.cif"}, "crystal.lattice", "unknown key"),
+    "ion without form factor": ({"crystal/sites/0/ion": "Pr4+", FACTOR: True}, FACTOR.replace("/", "."), "Pr4+"),
+    "form factor of no site": ({FACTOR: own("Cu2+", 7)}, FACTOR.replace("/", "."), "Cu2+"),
+    "form factor of six numbers": (
+        {FACTOR: own("Ni2+", 6)},
+        "simulate.intensity.form_factor.coefficients.Ni2+.j0",
+        "7",
+    ),
+    "warm without a temperature": (
+        {"conditions": {}, "simulate/intensity/thermal": True},
+        "simulate.intensity.thermal",
+        "temperature",
+    ),
+    "unknown line": ({"simulate/resolution/kind": "lorenzian"}, "simulate.resolution", "lorentzian"),
+    "pseudo-Voigt without mixing": (
+        {"simulate/resolution/kind": "pseudo_voigt"},
+        "simulate.resolution.mixing",
+        "missing",
+    ),
+    "widths twice": ({"simulate/resolution/table": TABLE | {"energy": TABLE["fwhm"]}}, "simulate.resolution", "rising"),
+    "widths of energies that fall": (
+        {"simulate/resolution": {"kind": "gaussian", "table": TABLE}},
+        "simulate.resolution.table",
+        "rising",
+    ),
+    "smear along a volume": (SMEARED, "simulate.q_smear.kind", "gaussian"),
+    "simulation on an unknown volume": ({"simulate/volumes": ["v"]}, "simulate.volumes", "unknown volume"),
+    "spread along nothing": (
+        {"simulate/q_smear": {"kind": "gaussian", "spreads": [{"along": [0, 0, 0], "sigma": "1 1/Å"}]}},
+        "simulate.q_smear.spreads.0",
+        "direction",
+    ),
+    "unknown smear": ({"simulate/q_smear": {"kind": "along_pth"}}, "simulate.q_smear", "along_path"),
+    "smear that is negative": ({"simulate/q_smear/sigma": "-1 1/Å"}, "simulate.q_smear.sigma", "greater than"),
+    "interval without width": (
+        {"simulate/integrate": [{"along": [0, 0, 1], "low": 1, "high": 1}]},
+        "simulate.integrate.0",
+        "low < high",
+    ),
+    "twins with too few weights": ({"simulate/twins": MANY}, "simulate.twins.weights", "2 volume fractions"),
+    "twins that the lattice does not have": ({"simulate/twins": OPERATION}, "simulate.twins", "keep the lattice"),
+    "nothing to simulate": ({"simulate/paths": []}, "simulate", "paths or volumes"),
+}
+
+
+class _WithoutAliases(yaml.SafeDumper):
+    """Writes a list twice where it stands twice: aliases are refused."""
+
+    def ignore_aliases(self, data):
+        return True
+
 
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_study_is_refused_with_place_and_reason(name, tmp_path, capsys):
     changes, place, text = BAD[name]
     file = tmp_path / "bad.yaml"
-    file.write_text(yaml.safe_dump(edited(changes), allow_unicode=True))
+    file.write_text(yaml.dump(edited(changes), Dumper=_WithoutAliases, allow_unicode=True))
     assert main(["check", str(file)]) == 2
     told = capsys.readouterr().err
     assert told.startswith("error: ") and told.count("error: ") == 1

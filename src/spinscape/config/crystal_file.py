@@ -33,7 +33,11 @@ def located_file(declared):
         return locate(declared.file, data_folder=data_folder(), sha256=declared.sha256)
     except SpinscapeError as error:
         raise ConfigError(
-            error.what, where="crystal.file", expected=error.expected, got=error.got, fix=error.fix
+            error.what,
+            where=f"crystal.file: {declared.file[:200]}",
+            expected=error.expected,
+            got=error.got,
+            fix=error.fix,
         ) from None
 
 

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from ..errors import ConfigError, SpinscapeError
 from .axes import vectors
@@ -38,12 +38,22 @@ class FormFactorSection(Strict):
         return {"g": self.g if isinstance(self.g, str) else dict(self.g), "coefficients": rows}
 
 
+def _switched(value):
+    """Return a section for yes, none for no."""
+    return ({} if value else None) if isinstance(value, bool) else value
+
+
+FormFactor = Annotated[
+    FormFactorSection | None, BeforeValidator(_switched, json_schema_input_type=bool | FormFactorSection | None)
+]
+
+
 class Intensity(Strict):
     """What of S^αβ is seen."""
 
     component: Literal["trace", "perp", "xx", "yy", "zz"] = "perp"
     cap: float | None = Field(None, gt=0, description="largest intensity of a group of degenerate modes")
-    form_factor: bool | FormFactorSection = False
+    form_factor: FormFactor = Field(None, description="true for those of free ions in the spin-only approximation")
     thermal: bool = Field(
         False, description="1 + n at energy loss and n at energy gain, at the temperature of the conditions"
     )
@@ -54,9 +64,8 @@ class Intensity(Strict):
     def plain(self):
         """Return the settings that are not at their default, and component and cap."""
         out = {"component": self.component, "cap": self.cap}
-        if self.form_factor:
-            declared = FormFactorSection() if self.form_factor is True else self.form_factor
-            out["form_factor"] = declared.plain()
+        if self.form_factor is not None:
+            out["form_factor"] = self.form_factor.plain()
         if self.thermal:
             out["thermal"] = True
         return out if self.units == "spin" else {**out, "units": self.units}
@@ -71,7 +80,7 @@ class Intensity(Strict):
                 got="no temperature",
                 fix="declare the temperature, or leave thermal out",
             )
-        if self.form_factor:
+        if self.form_factor is not None:
             self._check_form_factors(study)
 
     def _check_form_factors(self, study):
@@ -183,6 +192,25 @@ class QEllipsoid(Strict):
                 )
             covariance += one.sigma**2 * np.outer(direction, direction) / length**2
         return {"covariance": covariance.tolist(), "order": self.order}
+
+
+def _smear_kind(value):
+    if value == "none":
+        return "str"
+    kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
+    return {"along_path": "QSmear", "gaussian": "QEllipsoid"}.get(kind)
+
+
+Smear = Annotated[
+    Annotated[QSmear, Tag("QSmear")]
+    | Annotated[QEllipsoid, Tag("QEllipsoid")]
+    | Annotated[Literal["none"], Tag("str")],
+    Discriminator(
+        _smear_kind,
+        custom_error_type="smear",
+        custom_error_message="none, {{kind: along_path, sigma: ...}} or {{kind: gaussian, spreads: [...]}}",
+    ),
+]
 
 
 class Interval(Strict):

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from ..errors import ConfigError
 from .axes import EnergySection, energy_axis, path, vectors, volume
 from .build_model import build_model
-from .instrument import Intensity, Interval, QEllipsoid, QSmear, Resolution, TwinsSection, twins_settings
+from .instrument import Intensity, Interval, QEllipsoid, QSmear, Resolution, Smear, TwinsSection, twins_settings
 from .quantities import Name
 from .simulation import SimulationSection
 from .strict import Strict
@@ -39,7 +39,7 @@ class SpinwaveSection(SimulationSection):
     energy_factor: float = Field(1.0, gt=0)
     intensity: Intensity = Intensity()
     resolution: Resolution
-    q_smear: QSmear | QEllipsoid | Literal["none"] = "none"
+    q_smear: Smear = "none"
     integrate: tuple[Interval, ...] = Field((), max_length=3)
     twins: TwinsSection | None = None
     relax: bool = Field(False, description="let the declared structure come to rest at each point")

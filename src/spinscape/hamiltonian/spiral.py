@@ -38,7 +38,12 @@ class SpiralStructure:
             check_shape(name, array, shape)
             length = np.linalg.norm(array, axis=-1, keepdims=True)
             if not np.all(length > 0):
-                raise ConfigError(f"the {name} of a spiral has no direction", where=f"structure.{name}")
+                raise ConfigError(
+                    f"the {name} of a spiral has no direction",
+                    where=f"structure.{name}",
+                    expected="a vector that is not zero",
+                    got=array.tolist(),
+                )
             object.__setattr__(self, name, read_only(array / length))
 
     def directions(self, cells) -> np.ndarray:

@@ -1,0 +1,186 @@
+"""Every move of the engines against the sum over all states, for each study in a folder of small Ising models.
+
+The folder ``tests/models``, and the one that the environment variable SPINSCAPE_SMALL_MODELS names: study files of kind
+``montecarlo`` with up to twelve Ising spins. Two tests for each model, point and temperature:
+
+- *kept*: spins drawn from the Boltzmann distribution still have it after some moves. It holds for moves that reach only
+  a part of the states, loops say, and independent starts make it a test of χ² with known errors.
+- *reached*: the moves of the study, from a random start, give its energies and moments within four block errors.
+"""
+
+import os
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import chi2
+
+from spinscape.config.axes import conditions
+from spinscape.config.build import grid_points
+from spinscape.config.build_model import build_model
+from spinscape.config.load import load_study
+from spinscape.config.montecarlo import montecarlo_settings
+from spinscape.hamiltonian.energy import energy
+from spinscape.observables.statistics import mean_estimate
+from spinscape.observables.thermodynamics import beta_from_temperature
+from spinscape.simulate.moves import MOVES, Move
+from spinscape.simulate.schedule import EngineMaker, filled_system
+from spinscape.simulate.schedule_checks import LOOPS, check_schedule
+
+HERE = Path(__file__).parents[1] / "models"
+FOLDERS = [HERE, *([Path(os.environ["SPINSCAPE_SMALL_MODELS"])] if os.environ.get("SPINSCAPE_SMALL_MODELS") else [])]
+STUDIES = [path for folder in FOLDERS for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])]
+MAX_SPIN, MAX_POINT, MAX_TEMPERATURE = 12, 2, 3
+N_START, N_SAMPLE = 2000, 5000
+LEAST = 8.0
+"""Expected visits of a class of states in a test of χ²."""
+RARE = 1e-5
+"""Chance that a right move fails: some fifty of them are made, with fixed seeds."""
+N_SIGMA = 4.0
+
+
+class SmallModel:
+    """One point of a study and all states of its spins."""
+
+    def __init__(self, study, theta):
+        self.settings = montecarlo_settings(study.simulate, study)
+        self.theta, self.conditions = theta, conditions(study)
+        model, _ = build_model(study)
+        generator = np.random.default_rng(study.seed)
+        vacancies = self.settings.vacancies
+        self.system = filled_system(model, self.settings.supercell, vacancies=vacancies, generator=generator)
+        assert set(self.system.kind) == {"ising"}, "these tests are of Ising spins"
+        assert self.system.n_occupied <= MAX_SPIN, f"at most {MAX_SPIN} spins"
+        self.along = (self.system.axis * self.system.lengths[:, None])[self.system.site]
+        self.where = np.flatnonzero(self.system.occupied)
+        n = len(self.where)
+        self.sigma = 1.0 - 2.0 * ((np.arange(2**n)[:, None] >> np.arange(n)) & 1)
+        self.energies = self._energies(n)
+        self.square = np.sum((self.sigma @ self.along[self.where]) ** 2, axis=1)
+
+    def spins(self, sigma):
+        spins = np.zeros((self.system.n_spin, 3))
+        spins[self.where] = sigma[:, None] * self.along[self.where]
+        return spins
+
+    def _energies(self, n):
+        """Return the energy of every state: its parts by one and by two spins, from the table of the Hamiltonian."""
+
+        def of(flipped):
+            sigma = np.ones(n)
+            sigma[list(flipped)] = -1.0
+            cell = self.system.cell
+            return energy(self.system.model, self.spins(sigma), self.theta, cell=cell, conditions=self.conditions)
+
+        start = of(())
+        single = np.array([of((i,)) - start for i in range(n)])
+        pair = np.zeros((n, n))
+        for i in range(n):
+            for j in range(i):
+                pair[i, j] = of((i, j)) - start - single[i] - single[j]
+        down = (1.0 - self.sigma) / 2.0
+        return start + down @ single + np.einsum("si,ij,sj->s", down, pair, down)
+
+    def weight(self, beta):
+        weight = np.exp(-beta * (self.energies - self.energies.min()))
+        return weight / weight.sum()
+
+    def engine(self, moves):
+        made = EngineMaker(self.system, moves, demagnetisation=self.settings.demagnetisation)
+        engine = made(self.theta, self.conditions, np.array([11, 7], dtype=np.uint64))
+        engine.adapting = False
+        return engine
+
+    def state(self, engine):
+        sigma = np.sign(np.sum(engine.spins * self.along, axis=1))[self.where]
+        return int(np.sum((sigma < 0) << np.arange(len(sigma))))
+
+    def possible(self):
+        """Return the schedules to test: each move alone, and mixtures of all that one engine makes."""
+        field = self.conditions.field
+        out = []
+        for kind in MOVES:
+            moves = (Move(kind),)
+            try:
+                check_schedule(self.system, moves, field=field)
+            except Exception:
+                continue
+            if kind in self.engine(moves).supports:
+                out.append(moves)
+        single = [moves[0] for moves in out if moves[0].kind not in LOOPS]
+        out += [tuple(single)] if len(single) > 1 else []
+        loops = [moves[0] for moves in out if moves[0].kind in LOOPS and len(moves) == 1]
+        return out + ([(Move("flip"), *loops)] if loops else [])
+
+
+@cache
+def models(path):
+    study = load_study(path)
+    return [SmallModel(study, theta) for theta in grid_points(study)[:MAX_POINT]]
+
+
+def kept_chance(model, moves, temperature, *, wrong=1.0, n_round=2):
+    """Return how likely the states after some moves are, if the moves keep the Boltzmann distribution."""
+    beta, generator = beta_from_temperature(temperature), np.random.default_rng(5)
+    weight, engine = model.weight(beta), model.engine(moves)
+    counts = np.zeros(len(weight))
+    for state in generator.choice(len(weight), size=N_START, p=weight):
+        engine.set_spins(model.spins(model.sigma[state]))
+        engine.run(moves, wrong * beta, n_round)
+        counts[model.state(engine)] += 1
+    # Rare states together, from the rarest up.
+    order, expected = np.argsort(weight), weight * N_START
+    group = np.floor(np.cumsum(expected[order]) / LEAST).astype(int)
+    seen, wanted = np.bincount(group, counts[order]), np.bincount(group, expected[order])
+    kept = wanted >= LEAST / 2
+    statistic = np.sum((seen[kept] - wanted[kept]) ** 2 / wanted[kept]) + np.sum(seen[~kept])
+    return float(chi2.sf(statistic, max(kept.sum() - 1, 1)))
+
+
+def deviation(model, moves, temperature):
+    """Return how far a run's mean energy, its square and the square of the moment are off, in block errors."""
+    beta, engine = beta_from_temperature(temperature), model.engine(moves)
+    weight = model.weight(beta)
+    engine.run(moves, beta, 500)
+    states = np.empty(N_SAMPLE, dtype=int)
+    for k in range(N_SAMPLE):
+        engine.run(moves, beta, 1)
+        states[k] = model.state(engine)
+    values = np.stack([model.energies, model.energies**2, model.square], axis=1)
+    found, exact = mean_estimate(values[states][None], n_block=40), weight @ values
+    off = np.abs(found.value - exact)
+    return float(np.max(np.where(off > 1e-9 * np.abs(exact), off / np.maximum(found.error, 1e-300), 0.0)))
+
+
+def cases():
+    for path in STUDIES:
+        for index, model in enumerate(models(path)):
+            for temperature in model.settings.temperatures[:MAX_TEMPERATURE]:
+                yield pytest.param(model, temperature, id=f"{path.stem}-{index}-{temperature:g}K")
+
+
+@pytest.mark.parametrize(("model", "temperature"), list(cases()))
+def test_moves_keep_the_boltzmann_distribution(model, temperature):
+    schedules = model.possible()
+    assert schedules, "no move can be made"
+    for moves in schedules:
+        chance = kept_chance(model, moves, temperature)
+        assert chance > RARE, ("+".join(move.kind for move in moves), chance)
+
+
+@pytest.mark.parametrize(("model", "temperature"), list(cases()))
+def test_the_moves_of_the_study_reach_it(model, temperature):
+    if all(move.kind in LOOPS for move in model.settings.moves):
+        pytest.skip("loops alone do not reach every state")
+    assert deviation(model, model.settings.moves, temperature) < N_SIGMA
+
+
+@pytest.mark.parametrize("path", [HERE / "square_in_field.yaml", HERE / "kagome_dipoles.yaml"], ids=lambda p: p.stem)
+def test_a_wrong_acceptance_is_found(path):
+    """What accepts with the chance of another temperature fails for every kind of move."""
+    model = models(path)[0]
+    for moves in model.possible():
+        temperature, loops = model.settings.temperatures[0], moves[0].kind in LOOPS
+        # All loops are accepted, and flips as if it were warmer.
+        assert kept_chance(model, moves, temperature, wrong=0.0 if loops else 0.3, n_round=6) < RARE, moves

@@ -4,6 +4,8 @@ import importlib.util
 
 from spinscape.kernels import jit
 from spinscape.kernels.bogoliubov import combine
+from spinscape.kernels.metropolis import metropolis_sweep
+from spinscape.kernels.random_numbers import minus_logarithm
 
 
 def test_the_stamp_knows_names_and_contents(tmp_path):
@@ -33,3 +35,11 @@ def test_another_stamp_compiles_again(tmp_path, monkeypatch):
         return sum(module.double.stats.cache_hits.values())
 
     assert [cache_hits("old"), cache_hits("old"), cache_hits("new")] == [0, 1, 0]
+
+
+def test_borrowing_kernels_count_no_references():
+    """Counting arrays in inner loops took most of the time of small kernels."""
+    for kernel in (metropolis_sweep, minus_logarithm):
+        assert kernel.targetoptions["_nrt"] is False
+        assert kernel._cache._cache_file._source_stamp[0] == jit._STAMP
+    assert minus_logarithm.targetoptions["forceinline"]

@@ -72,8 +72,14 @@ class Ensemble:
         along = system.axis * system.lengths[:, None]
         field = np.tile(np.sum(zeeman_field(system.model, conditions) * along, axis=1), system.cell.n_cell)
         self.signs = signs if only is None else signs[only(signs)]
+        self.place = np.full(2**n, -1)
+        self.place[self.code(self.signs)] = np.arange(len(self.signs))
         self.energies = 0.5 * np.sum(self.signs * (self.signs @ self.matrix), axis=1) - self.signs @ field
         self.moments = self.signs @ along[system.site]
+
+    def code(self, signs):
+        """Return a number for each state."""
+        return (signs < 0) @ (1 << np.arange(signs.shape[1]))
 
     def full_source(self):
         cell = self.system.cell
@@ -106,8 +112,8 @@ class Ensemble:
         for row in signs:
             step(engine)
             row[:] = engine.sigma
-        index = {tuple(state): n for n, state in enumerate(self.signs.astype(np.int8).tolist())}
-        visited = np.array([index[tuple(state)] for state in signs.astype(np.int8).tolist()])
+        visited = self.place[self.code(signs)]
+        assert np.all(visited >= 0)
         weight, order = self.weight(beta), np.argsort(self.energies)
         # Levels that are reached often, so that blocks tell their errors.
         edges = self.energies[order][np.searchsorted(np.cumsum(weight[order]), [0.1, 0.3, 0.5, 0.8])]

@@ -26,18 +26,20 @@ def tangent_series(q):
 
 
 @compiled
-def _linear_slope(i, spins, neighbour, start, matrix, field, slope):
-    """Write Σ M S_j − f, the part of ∂E/∂S_i that does not depend on S_i."""
+def _linear_slope(i, spins, neighbour, start, matrix, field):
+    """Return Σ M S_j − f, the part of ∂E/∂S_i that does not depend on S_i."""
     site = i % (len(start) - 1)
     gx, gy, gz = -field[site, 0], -field[site, 1], -field[site, 2]
-    for k in range(start[site + 1] - start[site]):
-        j = neighbour[i, k]
-        m = matrix[start[site] + k]
+    # Unsigned: an index that may be negative is looked at first.
+    first = np.uint64(start[site])
+    for k in range(np.uint64(start[site + 1]) - first):
+        j = np.uint64(neighbour[i, k])
+        m = first + k
         x, y, z = spins[j, 0], spins[j, 1], spins[j, 2]
-        gx += m[0, 0] * x + m[0, 1] * y + m[0, 2] * z
-        gy += m[1, 0] * x + m[1, 1] * y + m[1, 2] * z
-        gz += m[2, 0] * x + m[2, 1] * y + m[2, 2] * z
-    slope[0], slope[1], slope[2] = gx, gy, gz
+        gx += matrix[m, 0, 0] * x + matrix[m, 0, 1] * y + matrix[m, 0, 2] * z
+        gy += matrix[m, 1, 0] * x + matrix[m, 1, 1] * y + matrix[m, 1, 2] * z
+        gz += matrix[m, 2, 0] * x + matrix[m, 2, 1] * y + matrix[m, 2, 2] * z
+    return gx, gy, gz
 
 
 @compiled
@@ -119,11 +121,11 @@ def turn_spins(
     int
         Spins whose iteration did not come to rest.
     """
-    slope, quadratic, new = np.empty(3), np.empty((3, 3)), np.empty(3)
+    quadratic, new = np.empty((3, 3)), np.empty(3)
     failed = 0
     for c in range(len(chosen)):
         i = chosen[c]
-        _linear_slope(i, spins, neighbour, start, matrix, field, slope)
+        slope = _linear_slope(i, spins, neighbour, start, matrix, field)
         s = spins[i]
         if has_quadratic:
             _quadratic_part(i, spins, onsite, square_neighbour, square_start, turn, strength, quadratic)
@@ -176,24 +178,28 @@ def run_spins(
 @compiled
 def fields(spins, neighbour, start, matrix, onsite, field, square_neighbour, square_start, turn, strength, out):
     """Write the effective field −∂E/∂S of every spin, (n_spin, 3), meV; arguments as of :func:`turn_spins`."""
-    slope, quadratic = np.empty(3), np.empty((3, 3))
+    quadratic = np.empty((3, 3))
+    has_quadratic = len(strength) > 0 or np.any(onsite != 0.0)
     for i in range(len(spins)):
-        _linear_slope(i, spins, neighbour, start, matrix, field, slope)
-        _quadratic_part(i, spins, onsite, square_neighbour, square_start, turn, strength, quadratic)
-        for a in range(3):
-            twice = quadratic[a, 0] * spins[i, 0] + quadratic[a, 1] * spins[i, 1] + quadratic[a, 2] * spins[i, 2]
-            out[i, a] = -slope[a] - 2.0 * twice
+        gx, gy, gz = _linear_slope(i, spins, neighbour, start, matrix, field)
+        if has_quadratic:
+            _quadratic_part(i, spins, onsite, square_neighbour, square_start, turn, strength, quadratic)
+            x, y, z = 2.0 * spins[i, 0], 2.0 * spins[i, 1], 2.0 * spins[i, 2]
+            gx += quadratic[0, 0] * x + quadratic[0, 1] * y + quadratic[0, 2] * z
+            gy += quadratic[1, 0] * x + quadratic[1, 1] * y + quadratic[1, 2] * z
+            gz += quadratic[2, 0] * x + quadratic[2, 1] * y + quadratic[2, 2] * z
+        out[i, 0], out[i, 1], out[i, 2] = -gx, -gy, -gz
 
 
 @compiled
 def site_energies(spins, neighbour, start, matrix, onsite, field, square_neighbour, square_start, turn, strength, out):
     """Write the energy of every spin, half of each bond at either end, (n_spin,), meV."""
-    slope, quadratic = np.empty(3), np.empty((3, 3))
+    quadratic = np.empty((3, 3))
     none = np.zeros_like(onsite)
     for i in range(len(spins)):
         site = i % (len(start) - 1)
         s = spins[i]
-        _linear_slope(i, spins, neighbour, start, matrix, field, slope)
+        slope = _linear_slope(i, spins, neighbour, start, matrix, field)
         _quadratic_part(i, spins, none, square_neighbour, square_start, turn, strength, quadratic)
         total = 0.0
         for a in range(3):

@@ -7,6 +7,7 @@ that temperature.
 """
 
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -40,8 +41,9 @@ class TrajectorySettings:
         Steps between samples; None for the largest at which no excitation appears under a false energy.
     n_sample : int or None
         None for as many as the energy axis, or a third of the resolution, asks for.
-    per_block : int
-        Trajectories in a block, whose scatter gives the errors: more than one where they are correlated, or many.
+    per_block : int or None
+        Trajectories in a block, whose scatter gives the errors: more than one where they are correlated, or many. None
+        for one; for as many as make 16 blocks where their number is known.
     n_probe : int
         Spins followed for the spectrum summed over the zone.
     memory : float
@@ -53,7 +55,7 @@ class TrajectorySettings:
     frequency_error: float = 2e-3
     stride: int | None = None
     n_sample: int | None = None
-    per_block: int = 1
+    per_block: int | None = None
     n_probe: int = 512
     memory: float = 2e9
 
@@ -66,8 +68,9 @@ class TrajectorySettings:
                 got=self.integrator,
             )
         for name in ("per_block", "n_probe"):
-            if getattr(self, name) < 1:
-                raise ConfigError("a number must be positive", where=f"dynamics.{name}", got=getattr(self, name))
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ConfigError("a number must be positive", where=f"dynamics.{name}", got=value)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,8 +81,10 @@ class DynamicSpectrum:
     ----------
     signal, error : dict of str to (*shape, n_energy) float64
         By the name of the path or grid: S(Q, E) per meV and chemical cell, and its standard error.
-    zone, zone_error : (n_energy,) float64
-        The trace of S, its mean over all wave vectors, per meV and chemical cell.
+    zone, zone_error : (n_weighting, n_energy) float64
+        The trace of S, its mean over all wave vectors, per meV and chemical cell; by each weighting of the zone.
+    moment, moment_error : (1 + n_weighting,) float64
+        Its integral over all energies, classical and by each weighting. The classical one is Σ S² over the cell.
     facts : dict
         Plain numbers and strings: steps, errors, rules, sums.
     """
@@ -88,6 +93,8 @@ class DynamicSpectrum:
     error: dict[str, np.ndarray]
     zone: np.ndarray
     zone_error: np.ndarray
+    moment: np.ndarray
+    moment_error: np.ndarray
     facts: dict = field(default_factory=dict)
 
 
@@ -104,6 +111,8 @@ class DynamicsModel:
     energy : EnergyAxis
     trajectory : TrajectorySettings, optional
     spectrum : DynamicSettings, optional
+    zone_weightings : tuple of str
+        Of the spectrum summed over the zone; that of ``spectrum`` where left out.
 
     Attributes
     ----------
@@ -112,11 +121,21 @@ class DynamicsModel:
     """
 
     def __init__(
-        self, system: SpinSystem, theta, conditions, where, energy: EnergyAxis, trajectory=None, spectrum=None
+        self,
+        system: SpinSystem,
+        theta,
+        conditions,
+        where,
+        energy: EnergyAxis,
+        trajectory=None,
+        spectrum=None,
+        *,
+        zone_weightings=(),
     ):
         self.system, self.conditions, self.energy = system, conditions or Conditions(), energy
         self.trajectory, self.settings = trajectory or TrajectorySettings(), spectrum or DynamicSettings()
         self.where = tuple(where)
+        self.zone_weightings = tuple(zone_weightings) or (self.settings.weighting,)
         self.interactions = interactions(system, theta, self.conditions)
         self._bound = largest_field(self.interactions)
         self.sampling = self._sampling()
@@ -169,7 +188,7 @@ class DynamicsModel:
         zone = self._sum(
             probes,
             np.zeros((len(probes.row), 3)),
-            WholeProjection,
+            partial(WholeProjection, weightings=self.zone_weightings),
             DynamicSettings(**{**self.settings.to_dict(), "component": "trace"}),
             pooled=True,
             n_cell=1.0 / self.system.cell.n_site,
@@ -185,7 +204,7 @@ class DynamicsModel:
     def _sum(self, transform, q, projection, settings, **how):
         s = self.sampling
         project = projection(self.energy, s.n_sample, s.energy_step, settings, self.conditions.temperature)
-        how = {"n_sample": s.n_sample, "interval": s.interval, "per_block": self.trajectory.per_block, **how}
+        how = {"n_sample": s.n_sample, "interval": s.interval, "per_block": self.trajectory.per_block or 1, **how}
         return SpectrumSum(transform, q, project, settings, **how)
 
     def _follow(self, spins, watchers, records):
@@ -213,8 +232,11 @@ class DynamicsModel:
             signal[where.name], errors[where.name] = mean[first:last].reshape(shape), error[first:last].reshape(shape)
             first = last
         facts = {**self.facts(), "n_block": total.n_block, "energy_drift": float(drift)}
-        facts["moment_classical"], facts["moment_weighted"] = (float(x) for x in zone.mean[0, -2:])
-        return DynamicSpectrum(signal, errors, zone.mean[0, :-2], zone.error[0, :-2], facts)
+        whole, scatter, n = zone.mean[0], zone.error[0], len(self.zone_weightings)
+        moment, moment_error = whole[-n - 1 :], scatter[-n - 1 :]
+        facts["moment_classical"], facts["moment_weighted"] = float(moment[0]), float(moment[1])
+        spectra = [values[: -n - 1].reshape(n, -1) for values in (whole, scatter)]
+        return DynamicSpectrum(signal, errors, *spectra, moment, moment_error, facts)
 
     def facts(self):
         """Return what the spectra were made with, plain values by name."""

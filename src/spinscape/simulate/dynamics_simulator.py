@@ -14,37 +14,62 @@ from ..observables.dynamic_weights import SpinLength
 from .dynamics import DynamicsModel, TrajectorySettings
 from .dynamics_start import StartSettings, structure_spins, thermal_states
 from .protocol import ArrayTemplate, Coordinate, PointResult
-from .spin_system import block, spin_system
+from .spin_system import SpinSystem, block, spin_system
 
 _SETTINGS = ("supercell", "paths", "energy", "conditions")
+_NOTED = ("dt", "stride", "n_sample", "energy_step", "frequency_error", "largest_q_distance", "energy_drift", "n_block")
+"""Facts of a point: the largest over its temperatures."""
+_PILOT, _MAX_LENGTH_STEP, _LENGTH_TOLERANCE = 4, 6, 5e-3
+"""States, steps and tolerance of the search for the length that obeys the sum rule."""
 
 
 class DynamicsSimulator:
-    """Spectra of trajectories that start at thermal states.
+    """Spectra of trajectories that start at thermal states, at one temperature or several.
 
     Parameters
     ----------
     model : Model
-        Its spins have the length that the dynamics is done with.
+        Its spins have their quantum number S as length.
     supercell : three int, or (3, 3) int
     where : sequence of QPath or QGrid
     energy : EnergyAxis
     conditions : Conditions
+    temperatures : sequence of float, K
+        That of the conditions where left out. Each has states of its own.
     trajectory : TrajectorySettings
     spectrum : DynamicSettings
     start : StartSettings
+    length : SpinLength
+        Of the classical spins.
+    zone_weightings : sequence of str
+        Of the spectrum summed over the zone.
     structure : MagneticStructure, optional
         Where the chain of thermal states begins; a random state where left out.
     """
 
     def __init__(
-        self, model, supercell, where, energy, conditions, *, trajectory=None, spectrum=None, start=None, structure=None
+        self,
+        model,
+        supercell,
+        where,
+        energy,
+        conditions,
+        *,
+        temperatures=(),
+        trajectory=None,
+        spectrum=None,
+        start=None,
+        length=None,
+        zone_weightings=(),
+        structure=None,
     ):
-        self.system = spin_system(model, block(model, supercell))
+        self._model, self._numbers, self._structure = model, supercell, structure
         self.where, self.energy, self.conditions = tuple(where), energy, conditions
+        self.temperatures = tuple(temperatures) or (conditions.temperature,)
         self.trajectory, self.spectrum = trajectory or TrajectorySettings(), spectrum or DynamicSettings()
-        self.start = start or StartSettings()
-        self._first = None if structure is None else structure_spins(self.system, structure)
+        self.start, self.length = start or StartSettings(), length or SpinLength()
+        self.zone_weightings = tuple(zone_weightings) or (self.spectrum.weighting,)
+        self._systems: dict[float, SpinSystem] = {}
 
     @classmethod
     def from_settings(cls, model, settings):
@@ -54,8 +79,9 @@ class DynamicsSimulator:
         ----------
         model : Model
         settings : dict
-            ``supercell``, ``paths`` (of paths and grids), ``energy`` and ``conditions``; optionally ``trajectory``,
-            ``spectrum``, ``start``, ``length`` and ``structure``: as ``to_dict`` of the classes gives them.
+            ``supercell``, ``paths`` (of paths and grids), ``energy`` and ``conditions``; optionally ``temperatures``,
+            ``trajectory``, ``spectrum``, ``start``, ``length``, ``zone_weightings`` and ``structure``: as ``to_dict``
+            of the classes gives them.
         """
         missing = [name for name in _SETTINGS if name not in settings]
         if missing:
@@ -65,30 +91,43 @@ class DynamicsSimulator:
                 expected=", ".join(_SETTINGS),
                 got=", ".join(settings),
             )
-        conditions = Conditions.from_dict(settings["conditions"])
         structure = settings.get("structure")
         return cls(
-            model_with_length(model, SpinLength(**settings.get("length", {})), temperature=conditions.temperature),
+            model,
             settings["supercell"],
             [(QPath if "distance" in data else QGrid).from_dict(data) for data in settings["paths"]],
             EnergyAxis.from_dict(settings["energy"]),
-            conditions,
+            Conditions.from_dict(settings["conditions"]),
+            temperatures=settings.get("temperatures", ()),
             trajectory=TrajectorySettings(**settings.get("trajectory", {})),
             spectrum=DynamicSettings(**settings.get("spectrum", {})),
             start=StartSettings(**settings.get("start", {})),
+            length=SpinLength(**settings.get("length", {})),
+            zone_weightings=settings.get("zone_weightings", ()),
             structure=None if structure is None else MagneticStructure.from_dict(structure),
         )
 
     def template(self):
-        """Return ``signal_<name>`` and ``error_<name>`` of each path and grid, ``zone`` and ``error_zone``."""
+        """Return the arrays of a point, all of them over ``temperature``.
+
+        ``signal_<name>`` and ``error_<name>`` of each path and grid; ``zone`` and ``error_zone`` for each weighting of
+        the zone; ``moment`` and ``error_moment``, the integrals of the zone, classical and for each weighting;
+        ``state_energy`` and ``error_state_energy``, per spin of the states that trajectories begin at;
+        ``length_factor``, the length of the classical spins over S.
+        """
         out = {}
         for where in self.where:
             for kind in ("signal", "error"):
                 out[f"{kind}_{where.name}"] = _template(where, self.energy)
         axis = {"energy": Coordinate(("energy",), self.energy.centres, "meV")}
-        for name in ("zone", "error_zone"):
-            out[name] = ArrayTemplate(("energy",), (len(self.energy.centres),), "float32", "1/meV", axis)
-        return out
+        n = len(self.zone_weightings)
+        for prefix in ("", "error_"):
+            shape = (n, len(self.energy.centres))
+            out[f"{prefix}zone"] = ArrayTemplate(("weighting", "energy"), shape, "float32", "1/meV", axis)
+            out[f"{prefix}moment"] = ArrayTemplate(("integral",), (1 + n,), "float64")
+            out[f"{prefix}state_energy"] = ArrayTemplate((), (), "float64", "meV")
+        out["length_factor"] = ArrayTemplate((), (), "float64")
+        return {name: _over_temperature(one, self.temperatures) for name, one in out.items()}
 
     def run(self, theta, stream_key):
         """Simulate one point.
@@ -102,30 +141,104 @@ class DynamicsSimulator:
         -------
         PointResult
         """
-        model = DynamicsModel(
-            self.system, theta, self.conditions, self.where, self.energy, self.trajectory, self.spectrum
-        )
-        states = thermal_states(
-            model.interactions,
-            np.asarray(theta, dtype=np.float64),
-            self.conditions,
-            self.start,
-            generator=stream_key.stream("bath"),
-            spins=self._first,
-        )
+        theta = np.asarray(theta, dtype=np.float64)
+        rows, facts = [], {}
+        for k, temperature in enumerate(self.temperatures):
+            arrays, noted = self._at(theta, temperature, stream_key.stream("bath", replica=k))
+            rows.append(arrays)
+            facts |= {name: max(value, facts.get(name, value)) for name, value in noted.items()}
+        template = self.template()
+        stacked = {name: np.stack([np.asarray(row[name]) for row in rows]) for name in template}
+        return PointResult("done", {n: x.astype(template[n].dtype) for n, x in stacked.items()}, None, facts)
+
+    def _at(self, theta, temperature, generator):
+        """Return the arrays at one temperature, and what is noted of them."""
+        conditions = replace(self.conditions, temperature=temperature)
+        factor = self._length_factor(theta, conditions, generator)
+        system = self._system(factor)
+        model = self.dynamics(system, theta, conditions)
+        states = _Watched(model.interactions, self._states(model, theta, conditions, generator))
         found = model.spectrum(states)
         arrays = {f"signal_{name}": values for name, values in found.signal.items()}
         arrays |= {f"error_{name}": values for name, values in found.error.items()}
         arrays |= {"zone": found.zone, "error_zone": found.zone_error}
-        facts = {name: value for name, value in found.facts.items() if value is not None and np.ndim(value) == 0}
-        return PointResult("done", {name: x.astype(np.float32) for name, x in arrays.items()}, None, facts)
+        arrays |= {"moment": found.moment, "error_moment": found.moment_error}
+        arrays["state_energy"], arrays["error_state_energy"] = states.mean_and_error()
+        arrays["length_factor"] = factor
+        noted = {name: found.facts[name] for name in _NOTED}
+        return arrays, noted
+
+    def dynamics(self, system, theta, conditions, *, spectrum=None):
+        """Return the :class:`DynamicsModel` of a system at one θ and temperature."""
+        return DynamicsModel(
+            system,
+            theta,
+            conditions,
+            self.where,
+            self.energy,
+            self.trajectory,
+            spectrum or self.spectrum,
+            zone_weightings=self.zone_weightings if spectrum is None else (),
+        )
+
+    def _states(self, model, theta, conditions, generator, start=None):
+        first = None if self._structure is None else structure_spins(model.system, self._structure)
+        return thermal_states(
+            model.interactions, theta, conditions, start or self.start, generator=generator, spins=first
+        )
+
+    def _length_factor(self, theta, conditions, generator):
+        """Return the length of the classical spins over S; that of the sum rule is found step by step."""
+        spins, temperature = self._model.crystal.spins, conditions.temperature
+        if self.length.kind != "sum_rule":
+            return self.length.factor(spins, temperature=temperature)[0]
+        wanted, factor = float(np.sum(spins * (spins + 1.0)) / np.sum(spins**2)), 1.0
+        few = replace(self.start, n_configuration=min(self.start.n_configuration, _PILOT))
+        for _ in range(_MAX_LENGTH_STEP):
+            model = self.dynamics(
+                self._system(factor), theta, conditions, spectrum=replace(self.spectrum, weighting="detailed_balance")
+            )
+            found = model.spectrum(self._states(model, theta, conditions, generator, few))
+            last, factor = factor, float(np.sqrt(wanted * found.moment[0] / found.moment[1]))
+            if abs(factor - last) < _LENGTH_TOLERANCE:
+                break
+        return factor
+
+    def _system(self, factor) -> SpinSystem:
+        """Return the system whose spins have ``factor`` times their length; the last one is kept."""
+        if factor not in self._systems:
+            model = model_of_length(self._model, factor)
+            self._systems = {factor: spin_system(model, block(model, self._numbers))}
+        return self._systems[factor]
 
 
-def model_with_length(model: Model, length: SpinLength, *, temperature) -> Model:
-    """Return a model whose classical spins have another length, couplings kept."""
-    crystal = model.crystal
-    factor = length.factor(crystal.spins, temperature=temperature)
-    return replace(model, crystal=replace(crystal, spins=crystal.spins * factor))
+class _Watched:
+    """States whose energies are noted as they are handed on."""
+
+    def __init__(self, of, states):
+        self._of, self._states, self._energies = of, states, []
+
+    def __iter__(self):
+        for spins in self._states:
+            self._energies.append(self._of.energy(spins) / len(spins))
+            yield spins
+
+    def mean_and_error(self):
+        """Return the mean of the energy per spin and its standard error, meV; infinite from one state."""
+        n = len(self._energies)
+        return np.mean(self._energies), np.std(self._energies, ddof=1) / np.sqrt(n) if n > 1 else np.inf
+
+
+def model_of_length(model: Model, factor) -> Model:
+    """Return a model whose classical spins have ``factor`` times their length, couplings kept."""
+    return replace(model, crystal=replace(model.crystal, spins=model.crystal.spins * factor))
+
+
+def _over_temperature(one, temperatures):
+    """Return a declaration with the temperatures as its first axis."""
+    coords = {**one.coords, "temperature": Coordinate(("temperature",), np.array(temperatures, dtype=float), "K")}
+    shape = (len(temperatures), *one.shape)
+    return ArrayTemplate(("temperature", *one.dims), shape, one.dtype, one.unit, coords)
 
 
 def _template(where, energy):

@@ -15,7 +15,7 @@ from ..errors import ConfigError, SpinscapeError
 from ..kernels.precession import run_spins, turn_all
 from ..kernels.precession_rows import run_rows, write_grid
 from ..units import HBAR
-from .integrators_field import Interactions, onsite_range
+from .integrators_field import Interactions, largest_field, onsite_range
 from .integrators_layout import Colouring, RowLayout, colouring, row_layout
 
 INTEGRATORS = ("suzuki_trotter_2", "suzuki_trotter_4", "midpoint", "rk4")
@@ -248,10 +248,12 @@ def _iterations(of, steps):
     size = float(np.max(onsite_range(of.links) * of.system.lengths))
     if size == 0.0:
         return 0
-    factor = 2.0 * float(np.max(np.abs(steps.scale))) * (2.0 if steps.merge else 1.0) * size
+    scale = 2.0 * float(np.max(np.abs(steps.scale))) * (2.0 if steps.merge else 1.0)
+    factor = scale * size
     if factor >= 0.5:
         raise _not_settled(f"an implicit turn shrinks its error by {factor:.2g} at best")
-    return int(np.ceil(np.log(_SETTLED / 4.0) / np.log(factor))) + 1
+    # The first guess, the spin itself, is off by h |G|/ħ at most.
+    return int(np.ceil(np.log(0.25 * _SETTLED / min(1.0, scale * largest_field(of))) / np.log(factor)))
 
 
 def _not_settled(what):

@@ -1,0 +1,120 @@
+import numpy as np
+import pytest
+
+from spinscape.observables.diffuse import PairSums, correlation_grid
+from spinscape.simulate.annealing import advance, cool
+from spinscape.simulate.chains import Chain, Observer, Sample, Series, add_tally, extended, run_chain, sample
+from spinscape.simulate.diagnostics import Verdict
+from spinscape.simulate.montecarlo_settings import Sampling, Step
+from spinscape.simulate.moves import Move
+from spinscape.simulate.schedule import filled_system
+from spinscape.simulate.team import Team
+
+LIMITS = Sampling(replicas=2, samples=10, extensions=2)
+
+
+class Recorded:
+    """An engine that changes nothing and remembers what it was asked."""
+
+    def __init__(self, system):
+        self.spins, self.calls, self.adapting, self.widths = (
+            system.random_spins(np.random.default_rng(1)),
+            [],
+            False,
+            {},
+        )
+
+    def run(self, moves, beta, n_round):
+        self.calls.append((tuple(move.kind for move in moves), round(1.0 / beta, 6), n_round, self.adapting))
+        return {moves[0].kind: (10, 4)}
+
+    def coupling_energies(self):
+        return np.array([2.0])
+
+    def zeeman_energy(self):
+        return 0.0
+
+
+@pytest.fixture
+def observer(small):
+    settings = small.settings(sampling=LIMITS, annealing=(Step(8.0, 3), Step(3.5, 2, (Move("heat_bath"),))))
+    system = filled_system(small.model("ising", n_dimension=2), settings.supercell)
+    return Observer(system, settings, correlation_grid(system.model.crystal, system.cell))
+
+
+def test_blocks_of_a_series_hold_every_sample_once(observer):
+    rng = np.random.default_rng(2)
+    spins = [observer.system.random_spins(rng) for _ in range(23)]
+    series, sums = Series(observer, 2.5, 23), PairSums(observer.grid)
+    for k, one in enumerate(spins):
+        series.add(np.array([float(k)]), observer.configuration(one))
+    rows, stars, pairs = series.result()
+    sums.add(np.array(spins))
+    assert rows[:, 0].tolist() == list(range(23)) and stars.shape == (23, observer.stars.n_star)
+    assert pairs.weights.sum() == 23 and len(pairs.weights) == 10 and pairs.weights.max() <= 3
+    np.testing.assert_allclose(pairs.mean, sums.correlations().mean, atol=1e-12)
+
+
+def test_nothing_is_correlated_where_it_is_not_asked_for(observer):
+    series = Series(observer, 3.0, 2)
+    series.add(np.zeros(1), None)
+    series.add(np.ones(1), None)
+    rows, stars, pairs = series.result()
+    assert rows.shape == (2, 1) and stars.shape == (2, 0) and pairs is None
+
+
+def test_a_chain_notes_a_sample_after_its_rounds(observer):
+    engine = Recorded(observer.system)
+    part = run_chain(Chain(0, engine), observer, 2.5, 10)
+    assert part.tally == {"flip": (100, 40)} and part.rows.shape == (10, len(observer.columns.names))
+    assert len(engine.calls) == 10 and {call[2:] for call in engine.calls} == {(1, False)}
+    np.testing.assert_array_equal(part.spins, engine.spins)
+
+
+def test_the_way_down(observer):
+    """Steps come before the first sampled temperature below them; widths adapt on the way and nowhere else."""
+    engines = [Recorded(observer.system) for _ in range(2)]
+    chains = [Chain(k, engine) for k, engine in enumerate(engines)]
+    settings = observer.settings
+    found = cool(chains, observer, np.array([1.0]), settings.annealing, (4.0, 3.0), team=Team(), how="annealed")
+    assert list(found) == [4.0, 3.0] and {one.how for one in found.values()} == {"annealed"}
+    calls = engines[0].calls
+    kinds = [call for call in calls if call[3]]
+    k = 0.08617333262
+    expected = [(8.0, 3, "flip"), (4.0, 20, "flip"), (3.5, 2, "heat_bath"), (3.0, 20, "flip")]
+    assert [(round(t / k, 3), n, kind[0]) for kind, t, n, _ in kinds] == expected
+    # Equal and frozen, the chains agree; but 20 and 40 samples are fewer than the 50 asked for.
+    assert all(one.verdict.passed and one.extensions == 2 for one in found.values())
+
+
+def test_attempts_double_until_one_is_enough():
+    asked = []
+
+    def attempt(n_sample):
+        asked.append(n_sample)
+        verdict = Verdict(n_sample >= 20, 1.0, 1.0, 0.5, "energy")
+        return {1.0: Sample(1.0, None, None, None, {}, None, verdict, 0, "annealed")}
+
+    assert extended(attempt, LIMITS, Team())[1.0].extensions == 1 and asked == [10, 20]
+    never = lambda n: {1.0: attempt(1)[1.0]}  # noqa: E731
+    assert extended(never, LIMITS, Team())[1.0].extensions == 2
+
+
+def test_tallies_add_up():
+    tally = {}
+    for more in ({"flip": (4, 1)}, {"flip": (4, 2), "loop": (1, 1)}):
+        add_tally(tally, more)
+    assert tally == {"flip": (8, 3), "loop": (1, 1)}
+
+
+def test_no_rounds_are_no_call(observer):
+    engine = Recorded(observer.system)
+    advance([Chain(0, engine)], observer.settings.moves, 1.0, 0)
+    assert engine.calls == [] and engine.adapting is False
+
+
+def test_samples_of_all_chains_are_one(observer):
+    chains = [Chain(k, Recorded(observer.system)) for k in range(2)]
+    found = sample(chains, observer, np.array([1.0]), 2.5, team=Team(), how="slow")
+    assert found.rows.shape[:2] == found.stars.shape[:2] and len(found.spins) == 2 and found.how == "slow"
+    assert found.correlations.weights.sum() == found.rows.shape[0] * found.rows.shape[1]

@@ -122,6 +122,38 @@ def test_a_point_that_stands_twice_is_planned_once(tmp_path):
     assert len(read_plan(tmp_path / f"{name}.json")["points"]) == 3
 
 
+def test_some_points_are_planned_several_times(tmp_path):
+    plain = write_plan(tmp_path / "a", HEADER, points(40), 200)
+    (name,) = write_plan(tmp_path / "b", HEADER, points(40), 200, replicas={"share": 0.2, "n": 4})
+    (first,) = (read_plan(tmp_path / "a" / f"{name}.json")["points"] for name in plain)
+    found = read_plan(tmp_path / "b" / f"{name}.json")["points"]
+    assert found[:40] == first and not any("replica" in point for point in first)
+    runs = {}
+    for point in found[40:]:
+        runs.setdefault(point["theta"][0], []).append(point["replica"])
+    assert 2 < len(runs) < 16 and all(numbers == [1, 2, 3] for numbers in runs.values())
+    # Chosen by content: a larger grid repeats the same points, and more.
+    (name,) = write_plan(tmp_path / "c", HEADER, points(80), 400, replicas={"share": 0.2, "n": 4})
+    larger = {p["theta"][0] for p in read_plan(tmp_path / "c" / f"{name}.json")["points"] if "replica" in p}
+    assert {theta for theta in larger if theta < 40} == set(runs)
+
+
+def test_a_share_that_chooses_no_point_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="more than once"):
+        write_plan(tmp_path, HEADER, points(3), 4, replicas={"share": 1e-6, "n": 4})
+
+
+@pytest.mark.parametrize("replica", [2, -1, 0.5, "1"])
+def test_an_id_belongs_to_its_run(tmp_path, replica):
+    (name,) = write_plan(tmp_path, HEADER, points(2), 64, replicas={"share": 1.0, "n": 3})
+    path = tmp_path / f"{name}.json"
+    plan = json.loads(path.read_text())
+    plan["points"][2]["replica"] = replica
+    path.write_text(json.dumps(plan))
+    with pytest.raises(StoreError, match="malformed|does not belong"):
+        read_plan(path)
+
+
 def test_a_lost_index_is_no_loss(tmp_path):
     names = write_plan(tmp_path, HEADER, points(9), 4)
     (tmp_path / "index.json").write_text("{")

@@ -42,7 +42,8 @@ def plan_batches(study):
     """Return the names of a study's batches; the process that the user started writes their plans where they changed."""
     folder = RESULTS / study.study / "plan"
     if workflow.is_main_process:
-        return write_plan(folder, build.plan_header(study), build.grid_points(study), study.simulate.batch_size)
+        points, replicas = build.grid_points(study), build.replicas(study)
+        return write_plan(folder, build.plan_header(study), points, study.simulate.batch_size, replicas=replicas)
     return list(read_plan_index(folder / "index.json"))
 
 

@@ -31,6 +31,7 @@ __all__ = [
     "path",
     "phase_section",
     "plan_header",
+    "replicas",
     "report_section",
     "spinwave_settings",
     "theta_from_couplings",
@@ -67,6 +68,11 @@ def plan_header(study):
         "ranks_per_point": study.simulate.group_size,
         "failed_fraction": study.simulate.failed_fraction,
     }
+
+
+def replicas(study):
+    """Return which share of the points is simulated how many times; None where each is once."""
+    return None if study.replicas is None else study.replicas.model_dump()
 
 
 def fit_section(study, name):

@@ -56,6 +56,13 @@ class MapGrid(Strict):
     couplings: dict[Name, Expression]
 
 
+class ReplicaSection(Strict):
+    """Points that are simulated several times with other random numbers: the truth that models are held against."""
+
+    share: float = Field(gt=0, le=1, description="of the points, chosen by their content")
+    n: int = Field(4, ge=3, le=1000, description="runs of each of them")
+
+
 Grid = Annotated[RandomGrid | LatticeGrid | ListGrid | MapGrid, Field(discriminator="kind")]
 
 

@@ -7,7 +7,7 @@ from pydantic import Field
 from .axes import ConditionsSection, PathSection, VolumeSection
 from .fits import FitSection
 from .gaussian import GaussianSection
-from .grids import Grid
+from .grids import Grid, ReplicaSection
 from .learning import SirenSection
 from .measurements import CsvMeasurement
 from .model_sections import ModelSections
@@ -29,6 +29,7 @@ class Study(ModelSections):
     paths: dict[Name, PathSection] = Field(default_factory=dict)
     volumes: dict[Name, VolumeSection] = Field(default_factory=dict)
     grid: Grid
+    replicas: ReplicaSection | None = None
     simulate: Simulation
     learn: dict[Name, SirenSection] = Field(default_factory=dict)
     phases: dict[Name, PhaseSection] = Field(default_factory=dict)

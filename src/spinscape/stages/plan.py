@@ -95,7 +95,7 @@ def plan_batches(ids, batch_size, existing=None):
     return kept
 
 
-def write_plan(out_dir, header, points, batch_size):
+def write_plan(out_dir, header, points, batch_size, *, replicas=None):
     """Write a plan file for each batch and ``index.json``; remove the files of batches that are gone.
 
     Parameters
@@ -107,6 +107,8 @@ def write_plan(out_dir, header, points, batch_size):
     points : (n_point, n_parameter) float64, meV
         Couplings; a point that stands twice is simulated once.
     batch_size : int
+    replicas : dict, optional
+        ``{"share", "n"}``: that share of the points is simulated ``n`` times, each run with random numbers of its own.
 
     Returns
     -------
@@ -115,19 +117,42 @@ def write_plan(out_dir, header, points, batch_size):
     """
     out_dir = Path(out_dir)
     theta = _checked_points(header, points)
-    rows = dict(zip(point_ids(theta, header["settings"]), theta.tolist(), strict=True))
+    rows = {point["id"]: point for point in _planned(header, theta, replicas)}
     batches = plan_batches(list(rows), batch_size, read_plan_index(out_dir / "index.json"))
     out_dir.mkdir(parents=True, exist_ok=True)
     # The header is long and the same for all: it is turned into text once.
     head = json.dumps({"contract": PLAN, **{name: header[name] for name in _HEADER}}, ensure_ascii=False)[:-1]
     for name, ids in batches.items():
-        body = json.dumps([{"id": point, "theta": rows[point]} for point in ids])
+        body = json.dumps([rows[point] for point in ids])
         write_if_changed(out_dir / f"{name}.json", f'{head}, "points": {body}}}\n')
     write_if_changed(out_dir / "index.json", json.dumps({"contract": PLAN_INDEX, "batches": batches}) + "\n")
     for path in out_dir.glob("b*-*.json"):
         if _BATCH.fullmatch(path.stem) and path.stem not in batches:
             path.unlink()
     return list(batches)
+
+
+def _planned(header, theta, replicas):
+    """Return the points of a plan: ``{"id", "theta"}``, and ``"replica"`` where it is not the first run."""
+    ids = point_ids(theta, header["settings"])
+    out = [{"id": point, "theta": row} for point, row in zip(ids, theta.tolist(), strict=True)]
+    if replicas is None:
+        return out
+    # By each point's own hash: more points change nothing for those that are there.
+    chosen = [digest_words("replicas", header["seed"], point)[0] < replicas["share"] * 2.0**32 for point in ids]
+    if not any(chosen):
+        raise ConfigError(
+            "no point is simulated more than once",
+            where="replicas.share",
+            expected=f"a share that chooses some of the {len(ids)} points",
+            got=replicas["share"],
+            fix="raise it",
+        )
+    for replica in range(1, replicas["n"]):
+        again = point_ids(theta[chosen], header["settings"], replica=replica)
+        pairs = zip(again, theta[chosen].tolist(), strict=True)
+        out += [{"id": point, "theta": row, "replica": replica} for point, row in pairs]
+    return out
 
 
 def _checked_points(header, points):
@@ -210,6 +235,9 @@ def _check_plan_points(plan, path):
     try:
         theta = np.array([point["theta"] for point in plan["points"]], dtype=np.float64)
         ids = [point["id"] for point in plan["points"]]
+        replica = np.array([point.get("replica", 0) for point in plan["points"]])
+        if not np.issubdtype(replica.dtype, np.integer) or replica.min() < 0:
+            raise ValueError(f"replicas are numbers from 0, not {replica.tolist()}")
     except (KeyError, TypeError, ValueError) as error:
         raise StoreError("a planned point is malformed", where=f"{path}: points", got=str(error)) from None
     if theta.shape != (len(ids), len(plan["parameter_names"])):
@@ -220,7 +248,10 @@ def _check_plan_points(plan, path):
             got=theta.shape,
             fix="plan again",
         )
-    wrong = [k for k, (is_, id_) in enumerate(zip(ids, point_ids(theta, plan["settings"]), strict=True)) if is_ != id_]
+    expected = np.empty(len(ids), dtype=object)
+    for number in np.unique(replica):
+        expected[replica == number] = point_ids(theta[replica == number], plan["settings"], replica=int(number))
+    wrong = [k for k, (is_, id_) in enumerate(zip(ids, expected, strict=True)) if is_ != id_]
     if wrong or len(set(ids)) != len(ids):
         raise StoreError(
             "a planned point's id does not belong to its couplings and settings",

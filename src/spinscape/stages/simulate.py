@@ -123,6 +123,7 @@ class _Job:
                 "code": code,
             },
             settings=settings,
+            replica=[point.get("replica", 0) for point in self.plan["points"]],
         )
 
     def _share(self, everyone):

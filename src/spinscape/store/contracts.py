@@ -61,6 +61,8 @@ class StoreHeader:
         What the values depend on beside θ: kind, seed, hashes of settings and model, code fingerprint.
     settings : dict
         The simulator's settings in full, for the reader.
+    replica : (n_point,) int, optional
+        Which run of its couplings each point is; 0, the only one, where left out.
     """
 
     study: str
@@ -71,12 +73,16 @@ class StoreHeader:
     result_codes: dict
     origin: dict = field(default_factory=dict)
     settings: dict = field(default_factory=dict)
+    replica: np.ndarray = ()  # type: ignore[assignment]
 
     def __post_init__(self):
         object.__setattr__(self, "parameter_names", tuple(self.parameter_names))
         object.__setattr__(self, "point_ids", tuple(self.point_ids))
         object.__setattr__(self, "theta", read_only(self.theta))
         check_shape("theta", self.theta, (len(self.point_ids), len(self.parameter_names)))
+        replica = self.replica if len(self.replica) else np.zeros(len(self.point_ids))
+        object.__setattr__(self, "replica", read_only(replica, np.int64))
+        check_shape("replica", self.replica, (len(self.point_ids),))
         check_header(self)
 
     @property
@@ -108,6 +114,8 @@ class StoreHeader:
         """Return the attributes of the stored group; the numbers of θ and coordinates go into arrays."""
         arrays = {n: {**spec, "coords": sorted(spec["coords"])} for n, spec in self.template.items()}
         coordinates = {n: {"dims": list(c["dims"]), "unit": c["unit"]} for n, c in self.coordinates.items()}
+        # A file without repeated points is as it was before there were any.
+        repeated = {"replica": self.replica.tolist()} if np.any(self.replica) else {}
         return {
             "contract": SIMULATIONS,
             "conventions": CONVENTIONS,
@@ -119,6 +127,7 @@ class StoreHeader:
             "coordinates": coordinates,
             "origin": self.origin,
             "settings": self.settings,
+            **repeated,
         }
 
 

@@ -86,7 +86,10 @@ def read_header(group, *, where, study=None):
         template = {n: {**spec, "coords": {c: values[c] for c in spec["coords"]}} for n, spec in arrays.items()}
         names = ("study", "parameter_names", "point_ids", "result_codes", "origin", "settings")
         header = StoreHeader(
-            **{name: attributes[name] for name in names}, theta=_array(group, "theta", where)[...], template=template
+            **{name: attributes[name] for name in names},
+            theta=_array(group, "theta", where)[...],
+            template=template,
+            replica=attributes.get("replica", ()),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise StoreError(

@@ -164,6 +164,8 @@ class StudyStore:
         Study that it must belong to.
     include_all : bool
         Also count points without arrays (unstable, failed); reading one of those is an error.
+    replicas : bool
+        Also count the second and further runs of points that were simulated several times.
     max_open : int
 
     Attributes
@@ -172,13 +174,15 @@ class StudyStore:
     theta : (n_point, n_parameter) float64, meV
     state : (n_point,) int8
     ids : tuple of str
+    replica : (n_point,) int64
+        Which run of its couplings each point is.
     mask : (n_total,) bool
-        Over all points in the order of ids: True where arrays are there.
+        Over all points that are counted or failed, in the order of ids: True where arrays are there.
     template, coordinates : dict
         As in :class:`~spinscape.store.contracts.StoreHeader`.
     """
 
-    def __init__(self, index, *, study=None, include_all=False, max_open=64):
+    def __init__(self, index, *, study=None, include_all=False, replicas=False, max_open=64):
         self.path, self.max_open = Path(index), max_open
         self.index = read_index(index, study=study)
         self._files = [self.path.parent / entry["path"] for entry in self.index["batches"]]
@@ -188,19 +192,22 @@ class StudyStore:
             batch = self._batch(k)
             headers.append(batch.header)
             states.append(batch.state)
-        self._fill(headers, states, include_all)
+        self._fill(headers, states, include_all, replicas)
 
-    def _fill(self, headers, states, include_all):
+    def _fill(self, headers, states, include_all, replicas):
         first = headers[0]
         self.study, self.parameter_names = first.study, first.parameter_names
         self.template, self.coordinates, self.result_codes = first.template, first.coordinates, first.result_codes
         ids = np.array([point for header in headers for point in header.point_ids])
+        replica = np.concatenate([header.replica for header in headers])
         order = np.argsort(ids, kind="stable")
+        order = order if replicas else order[replica[order] == 0]
         places = np.array([(k, row) for k, header in enumerate(headers) for row in range(header.n_point)])
         state = np.concatenate(states)[order]
         self.mask = np.isin(state, first.states_with_arrays)
-        chosen = np.ones(len(ids), dtype=bool) if include_all else self.mask
+        chosen = np.ones(len(order), dtype=bool) if include_all else self.mask
         self.ids = tuple(ids[order][chosen].tolist())
+        self.replica = replica[order][chosen]
         self.theta = np.concatenate([header.theta for header in headers])[order][chosen]
         self.state = state[chosen]
         self._places = places[order][chosen]

@@ -141,9 +141,10 @@ def lattice_vectors(*, a, b, c, alpha=90.0, beta=90.0, gamma=90.0):
     """
     ca, cb, cg = np.cos(np.radians([alpha, beta, gamma]))
     sg = np.sin(np.radians(gamma))
-    cx, cy = cb, (ca - cb * cg) / sg
+    flat = not abs(sg) > 1e-9
+    cx, cy = cb, (ca - cb * cg) / (1.0 if flat else sg)
     cz2 = 1.0 - cx**2 - cy**2
-    if min(a, b, c) <= 0 or cz2 <= 1e-12:
+    if min(a, b, c) <= 0 or flat or not cz2 > 1e-12:
         raise ConfigError(
             "these lengths and angles form no lattice",
             where="crystal.lattice",

@@ -42,8 +42,8 @@ class TrajectorySettings:
     n_sample : int or None
         None for as many as the energy axis, or a third of the resolution, asks for.
     per_block : int or None
-        Trajectories in a block, whose scatter gives the errors: more than one where they are correlated, or many. None
-        for one; for as many as make 16 blocks where their number is known.
+        Trajectories in a block, whose scatter gives the errors: more than one where they are correlated, or where the
+        closing of blocks (a pass over the whole spectrum) would cost. None for one.
     n_probe : int
         Spins followed for the spectrum summed over the zone.
     memory : float

@@ -77,18 +77,6 @@ def _add_four(table, index, sign, r, local):
 
 
 @borrowing
-def twice_fields(table, spins, out):
-    """Write 2 Σ_j J_ij σ_j of every spin, (n,) int64; ``spins`` (n,) float32 are 0 where there is none."""
-    rows, tiles, _ = table
-    for i in range(len(spins)):
-        out[i] = 0
-        if spins[i] != 0.0:
-            cell, start = row_start(table, i)
-            for j in range(len(spins)):
-                out[i] += rows[start + tiles[cell, j // WIDE] + j % WIDE] * int(spins[j])
-
-
-@borrowing
 def pair_products(pair, spins, out):
     """Write Σ σ_i σ_j over the copies of each bond.
 

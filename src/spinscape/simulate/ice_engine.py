@@ -8,7 +8,7 @@ from ..hamiltonian.zeeman import zeeman_field
 from ..kernels import ice
 from ..kernels.ice_flips import BLOCK
 from ..kernels.ice_random import N_STREAM, seed_streams
-from ..kernels.long_range import pair_products, twice_fields
+from ..kernels.long_range import add_rows, pair_products
 from .ice_table import IceTable, ice_table
 from .moves import Move
 from .spin_system import SpinSystem
@@ -88,14 +88,15 @@ class IceEngine:
     def set_spins(self, spins):
         """Take other spins, (n_spin, 3), along or against the axes of their sites."""
         spins = self.system.check_spins(spins)
-        sigma = np.sign(np.sum(spins * self._along, axis=1))
+        sigma = np.sign(np.sum(spins * self._along, axis=1)).astype(np.int64)
         place = self.table.places.of_spin
         self._spins[place] = sigma
-        twice = np.zeros(len(self._spins), dtype=np.int64)
-        twice_fields(self._rows, self._spins, twice)
-        local = np.zeros(len(twice), dtype=np.int64)
-        local[place] = twice[place] // 2 - np.tile(self._whole_field, self.system.cell.n_cell)
-        self._local[:] = local
+        self._local[:] = 0
+        there = np.flatnonzero(sigma)
+        add_rows(self._rows, place[there], sigma[there], len(there), self._local)
+        # Rows hold 2 J.
+        self._local //= 2
+        self._local[place] -= np.tile(self._whole_field, self.system.cell.n_cell).astype(np.int32)
         self._energies = None
 
     def coupling_energies(self):

@@ -23,17 +23,19 @@ from .simd_math import (
 
 UNIFORM, SMALL_STEP, REFLECTION, HEAT_BATH, OVER_RELAXATION = range(5)
 TINY = 1e-200
+BELOW_ONE = 1.0 - 2.0**-53
+"""Taken off numbers in [1, 2), so that they are in the middles of their steps: a probability of 1e-20 is none."""
 
 
 @borrowing
 def draw_directions(first, last, lattice, couplings, state, draws):
-    """Draw directions (sphere, or circle of the plane) into draws[:, :3], and numbers in [0, 1) into draws[:, 3]."""
+    """Draw directions (sphere, or circle of the plane) into draws[:, :3], and numbers in (0, 1) into draws[:, 3]."""
     s, t = load_words(state, 0), load_words(state, 1)
     for group in range(first, last):
         at, site = group - first, item(lattice.site, group)
         word = word_sum(s, t)
         s, t = words_after(s, t)
-        store(draws, (at, 3), minus(one_to_two(word), fill(1.0)))
+        store(draws, (at, 3), minus(one_to_two(word), fill(BELOW_ONE)))
         word = word_sum(s, t)
         s, t = words_after(s, t)
         if item(couplings.planar, site):
@@ -52,12 +54,12 @@ def draw_directions(first, last, lattice, couplings, state, draws):
 
 @borrowing
 def draw_numbers(first, last, state, draws):
-    """Draw numbers in [0, 1) into draws[:, 3]."""
+    """Draw numbers in (0, 1) into draws[:, 3]."""
     s, t = load_words(state, 0), load_words(state, 1)
     for at in range(last - first):
         word = word_sum(s, t)
         s, t = words_after(s, t)
-        store(draws, (at, 3), minus(one_to_two(word), fill(1.0)))
+        store(draws, (at, 3), minus(one_to_two(word), fill(BELOW_ONE)))
     store_words(state, 0, s)
     store_words(state, 1, t)
 
@@ -66,7 +68,7 @@ def draw_numbers(first, last, state, draws):
 def accepted_of(beta, change, number, length):
     """Return one where a move is accepted that changes the energy, and zero elsewhere; nothing where there is no spin.
 
-    The number u is in [0, 1): u < exp(−β ΔE) has the probability min(1, exp(−β ΔE)).
+    The number u is in (0, 1): u < exp(−β ΔE) has the probability min(1, exp(−β ΔE)).
     """
     zero, one = fill(0.0), fill(1.0)
     taken = where_less(number, exp_minus(times(beta, change)), one, zero)

@@ -110,6 +110,23 @@ def test_widths_adapt_while_they_may(make_system):
     assert accepted / tried > 0.9 and engine.widths["small_step"] == width
 
 
+@pytest.mark.parametrize("kinds", [("heisenberg", "heisenberg"), ("xy", "heisenberg")])
+def test_fast_and_plain_have_one_distribution(make_system, kinds):
+    """Everything at once: anisotropy, biquadratic terms, vacancies, a field, a skew supercell."""
+    system = make_system([[4, 1, 0], [0, 4, 2], [1, 0, 6]], kinds=kinds, curved=True, vacant=True)
+    results = []
+    for plain in (False, True):
+        engine, rows = LocalEngine(system, THETA, FIELD, SEED, plain=plain), []
+        engine.run(ALL, BETA, 100)
+        for _ in range(800):
+            engine.run(ALL, BETA, 2)
+            rows.append([*engine.coupling_energies(), engine.energy, engine.energy**2, *engine.spins.mean(axis=0)])
+        means = np.array(rows).reshape(40, 20, -1).mean(axis=1)
+        results.append((means.mean(axis=0), means.var(axis=0, ddof=1) / 40))
+    (fast, fast_square), (plain, plain_square) = results
+    assert np.all(np.abs(fast - plain) < 4 * np.sqrt(fast_square + plain_square))
+
+
 def test_no_temperature_accepts_everything(make_system):
     engine = LocalEngine(make_system(curved=True), THETA, FIELD, SEED)
     counts = engine.run(ALL, 0.0, 2)

@@ -5,7 +5,7 @@
 per meV and chemical cell, so that ∫S dE is the equal-time correlation. A spin wave of wave vector +Q stands at +E.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import scipy.fft
@@ -158,18 +158,32 @@ def _overlap(energy, step, edges):
 
 
 class WholeProjection(EnergyProjection):
-    """As :class:`EnergyProjection`, with two rows more: the integral over all energies, classical and weighted."""
+    """As :class:`EnergyProjection`, for several weightings, and with the integrals over all energies.
 
-    def __init__(self, axis, n_sample, energy_step, settings, temperature=None):
-        super().__init__(axis, n_sample, energy_step, settings, temperature)
+    Parameters
+    ----------
+    axis, n_sample, energy_step, settings, temperature : as there
+    weightings : tuple of str
+        In place of that of the settings, which is the one that counts where none is given.
+
+    Attributes
+    ----------
+    matrix : (n_weighting n_energy + 1 + n_weighting, n_frequency) float64
+        The spectra of one weighting after the other; then the integral over all energies, classical and of each
+        weighting.
+    """
+
+    def __init__(self, axis, n_sample, energy_step, settings, temperature=None, *, weightings=()):
+        super().__init__(axis, n_sample, energy_step, replace(settings, weighting="classical"))
         number = np.arange(-((n_sample - 1) // 2), n_sample // 2 + 1)
-        matrix = np.zeros((len(self.matrix) + 2, n_sample))
-        matrix[:-2, self.index] = self.matrix
-        self.index, self.energy = number % n_sample, number * energy_step
-        factor = weighting_factor(settings.weighting, self.energy, temperature=temperature)
-        matrix[:-2] = matrix[:-2, self.index]
-        matrix[-2:] = energy_step * np.stack([np.ones(n_sample), factor])
-        self.matrix = matrix
+        index, energy = number % n_sample, number * energy_step
+        spectrum = np.zeros((len(self.matrix), n_sample))
+        spectrum[:, self.index] = self.matrix
+        kinds = weightings or (settings.weighting,)
+        factors = [weighting_factor(kind, energy, temperature=temperature) for kind in kinds]
+        totals = energy_step * np.stack([np.ones(n_sample), *factors])
+        self.matrix = np.concatenate([spectrum[:, index] * factor for factor in factors] + [totals])
+        self.index, self.energy = index, energy
 
 
 class SpectrumSum:

@@ -19,7 +19,7 @@ WEIGHTINGS = {
     "susceptibility": "π x: χ''(E) of the classical fluctuation-dissipation theorem",
 }
 """Factors on a classical spectrum."""
-LENGTHS = ("S", "sqrt(S(S+1))", "interpolated")
+LENGTHS = ("S", "sqrt(S(S+1))", "interpolated", "sum_rule")
 
 
 def weighting_factor(kind, energy, *, temperature):
@@ -62,8 +62,9 @@ class SpinLength:
     Parameters
     ----------
     kind : str
-        ``"S"``; ``"sqrt(S(S+1))"``; or ``"interpolated"``: linear in temperature between the two, S up to ``low`` and
-        sqrt(S(S+1)) from ``high`` on.
+        ``"S"``; ``"sqrt(S(S+1))"``; ``"interpolated"``: linear in temperature between the two, S up to ``low`` and
+        sqrt(S(S+1)) from ``high`` on; or ``"sum_rule"``: that at which the spectrum in detailed balance has the total
+        moment S(S+1), which only the dynamics itself can tell.
     low, high : float, K
         Of ``interpolated``.
     """
@@ -100,6 +101,8 @@ class SpinLength:
         (n_site,) float64
         """
         spins = np.asarray(spins, dtype=np.float64)
+        if self.kind == "sum_rule":
+            raise ConfigError("the length of the sum rule follows from a simulation", where="dynamics.length")
         full = np.sqrt((spins + 1.0) / spins)
         if self.kind != "interpolated":
             return full if self.kind != "S" else np.ones(spins.shape)

@@ -19,7 +19,7 @@ from .spin_system import SpinSystem, block, spin_system
 _SETTINGS = ("supercell", "paths", "energy", "conditions")
 _NOTED = ("dt", "stride", "n_sample", "energy_step", "frequency_error", "largest_q_distance", "energy_drift", "n_block")
 """Facts of a point: the largest over its temperatures."""
-_PILOT, _MAX_LENGTH_STEP, _LENGTH_TOLERANCE = 4, 6, 5e-3
+_PILOT, _MAX_LENGTH_STEP, _LENGTH_TOLERANCE = 16, 6, 5e-3
 """States, steps and tolerance of the search for the length that obeys the sum rule."""
 
 
@@ -69,7 +69,7 @@ class DynamicsSimulator:
         self.trajectory, self.spectrum = trajectory or TrajectorySettings(), spectrum or DynamicSettings()
         self.start, self.length = start or StartSettings(), length or SpinLength()
         self.zone_weightings = tuple(zone_weightings) or (self.spectrum.weighting,)
-        self._systems: dict[float, SpinSystem] = {}
+        self._systems: dict[bytes, SpinSystem] = {}
 
     @classmethod
     def from_settings(cls, model, settings):
@@ -126,7 +126,7 @@ class DynamicsSimulator:
             out[f"{prefix}zone"] = ArrayTemplate(("weighting", "energy"), shape, "float32", "1/meV", axis)
             out[f"{prefix}moment"] = ArrayTemplate(("integral",), (1 + n,), "float64")
             out[f"{prefix}state_energy"] = ArrayTemplate((), (), "float64", "meV")
-        out["length_factor"] = ArrayTemplate((), (), "float64")
+        out["length_factor"] = ArrayTemplate(("site",), (self._model.crystal.n_site,), "float64")
         return {name: _over_temperature(one, self.temperatures) for name, one in out.items()}
 
     def run(self, theta, stream_key):
@@ -191,25 +191,26 @@ class DynamicsSimulator:
         """Return the length of the classical spins over S; that of the sum rule is found step by step."""
         spins, temperature = self._model.crystal.spins, conditions.temperature
         if self.length.kind != "sum_rule":
-            return self.length.factor(spins, temperature=temperature)[0]
-        wanted, factor = float(np.sum(spins * (spins + 1.0)) / np.sum(spins**2)), 1.0
+            return self.length.factor(spins, temperature=temperature)
+        wanted, factor = float(np.sum(spins * (spins + 1.0)) / np.sum(spins**2)), np.ones(len(spins))
         few = replace(self.start, n_configuration=min(self.start.n_configuration, _PILOT))
         for _ in range(_MAX_LENGTH_STEP):
             model = self.dynamics(
                 self._system(factor), theta, conditions, spectrum=replace(self.spectrum, weighting="detailed_balance")
             )
             found = model.spectrum(self._states(model, theta, conditions, generator, few))
-            last, factor = factor, float(np.sqrt(wanted * found.moment[0] / found.moment[1]))
-            if abs(factor - last) < _LENGTH_TOLERANCE:
+            last, factor = factor, np.full(len(spins), np.sqrt(wanted * found.moment[0] / found.moment[1]))
+            if abs(factor[0] - last[0]) < _LENGTH_TOLERANCE:
                 break
         return factor
 
     def _system(self, factor) -> SpinSystem:
         """Return the system whose spins have ``factor`` times their length; the last one is kept."""
-        if factor not in self._systems:
+        key = factor.tobytes()
+        if key not in self._systems:
             model = model_of_length(self._model, factor)
-            self._systems = {factor: spin_system(model, block(model, self._numbers))}
-        return self._systems[factor]
+            self._systems = {key: spin_system(model, block(model, self._numbers))}
+        return self._systems[key]
 
 
 class _Watched:
@@ -230,7 +231,7 @@ class _Watched:
 
 
 def model_of_length(model: Model, factor) -> Model:
-    """Return a model whose classical spins have ``factor`` times their length, couplings kept."""
+    """Return a model whose classical spins have ``factor`` (a number, or one for each site) times their length."""
     return replace(model, crystal=replace(model.crystal, spins=model.crystal.spins * factor))
 
 

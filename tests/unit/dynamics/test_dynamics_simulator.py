@@ -8,8 +8,7 @@ from spinscape.hamiltonian.conditions import Conditions
 from spinscape.hamiltonian.model import MagneticStructure
 from spinscape.lattice.qspace import EnergyAxis, path_through
 from spinscape.lattice.volumes import QGrid, edges_from_range
-from spinscape.observables.dynamic_weights import SpinLength
-from spinscape.simulate.dynamics_simulator import DynamicsSimulator, model_with_length
+from spinscape.simulate.dynamics_simulator import DynamicsSimulator, model_of_length
 from spinscape.simulate.protocol import StreamKey
 from spinscape.units import K_B
 
@@ -47,7 +46,7 @@ def test_results_are_as_declared_and_follow_from_the_key(models):
         assert np.all(np.isfinite(first.arrays[name]))
         assert np.array_equal(first.arrays[name], again.arrays[name])
         declared.to_dict()
-    assert template["signal_slab"].dims == ("u_slab", "v_slab", "energy")
+    assert template["signal_slab"].dims == ("temperature", "u_slab", "v_slab", "energy")
     assert not np.array_equal(first.arrays["signal_line"], other.arrays["signal_line"])
     assert all(isinstance(value, str | int | float | bool) for value in first.diagnostics.values())
     assert first.diagnostics["n_block"] == 3
@@ -55,13 +54,43 @@ def test_results_are_as_declared_and_follow_from_the_key(models):
 
 def test_lengths_change_the_spins_and_nothing_else(models):
     model = models.square(2.5)
-    full = np.sqrt(2.5 * 3.5)
-    changed = model_with_length(model, SpinLength("sqrt(S(S+1))"), temperature=None)
-    np.testing.assert_allclose(changed.crystal.spins, full)
+    full = np.sqrt(3.5 / 2.5)
+    changed = model_of_length(model, full)
+    np.testing.assert_allclose(changed.crystal.spins, np.sqrt(2.5 * 3.5))
     assert np.array_equal(changed.bonds.matrix, model.bonds.matrix)
-    how = {"length": {"kind": "interpolated", "low": 1.0, "high": 3.0}, "conditions": Conditions(2.0).to_dict()}
-    simulator = DynamicsSimulator.from_settings(model, settings(model, **how))
-    np.testing.assert_allclose(simulator.system.lengths, 0.5 * (2.5 + full))
+    how = {"length": {"kind": "interpolated", "low": 1.0, "high": 3.0}, "temperatures": [0.5, 2.0, 3.0]}
+    found = DynamicsSimulator.from_settings(model, settings(model, **how)).run(np.array([0.5]), StreamKey(1, "a"))
+    np.testing.assert_allclose(found.arrays["length_factor"][:, 0], [1.0, 0.5 * (1.0 + full), full])
+    np.testing.assert_allclose(found.arrays["moment"][:, 0], 6.25 * found.arrays["length_factor"][:, 0] ** 2, rtol=1e-5)
+
+
+def test_the_length_of_the_sum_rule_goes_from_one_limit_to_the_other(models):
+    """Of a ferromagnet: S at low temperature, sqrt(S(S+1)) at high one; but for the one wave of zero energy in 36."""
+    model = models.square(2.5)
+    how = {"length": {"kind": "sum_rule"}, "temperatures": [0.5, 500.0], "zone_weightings": ["detailed_balance"]}
+    how |= {"trajectory": {"n_probe": 36}, "start": {"n_configuration": 16, "n_equilibrate": 100, "n_between": 20}}
+    how |= {"structure": MagneticStructure(np.eye(3), [0], [[0, 0, 0]], [[0, 0, 1]]).to_dict()}
+    found = DynamicsSimulator.from_settings(model, settings(model, **how)).run(np.array([-0.5]), StreamKey(1, "a"))
+    cold, hot = found.arrays["length_factor"][:, 0]
+    m = 35.0 / 36.0
+    # 16 states of 35 waves, the square of each with the scatter of an exponential distribution.
+    error = 2.5 / np.sqrt(16 * 35) / (2.0 * 6.25 + 2.5)
+    assert cold == pytest.approx((np.sqrt(m**2 + 4.0 * 8.75) - m) / 5.0, abs=4.0 * error)
+    assert hot == pytest.approx(np.sqrt(1.4), abs=2e-3)
+    np.testing.assert_allclose(found.arrays["moment"][:, 1], 8.75, rtol=0.03)
+
+
+def test_a_temperature_has_states_of_its_own(models):
+    """Other temperatures beside it do not matter but for the random numbers: energies agree within their errors."""
+    model = models.square(1.0)
+    start = {"n_configuration": 8, "n_equilibrate": 200, "n_between": 40}
+    runs = []
+    for temperatures in ([2.0], [20.0, 2.0]):
+        simulator = DynamicsSimulator.from_settings(model, settings(model, temperatures=temperatures, start=start))
+        runs.append(simulator.run(np.array([0.5]), StreamKey(1, "point")).arrays)
+    energy, error = (np.array([run[name][-1] for run in runs]) for name in ("state_energy", "error_state_energy"))
+    assert abs(energy[0] - energy[1]) < 4.0 * np.hypot(*error)
+    assert runs[1]["state_energy"][0] > energy.max()
 
 
 def test_a_colder_point_has_a_sharper_spectrum(models):
@@ -71,7 +100,7 @@ def test_a_colder_point_has_a_sharper_spectrum(models):
     for temperature in (0.02 / K_B, 4.0 / K_B):
         how = settings(model, conditions=Conditions(temperature).to_dict(), spectrum={})
         found = DynamicsSimulator.from_settings(model, how).run(np.array([0.7]), StreamKey(1, "point"))
-        edge = found.arrays["signal_line"][-1]
+        edge = found.arrays["signal_line"][0, -1]
         part.append(edge[10:13].sum() / edge.sum())
     assert part[0] > 0.6
     assert part[1] < 0.3

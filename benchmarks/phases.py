@@ -50,7 +50,7 @@ def exact(angle):
 
 
 def boundaries(angle, theta, energy, phase):
-    """Return errors and stated errors (degrees) of the four boundaries, from points 1.6° to 40° away."""
+    """Return the error (degrees) of each boundary, from points 1.6° to 40° away, and whether its band holds it."""
     out = []
     for edge in EDGES:
         sides = []
@@ -62,7 +62,8 @@ def boundaries(angle, theta, energy, phase):
         found = boundary_between(
             *sides, lambda u: np.array([np.cos(u), np.sin(u)]), np.radians(edge - 10), np.radians(edge + 10)
         )
-        out.append((np.degrees(found.place) - edge, np.degrees(found.std)))
+        low, high = np.degrees(found.band)
+        out.append((np.degrees(found.place) - edge, low <= edge <= high))
     return np.array(out)
 
 
@@ -80,7 +81,7 @@ def main(n_offset=10, n=72):
             found = count_phases(features, theta, seed=SEED)
             truth, kept = exact(angle), found.phase != CROSSOVER
             errors = boundaries(angle, theta, energy, found.phase)
-            inside = int(np.sum(np.abs(errors[:, 0]) <= 2 * errors[:, 1]))
+            inside = int(errors[:, 1].sum())
             bare = count_phases(simulated(offset, n, symmetry=False)[2], theta, seed=SEED)
             agreement = (
                 adjusted_rand_score(truth, found.phase),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import brentq
+from scipy.stats import t as student
 
 from ..errors import DataError, check_shape
 
@@ -26,12 +27,13 @@ class PhaseEnergy:
     coefficients : (n_parameter + 1,) float64
         a, then c.
     covariance : (n_parameter + 1, n_parameter + 1) float64
-    n_point : int
+    n_free : int
+        Points less fitted numbers: what the scatter is known from.
     """
 
     coefficients: np.ndarray
     covariance: np.ndarray
-    n_point: int
+    n_free: int
 
 
 def fit_energy(theta, energy):
@@ -62,7 +64,7 @@ def fit_energy(theta, energy):
             fix="refine the grid near the boundary, or widen the range of points that are used",
         )
     scatter = np.sum((energy - design @ solution) ** 2) / (len(energy) - rank)
-    return PhaseEnergy(solution, scatter * np.linalg.pinv(design.T @ design, rcond=1e-10), len(energy))
+    return PhaseEnergy(solution, scatter * np.linalg.pinv(design.T @ design, rcond=1e-10), len(energy) - rank)
 
 
 def energy_difference(first, second, theta):
@@ -85,16 +87,20 @@ class Boundary:
         Its standard deviation from the scatter of the energies.
     slope : float
         Derivative of the energy difference there: how sharply the two phases cross.
+    n_free : int
+        Degrees of freedom that the scatter is known from.
     """
 
     place: float
     std: float
     slope: float
+    n_free: int
 
     @property
     def band(self):
-        """The interval of two standard deviations."""
-        return self.place - 2.0 * self.std, self.place + 2.0 * self.std
+        """The interval of 95 %: by Student's distribution, for the scatter is known from few points."""
+        half = float(student.ppf(0.975, self.n_free)) * self.std
+        return self.place - half, self.place + half
 
 
 def boundary_between(first, second, theta_of, low, high):
@@ -134,4 +140,5 @@ def boundary_between(first, second, theta_of, low, high):
     place = brentq(lambda u: difference(u)[0], grid[k], grid[k + 1], xtol=1e-14 + 1e-12 * abs(high - low))
     step = 1e-4 * (high - low)
     slope = (difference(place + step)[0] - difference(place - step)[0]) / (2.0 * step)
-    return Boundary(float(place), float(difference(place)[1] / max(abs(slope), 1e-300)), float(slope))
+    std = float(difference(place)[1] / max(abs(slope), 1e-300))
+    return Boundary(float(place), std, float(slope), first.n_free + second.n_free)

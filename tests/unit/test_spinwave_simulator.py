@@ -11,7 +11,8 @@ from spinscape.hamiltonian.model import BondTable, MagneticStructure, Model
 from spinscape.hamiltonian.spiral import SpiralStructure
 from spinscape.hamiltonian.structures import GroundStateSearch
 from spinscape.lattice.crystal import Crystal
-from spinscape.lattice.qspace import EnergyAxis, path_through
+from spinscape.lattice.powder_axis import PowderAxis
+from spinscape.lattice.qspace import EnergyAxis, QPath, path_through
 from spinscape.lattice.volumes import QGrid
 from spinscape.simulate.protocol import RESULT_CODE, StreamKey
 from spinscape.simulate.spinwave import SpectrumModel, SpinwaveSettings, SpinwaveSimulator
@@ -145,3 +146,23 @@ def test_a_window_without_modes_has_a_code_and_a_reason():
     assert more(energy=near).run(np.array([1.0]), KEY).code == "done"
     above = EnergyAxis.from_range(first=1.5, last=2.0, step=0.25).to_dict()
     assert "where: b" in more(energy=above).run(np.array([1.0]), KEY).error
+
+
+@pytest.mark.parametrize("powder", [{}, {"powder": {"reference": [-1.3], "tolerance": 0.002}}])
+def test_a_powder_is_the_mean_over_directions(powder):
+    """A chain disperses along a alone: the mean over directions of Q is one over cos θ, done here by its own rule."""
+    along = MagneticStructure(np.eye(3), [0], [[0, 0, 0]], [[0, 0, 1]])
+    axis = PowderAxis.from_range(first=0.4, last=1.2, n=3, name="p")
+    how = SpinwaveSettings(fwhm=(1.0,), component="trace").to_dict()
+    one = more(powders=[axis.to_dict()], spinwave=how, structure=along.to_dict(), **powder)
+    template, result = one.template()["signal_p"], one.run(np.array([-1.3]), KEY)
+    assert template.dims == ("modulus_p", "energy") and template.coords["modulus_p"].unit == "1/Å"
+    cosine, weight = np.polynomial.legendre.leggauss(200)
+    for row, modulus in zip(result.arrays["signal_p"], axis.centres, strict=True):
+        points = np.outer(modulus * cosine * 3.0 / (2.0 * np.pi), [1.0, 0.0, 0.0])
+        path = QPath("r", points, np.zeros(200), np.arange(200.0))
+        energy = EnergyAxis.from_dict(plain_settings()["energy"])
+        model = SpectrumModel(chain()[0], along, path, energy, SpinwaveSettings.from_dict(how))
+        mean = weight @ model.predict([-1.3]) / 2.0
+        # Two per cent of the spectrum's root mean square, or what is asked for; four times that at the worst pixel.
+        np.testing.assert_allclose(row, mean, atol=4 * (0.002 if powder else 0.02) * np.sqrt(np.mean(mean**2)))

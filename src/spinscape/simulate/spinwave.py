@@ -5,11 +5,13 @@ import numpy as np
 from ..errors import ConfigError, UnstableError
 from ..hamiltonian.conditions import Conditions
 from ..hamiltonian.structures import GroundStateSearch, structure_from_dict
+from ..lattice.powder_axis import PowderAxis
 from ..lattice.qspace import EnergyAxis, QPath
 from ..lattice.volumes import QGrid
 from ..observables.diffuse_template import signal_layout
 from .modes import Modes, modes
 from .point_structure import StructureRule
+from .powder_spectrum import TOLERANCE, PowderSpectrum
 from .protocol import ArrayTemplate, Coordinate, PointResult
 from .quadratic import QuadraticForm, quadratic_form
 from .seen import UNIT_TEXT
@@ -29,13 +31,14 @@ _SETTINGS = ("structure", "paths", "energy", "conditions", "spinwave")
 
 
 class SpinwaveSimulator:
-    """Spin-wave spectra of one structure on several paths, slices and volumes.
+    """Spin-wave spectra of one structure on several paths, slices, volumes and powders.
 
     Parameters
     ----------
     make : callable
-        structure -> dict of str to SpectrumModel, by the name of the path or volume.
-    axes : sequence of QPath or QGrid
+        (structure, θ) -> dict of str to SpectrumModel or PowderSpectrum, by the name of the path, volume or powder;
+        with None for θ, those that can be prepared without it.
+    axes : sequence of QPath, QGrid or PowderAxis
     energy : EnergyAxis
     rule : StructureRule
         What structure a point has.
@@ -49,7 +52,7 @@ class SpinwaveSimulator:
         self._make, self.axes, self.energy, self.rule = make, tuple(axes), energy, rule
         self.unit, self.keep_empty = unit, keep_empty
         declared = rule.structure
-        self.spectra = None if rule.relax or isinstance(declared, GroundStateSearch) else make(declared)
+        self.spectra = {} if rule.relax or isinstance(declared, GroundStateSearch) else make(declared, None)
 
     @classmethod
     def from_settings(cls, model, settings):
@@ -59,9 +62,10 @@ class SpinwaveSimulator:
         ----------
         model : Model
         settings : dict
-            ``structure``, ``paths``, ``energy``, ``conditions`` and ``spinwave`` as their ``to_dict`` gives them. And,
-            where they are not left out: ``grids``, a list like that of paths; ``relax``, ``check`` and ``unstable`` of
-            :class:`~spinscape.simulate.point_structure.StructureRule`; ``keep_empty``.
+            ``structure``, ``paths``, ``energy``, ``conditions`` and ``spinwave`` as their ``to_dict`` gives them. What
+            may be left out: ``grids`` and ``powders``, lists like that of paths; ``powder`` with ``tolerance`` and
+            ``reference`` of :class:`~spinscape.simulate.powder_spectrum.PowderSpectrum`; ``relax``, ``check`` and
+            ``unstable`` of :class:`~spinscape.simulate.point_structure.StructureRule`; ``keep_empty``.
 
         Returns
         -------
@@ -80,6 +84,7 @@ class SpinwaveSimulator:
         energy = EnergyAxis.from_dict(settings["energy"])
         axes = [QPath.from_dict(data) for data in settings["paths"]]
         axes += [QGrid.from_dict(data) for data in settings.get("grids", ())]
+        axes += [PowderAxis.from_dict(data) for data in settings.get("powders", ())]
         unstable = settings.get("unstable")
         rule = StructureRule(
             model,
@@ -90,8 +95,17 @@ class SpinwaveSimulator:
             check=settings.get("check", True),
         )
 
-        def make(structure):
-            return {one.name: SpectrumModel(model, structure, one, energy, how, conditions) for one in axes}
+        powder = {"tolerance": TOLERANCE, "reference": None, **settings.get("powder", {})}
+
+        def make(structure, theta):
+            out, fixed = {}, powder["reference"] if powder["reference"] is not None else theta
+            for one in axes:
+                if not isinstance(one, PowderAxis):
+                    out[one.name] = SpectrumModel(model, structure, one, energy, how, conditions)
+                elif fixed is not None:
+                    frozen = {"reference": fixed, "tolerance": powder["tolerance"]}
+                    out[one.name] = PowderSpectrum(model, structure, one, energy, how, conditions, **frozen)
+            return out
 
         unit = UNIT_TEXT[how.units]
         return cls(make, axes, energy, rule, unit=unit, keep_empty=settings.get("keep_empty", False))
@@ -117,7 +131,7 @@ class SpinwaveSimulator:
         """
         try:
             found = self.rule.at(theta, stream_key)
-            spectra = self.spectra if found.origin == "declared" else self._make(found.structure)
+            spectra = self._spectra(found, theta)
             rows = {name: one.predict(theta) for name, one in spectra.items()}
         except UnstableError as error:
             return PointResult("unstable", None, str(error), {})
@@ -127,24 +141,35 @@ class SpinwaveSimulator:
             diagnostics["structure"] = found.origin
         for name, one in spectra.items():
             if not self.keep_empty and _looks_empty(rows[name]) and not one.shows_a_mode(theta)[0]:
-                return PointResult("failed", None, self._empty_text(one, theta), diagnostics)
+                return PointResult("failed", None, self._empty_text(name, one, theta), diagnostics)
         return PointResult("done", arrays, None, diagnostics)
+
+    def _spectra(self, found, theta):
+        """Return the spectra of a point's structure; of the declared one those that are prepared."""
+        if found.origin == "declared" and len(self.spectra) == len(self.axes):
+            return self.spectra
+        # Rules of powder averages that no couplings are named for converge at each point's own.
+        return self._make(found.structure, theta)
 
     def _array(self, axes, rows):
         return rows.astype(np.float32).reshape(*axes.shape, len(self.energy.centres))
 
-    def _empty_text(self, spectrum, theta):
+    def _empty_text(self, name, spectrum, theta):
         low, high = spectrum.shows_a_mode(theta)[1]
         edges = self.energy.edges
         return (
-            f"the energy window holds no mode; where: {spectrum.path.name}; "
+            f"the energy window holds no mode; where: {name}; "
             f"expected: a mode from {edges[0]:g} to {edges[-1]:g} meV; got: modes from {low:.6g} to {high:.6g} meV; "
             "fix: widen simulate.energy, or say simulate.empty: keep"
         )
 
     def _template(self, axes):
         """Return the declaration of one array."""
-        dims, shape, placed = signal_layout(axes)
+        if isinstance(axes, PowderAxis):
+            row = f"modulus_{axes.name}"
+            dims, shape, placed = (row,), axes.shape, {row: ((row,), axes.centres, "1/Å")}
+        else:
+            dims, shape, placed = signal_layout(axes)
         coords = {name: Coordinate(*coordinate) for name, coordinate in placed.items()}
         coords["energy"] = Coordinate(("energy",), self.energy.centres, "meV")
         return ArrayTemplate((*dims, "energy"), (*shape, len(self.energy.centres)), "float32", self.unit, coords)

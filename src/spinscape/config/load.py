@@ -120,7 +120,9 @@ def _config_error(error, source):
     more = f" ({len(found) - 1} more errors)" if len(found) > 1 else ""
     if first["type"] == "extra_forbidden":
         near = difflib.get_close_matches(keys[-1], _sibling_keys(keys), 1)
-        fix = f"did you mean {near[0]!r}?" if near else "remove it"
+        # A key of that very name exists, only not here.
+        elsewhere = bool(near) and near[0] == keys[-1]
+        fix = "it belongs to another section" if elsewhere else f"did you mean {near[0]!r}?" if near else "remove it"
         return ConfigError(f"unknown key {keys[-1]!r}{more}", where=where, got=keys[-1], fix=fix)
     if first["type"] == "quantity":
         context = first["ctx"]

@@ -168,6 +168,9 @@ class DynamicsModel:
             if not step > 0:
                 raise ConfigError("the energy resolution has no positive width", where="dynamics.fwhm")
         window = float(np.max(np.abs(edges)))
+        if {self.settings.weighting, *self.zone_weightings} != {"classical"}:
+            # Integrals over all energies: an excitation under a false energy would have a false weight.
+            window = max(window, 2.0 * self._bound)
         return sampling(dt=dt, window=window, energy_step=step, bound=self._bound, stride=s.stride, n_sample=s.n_sample)
 
     def spectrum(self, configurations) -> DynamicSpectrum:

@@ -97,8 +97,9 @@ def test_all_integrators_see_the_same(random_states):
 def test_the_weighting_is_applied_before_the_resolution(random_states):
     system, states = random_states
     line = path(system.model, (0, 0, 0), (0.5, 0, 0))
-    classical = made(system, [line], fwhm=(1.0,)).spectrum(states[:2]).signal["line"]
-    quantum = made(system, [line], fwhm=(1.0,), weighting="detailed_balance", temperature=20.0)
+    same = {"stride": 6, "n_sample": 96}
+    classical = made(system, [line], fwhm=(1.0,), trajectory=same).spectrum(states[:2]).signal["line"]
+    quantum = made(system, [line], fwhm=(1.0,), weighting="detailed_balance", temperature=20.0, trajectory=same)
     found = quantum.spectrum(states[:2]).signal["line"]
     x = AXIS.centres / (20.0 * K_B)
     factor = np.where(x == 0, 1.0, x / -np.expm1(-np.where(x == 0, 1.0, x)))
@@ -138,3 +139,12 @@ def test_bad_input_is_refused(random_states):
         made(system, [line], fwhm=(0.5, 0.2))
     with pytest.raises(ConfigError, match="no block"):
         made(system, [line]).spectrum([])
+
+
+def test_a_weighting_is_given_no_false_energies(random_states):
+    """Integrals with a weighting need every excitation under its own energy; classical ones do not."""
+    system, _ = random_states
+    line = path(system.model, (0, 0, 0), (0.5, 0, 0))
+    classical, weighted = (made(system, [line], weighting=kind) for kind in ("classical", "detailed_balance"))
+    reach = 2.0 * classical.facts()["largest_field"]
+    assert weighted.sampling.largest_energy >= reach > classical.sampling.largest_energy

@@ -68,7 +68,7 @@ def test_the_length_of_the_sum_rule_goes_from_one_limit_to_the_other(models):
     """Of a ferromagnet: S at low temperature, sqrt(S(S+1)) at high one; but for the one wave of zero energy in 36."""
     model = models.square(2.5)
     how = {"length": {"kind": "sum_rule"}, "temperatures": [0.5, 500.0], "zone_weightings": ["detailed_balance"]}
-    how |= {"trajectory": {"n_probe": 36}, "start": {"n_configuration": 16, "n_equilibrate": 100, "n_between": 20}}
+    how |= {"trajectory": {"n_probe": 36}, "start": {"n_configuration": 16, "n_equilibrate": 1000, "n_between": 100}}
     how |= {"structure": MagneticStructure(np.eye(3), [0], [[0, 0, 0]], [[0, 0, 1]]).to_dict()}
     found = DynamicsSimulator.from_settings(model, settings(model, **how)).run(np.array([-0.5]), StreamKey(1, "a"))
     cold, hot = found.arrays["length_factor"][:, 0]

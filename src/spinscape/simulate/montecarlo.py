@@ -86,7 +86,7 @@ class MonteCarloSimulator:
         theta = np.asarray(theta, dtype=np.float64)
         point = _Point(self, theta, stream_key)
         samples = point.samples()
-        arrays = self.layout.arrays(samples, theta) if self.team.rank == 0 else {}
+        arrays = self.layout.arrays(samples, theta, point.n_spin) if self.team.rank == 0 else {}
         return point.result(samples, arrays)
 
 
@@ -105,6 +105,11 @@ class _Point:
             )  # fmt: skip
             self.observer = Observer(system, self.settings, simulator.grid)
             self.maker = simulator._make(system)
+
+    @property
+    def n_spin(self):
+        """Number of spins, vacancies left out."""
+        return self.observer.system.n_occupied
 
     def samples(self) -> dict[float, Sample]:
         """Return the samples by temperature: annealed, then slower and by tempering where the study says so."""
@@ -167,7 +172,7 @@ class _Point:
         kept = self.settings.correlations
         if kept is None:
             return {}
-        peak = self.simulator.layout.peak(samples)
+        peak = self.simulator.layout.peak(samples, self.n_spin)
         out = {"peak": round(peak, 3)}
         if kept.classes is not None:
             low, high = kept.classes

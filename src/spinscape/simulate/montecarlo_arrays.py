@@ -120,17 +120,17 @@ class Layout:
             out["configurations"] = self._array(dims, shape, "", dtype)
         return out
 
-    def peak(self, samples: dict[float, Sample]) -> float:
+    def peak(self, samples: dict[float, Sample], n_spin: int) -> float:
         """Return the largest S_perp(Q) per spin at the lowest temperature of the correlations, Q = 0 left out."""
         coldest = samples[min(self.correlated)].correlations
         assert self._peak is not None and coldest is not None
         per_cell = float(self._peak.star_intensity(coldest.mean).max())
-        return per_cell * self.observer.system.cell.n_cell / self.observer.system.n_occupied
+        return per_cell * self.observer.system.cell.n_cell / n_spin
 
-    def arrays(self, samples: dict[float, Sample], theta) -> dict[str, np.ndarray]:
-        """Return the arrays of a point from its samples by temperature, all of them there."""
+    def arrays(self, samples: dict[float, Sample], theta, n_spin: int) -> dict[str, np.ndarray]:
+        """Return the arrays of a point from its samples by temperature, all of them there; vacancies are no spins."""
         every = [samples[t] for t in self.settings.temperatures]
-        rows = [self._row(one, theta) for one in every]
+        rows = [self._row(one, theta, n_spin) for one in every]
         out = {name: np.array([row[name] for row in rows]) for name in rows[0]}
         if len(every) >= 3:
             slope = heat_capacity_from_energies(self.settings.temperatures, out["energy"], out["energy_error"])
@@ -139,9 +139,9 @@ class Layout:
             out |= self._signals([samples[t] for t in self.correlated])
         return out
 
-    def _row(self, one: Sample, theta):
+    def _row(self, one: Sample, theta, n):
         """Return what one temperature gives, by name."""
-        columns, n = self.observer.columns, self.observer.system.n_occupied
+        columns = self.observer.columns
         e_k = columns.coupling_energies(one.rows)
         energy, moment = e_k @ theta + columns.zeeman(one.rows), columns.moment(one.rows)
         estimates = {

@@ -97,7 +97,7 @@ def test_all_integrators_see_the_same(random_states):
 def test_the_weighting_is_applied_before_the_resolution(random_states):
     system, states = random_states
     line = path(system.model, (0, 0, 0), (0.5, 0, 0))
-    same = {"stride": 6, "n_sample": 96}
+    same = {"stride": 6}
     classical = made(system, [line], fwhm=(1.0,), trajectory=same).spectrum(states[:2]).signal["line"]
     quantum = made(system, [line], fwhm=(1.0,), weighting="detailed_balance", temperature=20.0, trajectory=same)
     found = quantum.spectrum(states[:2]).signal["line"]

@@ -45,20 +45,60 @@ def _matrix_slope(data, begin, coupling, row, first, k, width, gx, gy, gz):
 
 
 @compiled
-def _midpoint(x, y, z, gx, gy, gz, onsite, a, scale, n_iteration):
-    """Return S turned about scale (G + A (S + S')), by a given number of iterations."""
-    nx, ny, nz = x, y, z
+def _add_onsite(gx, gy, gz, onsite, a, x, y, z):
+    """Return G + A S."""
+    gx = plus_product(gx, broadcast_at(onsite, a), x)
+    gx = plus_product(plus_product(gx, broadcast_at(onsite, a + 1), y), broadcast_at(onsite, a + 2), z)
+    gy = plus_product(gy, broadcast_at(onsite, a + 3), x)
+    gy = plus_product(plus_product(gy, broadcast_at(onsite, a + 4), y), broadcast_at(onsite, a + 5), z)
+    gz = plus_product(gz, broadcast_at(onsite, a + 6), x)
+    gz = plus_product(plus_product(gz, broadcast_at(onsite, a + 7), y), broadcast_at(onsite, a + 8), z)
+    return gx, gy, gz
+
+
+@compiled
+def _iterate_midpoint(data, base, work, n, width, onsite, a, scale, n_iteration):
+    """Turn a row about G + scale A (S + S'); ``work`` holds G in its first half.
+
+    All spins of the row make one iteration, then all the next: those of different spins overlap in the processor.
+    """
     s = fill(scale)
+    for k in range(0, n, LANES):
+        x, y, z = load_at(data, base + k), load_at(data, base + k + width), load_at(data, base + k + 2 * width)
+        gx, gy, gz = load_at(work, k), load_at(work, k + width), load_at(work, k + 2 * width)
+        gx, gy, gz = _add_onsite(gx, gy, gz, onsite, a, times(s, x), times(s, y), times(s, z))
+        store_at(work, k, gx)
+        store_at(work, k + width, gy)
+        store_at(work, k + 2 * width, gz)
+        store_at(work, k + 3 * width, x)
+        store_at(work, k + 4 * width, y)
+        store_at(work, k + 5 * width, z)
     for _ in range(n_iteration):
-        mx, my, mz = plus_product(x, fill(1.0), nx), plus_product(y, fill(1.0), ny), plus_product(z, fill(1.0), nz)
-        wx = plus_product(gx, broadcast_at(onsite, a), mx)
-        wx = plus_product(plus_product(wx, broadcast_at(onsite, a + 1), my), broadcast_at(onsite, a + 2), mz)
-        wy = plus_product(gy, broadcast_at(onsite, a + 3), mx)
-        wy = plus_product(plus_product(wy, broadcast_at(onsite, a + 4), my), broadcast_at(onsite, a + 5), mz)
-        wz = plus_product(gz, broadcast_at(onsite, a + 6), mx)
-        wz = plus_product(plus_product(wz, broadcast_at(onsite, a + 7), my), broadcast_at(onsite, a + 8), mz)
-        nx, ny, nz = turned(x, y, z, times(s, wx), times(s, wy), times(s, wz), False)
-    return nx, ny, nz
+        for k in range(0, n, LANES):
+            x, y, z = load_at(work, k + 3 * width), load_at(work, k + 4 * width), load_at(work, k + 5 * width)
+            gx, gy, gz = load_at(work, k), load_at(work, k + width), load_at(work, k + 2 * width)
+            gx, gy, gz = _add_onsite(gx, gy, gz, onsite, a, times(s, x), times(s, y), times(s, z))
+            x, y, z = load_at(data, base + k), load_at(data, base + k + width), load_at(data, base + k + 2 * width)
+            x, y, z = turned(x, y, z, gx, gy, gz, False)
+            store_at(work, k + 3 * width, x)
+            store_at(work, k + 4 * width, y)
+            store_at(work, k + 5 * width, z)
+    for k in range(0, n, LANES):
+        for c in range(3):
+            store_at(data, base + k + c * width, load_at(work, k + (3 + c) * width))
+
+
+@compiled
+def _turn_row(data, base, work, n, width, true_angle):
+    """Turn a row about what ``work`` holds."""
+    for k in range(0, n, LANES):
+        gx, gy, gz = load_at(work, k), load_at(work, k + width), load_at(work, k + 2 * width)
+        place = base + k
+        x, y, z = load_at(data, place), load_at(data, place + width), load_at(data, place + 2 * width)
+        x, y, z = turned(x, y, z, gx, gy, gz, true_angle)
+        store_at(data, place, x)
+        store_at(data, place + width, y)
+        store_at(data, place + 2 * width, z)
 
 
 @compiled
@@ -96,6 +136,7 @@ def turn_rows(
         Of the implicit midpoint; 0 where there are no on-site terms.
     """
     s = fill(scale)
+    work = np.empty(6 * width + LANES)
     n_link = begin.shape[1]
     for c in range(len(rows)):
         row = rows[c]
@@ -105,20 +146,19 @@ def turn_rows(
         fx = times(f, broadcast_at(field, 3 * at))
         fy = times(f, broadcast_at(field, 3 * at + 1))
         fz = times(f, broadcast_at(field, 3 * at + 2))
+        # Two short loops: the processor overlaps more of their turns than of those of one long one.
         for k in range(0, n, LANES):
             if is_matrix:
                 gx, gy, gz = _matrix_slope(data, begin, coupling, row, at * n_link * 9, k, width, fx, fy, fz)
             else:
                 gx, gy, gz = _scalar_slope(data, begin, coupling, row, at * n_link, k, width, fx, fy, fz)
-            place = base + k
-            x, y, z = load_at(data, place), load_at(data, place + width), load_at(data, place + 2 * width)
-            if n_iteration > 0:
-                x, y, z = _midpoint(x, y, z, gx, gy, gz, onsite, 9 * at, scale, n_iteration)
-            else:
-                x, y, z = turned(x, y, z, times(s, gx), times(s, gy), times(s, gz), true_angle)
-            store_at(data, place, x)
-            store_at(data, place + width, y)
-            store_at(data, place + 2 * width, z)
+            store_at(work, k, times(s, gx))
+            store_at(work, k + width, times(s, gy))
+            store_at(work, k + 2 * width, times(s, gz))
+        if n_iteration > 0:
+            _iterate_midpoint(data, base, work, n, width, onsite, 9 * at, scale, n_iteration)
+        else:
+            _turn_row(data, base, work, n, width, true_angle)
         _renew_halo(data, base, n, halo, width)
 
 

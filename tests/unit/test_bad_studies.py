@@ -25,7 +25,7 @@ def edited(changes):
         if value is DELETE:
             del node[last]
         else:
-            node[int(last) if isinstance(node, list) else last] = value
+            node[int(last) if isinstance(node, list) else last] = copy.deepcopy(value)
     return data
 
 
@@ -42,6 +42,7 @@ SPIRAL = {
 NO_CELL = {"simulate/unstable": "own_ground_state", "structure": SPIRAL}
 VOLUME = {"v": {"axes": [{"first": 0, "last": 1, "n": 4}] * 3}}
 SMEARED = {"volumes": VOLUME, "simulate/volumes": ["v"]}
+POWDER = {"powders": {"p": {"first": "1 1/Å", "last": "2 1/Å", "n": 5}}, "simulate/powders": ["p"]}
 MANY = {"kind": "about", "axis": [0, 0, 1], "angles": ["0 deg", "90 deg"], "weights": [1]}
 OPERATION = {"kind": "operations", "operations": ["z,y,x"]}
 CIF = {"file": "none.cif", "magnetic_ions": {"Ni": {"ion": "Ni2+", "spin": 1}}}
@@ -155,6 +156,28 @@ BAD |= {
         "simulate.q_smear.spreads.0",
         "direction",
     ),
+    "simulation on an unknown powder": ({"simulate/powders": ["p"]}, "simulate.powders", "unknown powder"),
+    "powder of falling Q": (
+        {"powders": {"p": {"first": "2 1/Å", "last": "1 1/Å", "n": 5}}},
+        "powders.p",
+        "first < last",
+    ),
+    "powder smeared along a path": (POWDER, "simulate.q_smear.kind", "none"),
+    "powder of a spiral": (
+        POWDER | {"simulate/q_smear": "none", "structure": SPIRAL},
+        "structure.magnetic_cell",
+        "rotating frame",
+    ),
+    "powder of twins": (
+        POWDER | {"simulate/q_smear": "none", "simulate/twins": MANY | {"weights": [1, 1]}},
+        "simulate.powders",
+        "all directions",
+    ),
+    "powder at half a point": (
+        POWDER | {"simulate/q_smear": "none", "simulate/powder": {"reference": {"J": "29 meV"}}},
+        "simulate.powder.reference",
+        "Jp",
+    ),
     "unknown smear": ({"simulate/q_smear": {"kind": "along_pth"}}, "simulate.q_smear", "along_path"),
     "smear that is negative": ({"simulate/q_smear/sigma": "-1 1/Å"}, "simulate.q_smear.sigma", "greater than"),
     "interval without width": (
@@ -164,7 +187,7 @@ BAD |= {
     ),
     "twins with too few weights": ({"simulate/twins": MANY}, "simulate.twins.weights", "2 volume fractions"),
     "twins that the lattice does not have": ({"simulate/twins": OPERATION}, "simulate.twins", "keep the lattice"),
-    "nothing to simulate": ({"simulate/paths": []}, "simulate", "paths or volumes"),
+    "nothing to simulate": ({"simulate/paths": []}, "simulate", "paths, volumes or powders"),
 }
 
 

@@ -90,6 +90,18 @@ def test_volumes_and_points():
     assert study(stability="points").simulate.settings(study())["check"] is False
 
 
+def test_powders():
+    data = copy.deepcopy(GOOD) | {"powders": {"p": {"first": "0.5 1/Å", "last": "2 1/Å", "n": 4}}}
+    data["simulate"] |= {"powders": ["p"], "paths": [], "q_smear": "none"}
+    found = study_from_data(data)
+    plain = found.simulate.settings(found)
+    assert plain["powders"] == [{"name": "p", "centres": [0.5, 1.0, 1.5, 2.0]}]
+    assert plain["powder"] == {"tolerance": 0.02, "reference": None} and "p (4 |Q|)" in summary(found)
+    data["simulate"]["powder"] = {"tolerance": 0.01, "reference": {"Jp": "2 meV", "J": "29 meV"}}
+    found = study_from_data(data)
+    assert found.simulate.settings(found)["powder"] == {"tolerance": 0.01, "reference": [29.0, 2.0]}
+
+
 def test_unstable_points_get_a_search():
     cell = [[1, 1, 0], [1, -1, 0], [0, 0, 1]]
     for unstable, expected in (

@@ -7,10 +7,11 @@ from pydantic import Field, model_validator
 
 from ..hamiltonian.conditions import Conditions
 from ..lattice.crystal import lattice_vectors
+from ..lattice.powder_axis import PowderAxis
 from ..lattice.qspace import EnergyAxis, path_through
 from ..lattice.volumes import QGrid, edges_from_range
 from .crystal_file import read_crystal_file
-from .quantities import Energy, MagneticField, Name, Temperature, Vector
+from .quantities import Energy, MagneticField, Name, Temperature, Vector, Wavevector
 from .strict import Strict
 
 
@@ -51,6 +52,20 @@ class VolumeSection(Strict):
     origin: Vector = (0.0, 0.0, 0.0)
     basis: tuple[Vector, Vector, Vector] = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
     axes: tuple[AxisSection, AxisSection, AxisSection]
+
+
+class PowderSection(Strict):
+    """The |Q| of a powder: equally spaced bin centres."""
+
+    first: Wavevector = Field(ge=0)
+    last: Wavevector
+    n: int = Field(ge=2, le=100_000)
+
+    @model_validator(mode="after")
+    def _rising(self):
+        if not self.first < self.last:
+            raise ValueError("first < last")
+        return self
 
 
 class EnergySection(Strict):
@@ -95,6 +110,12 @@ def volume(study, name):
     declared = study.volumes[name]
     edges = tuple(edges_from_range(first=axis.first, last=axis.last, n_bin=axis.n) for axis in declared.axes)
     return QGrid(name, np.array(declared.origin), np.array(declared.basis), edges)
+
+
+def powder(study, name):
+    """Return a declared axis of |Q|."""
+    declared = study.powders[name]
+    return PowderAxis.from_range(first=declared.first, last=declared.last, n=declared.n, name=name)
 
 
 def energy_axis(declared):

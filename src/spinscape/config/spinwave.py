@@ -6,10 +6,11 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from ..errors import ConfigError
-from .axes import EnergySection, energy_axis, path, vectors, volume
+from .axes import EnergySection, energy_axis, path, powder, vectors, volume
 from .build_model import build_model
+from .couplings import theta_from_couplings
 from .instrument import Intensity, Interval, QEllipsoid, QSmear, Resolution, Smear, TwinsSection, twins_settings
-from .quantities import Name
+from .quantities import Energy, Name
 from .simulation import SimulationSection
 from .strict import Strict
 from .structures import IntMatrix
@@ -30,11 +31,22 @@ class OwnGroundState(Strict):
         return self
 
 
+class PowderRule(Strict):
+    """How the directions of Q of powder averages are chosen."""
+
+    tolerance: float = Field(0.02, gt=0, lt=1, description="root mean square error relative to that of the spectrum")
+    reference: dict[Name, Energy] | None = Field(
+        None, description="couplings that the directions are chosen at, the same for all points; left out, each its own"
+    )
+
+
 class SpinwaveSection(SimulationSection):
     """Linear spin-wave spectra over the grid."""
 
     kind: Literal["spinwave"]
     volumes: tuple[Name, ...] = ()
+    powders: tuple[Name, ...] = ()
+    powder: PowderRule = PowderRule()
     energy: EnergySection
     energy_factor: float = Field(1.0, gt=0)
     intensity: Intensity = Intensity()
@@ -61,6 +73,11 @@ class SpinwaveSection(SimulationSection):
         # What is left out is not written: the names of points are hashes of the settings.
         grids = [volume(study, name).to_dict() for name in self.volumes]
         unstable = None if self.unstable == "code" else self._search(study).to_dict()
+        powders = [powder(study, name).to_dict() for name in self.powders]
+        if powders:
+            reference = self.powder.reference
+            at = None if reference is None else theta_from_couplings(study, reference).tolist()
+            out |= {"powders": powders, "powder": {"tolerance": self.powder.tolerance, "reference": at}}
         more = {"grids": grids, "relax": self.relax, "unstable": unstable, "keep_empty": self.empty == "keep"}
         out |= {name: value for name, value in more.items() if value}
         return out if self.stability == "zone" else {**out, "check": False}
@@ -69,27 +86,69 @@ class SpinwaveSection(SimulationSection):
         """Return what is simulated, in a line."""
         shapes = [f"{name} ({len(path(study, name).points)} Q)" for name in self.paths]
         shapes += [f"{name} ({' × '.join(str(n) for n in volume(study, name).shape)} bins)" for name in self.volumes]
+        shapes += [f"{name} ({study.powders[name].n} |Q|)" for name in self.powders]
         return f"on {', '.join(shapes)} × {len(energy_axis(self.energy).centres)} energies"
 
     def check(self, study):
         """Raise :class:`ConfigError` where the section contradicts others of the study."""
-        if not self.paths and not self.volumes:
-            raise ConfigError("nothing is asked for", where="simulate", expected="paths or volumes")
-        if isinstance(self.q_smear, QSmear) and self.volumes:
-            raise ConfigError(
-                "a smear along the path needs paths alone",
-                where="simulate.q_smear.kind",
-                expected="gaussian, for slices and volumes",
-                got="along_path",
-                fix="take kind: gaussian with its spreads",
-            )
+        if not self.paths + self.volumes + self.powders:
+            raise ConfigError("nothing is asked for", where="simulate", expected="paths, volumes or powders")
+        self._check_q_resolution(study)
+        self._check_reference(study)
         self.intensity.check(study)
         spinwave_settings(self, study)
         if self.unstable != "code":
             self._search(study)
         self._check_structure(study)
 
+    def _check_q_resolution(self, study):
+        if isinstance(self.q_smear, QSmear) and self.volumes + self.powders:
+            raise ConfigError(
+                "a smear along the path needs paths alone",
+                where="simulate.q_smear.kind",
+                expected="gaussian, for slices and volumes",
+                got="along_path",
+                fix="take kind: gaussian with its spreads, or none",
+            )
+        if self.powders and any(study.conditions.field or ()):
+            raise ConfigError(
+                "a powder in a field is not known: each grain has the field in another direction",
+                where="conditions.field",
+                expected="no field",
+                got=list(study.conditions.field),
+                fix="leave the field out",
+            )
+        if self.powders and (self.q_smear != "none" or self.integrate or self.twins is not None):
+            raise ConfigError(
+                "a powder has all directions of Q already",
+                where="simulate.powders",
+                expected="q_smear: none, and neither integrate nor twins",
+                fix="leave them out, or simulate paths and powders in studies of their own",
+            )
+
+    def _check_reference(self, study):
+        if self.powder.reference is None:
+            return
+        free = {name for name, coupling in study.couplings.items() if coupling.value is None}
+        if set(self.powder.reference) != free:
+            raise ConfigError(
+                "the couplings do not match",
+                where="simulate.powder.reference",
+                expected=f"every free coupling once: {', '.join(sorted(free))}",
+                got=sorted(self.powder.reference),
+                fix="name each free coupling once",
+            )
+
     def _check_structure(self, study):
+        turning = study.structure is not None and study.structure.kind == "spiral"
+        if self.powders and turning and study.structure.magnetic_cell is None:
+            raise ConfigError(
+                "the powder average of a spiral in the rotating frame is not known",
+                where="structure.magnetic_cell",
+                expected="a magnetic cell that k fits",
+                got="none",
+                fix="name the magnetic cell",
+            )
         moving = self.relax or self.unstable != "code"
         if moving and study.structure is not None and study.structure.kind == "ground_state":
             raise ConfigError(

@@ -81,6 +81,7 @@ def fit_section(study, name):
         "fit": study.section("fits")[name],
         "spinwave": spinwave_settings(study.simulate, study),
         "couplings": {n: c.value for n, c in study.couplings.items()},
+        "relax": getattr(study.simulate, "relax", False),
     }
 
 

@@ -119,12 +119,17 @@ def _check_paths(study):
                 )
     for name in study.simulate.paths:
         known(name, study.paths, what="path", where="simulate.paths")
-    # Not every kind of simulation has volumes.
+    # Not every kind of simulation has volumes or powders.
     for name in getattr(study.simulate, "volumes", ()):
         known(name, study.volumes, what="volume", where="simulate.volumes")
+    for name in getattr(study.simulate, "powders", ()):
+        known(name, study.powders, what="powder", where="simulate.powders")
     both = sorted(set(study.paths) & set(study.volumes))
     if both:
         raise ConfigError("a path and a volume have the same name", where=f"volumes.{both[0]}", got=both)
+    both = sorted((set(study.paths) | set(study.volumes)) & set(study.powders))
+    if both:
+        raise ConfigError("a powder has the name of a path or a volume", where=f"powders.{both[0]}", got=both)
 
 
 def _check_simulation(study):
@@ -150,7 +155,8 @@ def _check_simulation(study):
 def _check_measurements(study):
     for name, measurement in study.measurements.items():
         where = f"measurements.{name}"
-        known(measurement.path, study.paths, what="path", where=f"{where}.path")
+        section, axis = measurement.place
+        known(axis, getattr(study, section), what=section[:-1], where=f"{where}.{section[:-1]}")
         if measurement.simulated is not None:
             _check_names_of_couplings(study, measurement.simulated.couplings, where=f"{where}.simulated.couplings")
 
@@ -164,6 +170,7 @@ def _check_fit(study, name, fit):
     _check_names_of_couplings(study, fit.box, where=f"{where}.box")
     for coupling, pair in fit.box.items():
         _check_range(pair, where=f"{where}.box.{coupling}")
+    _check_forward(study, fit, where)
     if fit.forward.kind == "siren":
         known(fit.forward.model, study.learn, what="model", where=f"{where}.forward.model")
     if fit.strategy.kind == "adam" and fit.forward.kind != "siren":
@@ -183,6 +190,37 @@ def _check_fit(study, name, fit):
         )
     for index, variant in enumerate(fit.variants):
         changed_fit(fit, variant.change, where=f"{where}.variants.{index}.change")
+
+
+def _check_forward(study, fit, where):
+    """Raise where a powder meets a forward model that has none, or lacks the couplings to begin with."""
+    places = {study.measurements[m].place[0] for m in fit.measurements}
+    network, reference = fit.forward.kind == "siren", getattr(fit.forward, "reference", None)
+    if network and places != {"paths"}:
+        raise ConfigError(
+            "a network knows paths only",
+            where=f"{where}.forward.kind",
+            expected="measurements on paths, or forward: {kind: spinwave, ...}",
+            got=f"measurements on {', '.join(sorted(places))}",
+        )
+    if reference is not None:
+        _check_names_of_couplings(study, reference, where=f"{where}.forward.reference")
+    searched = study.structure is not None and study.structure.kind == "ground_state"
+    if not network and reference is None and ("powders" in places or searched):
+        raise ConfigError(
+            "a powder, and a structure that is searched for, need couplings to begin with",
+            where=f"{where}.forward.reference",
+            expected="a value for each free coupling, where the structure is stable",
+            got="none",
+            fix="add reference: {coupling: value, ...}",
+        )
+    if network and fit.strategy.kind == "descents":
+        raise ConfigError(
+            "descents begin with wide lines, which a network does not know",
+            where=f"{where}.strategy.kind",
+            expected="multistart or adam",
+            got="descents",
+        )
 
 
 def changed_fit(fit, change, *, where="variant"):

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from .quantities import EnergyRange, Name, Vector, Wavevector
+from .quantities import Energy, EnergyRange, Name, Vector, Wavevector
 from .strict import Strict
 
 Range = tuple[float, float]
@@ -24,6 +24,10 @@ class SpinwaveForwardSection(Strict):
     kind: Literal["spinwave"]
     q_smear: Wavevector | Literal["none", "simulate"] = "simulate"
     fwhm_factor: float = Field(1.0, gt=0)
+    reference: dict[Name, Energy] | None = Field(
+        None, description="couplings where a ground state is searched for and a powder's directions are chosen"
+    )
+    powder_tolerance: float = Field(0.02, gt=0, lt=1, description="of the average over a powder's directions")
     nuisances: SpinwaveNuisances = SpinwaveNuisances()
 
 
@@ -66,9 +70,17 @@ class Chi2Section(Strict):
     """χ² with a linear scale and a free background per energy row, both profiled in closed form."""
 
     kind: Literal["chi2_profiled"]
+    free_background: bool = Field(True, description="false: the background is known to be zero, or taken off")
 
 
-Objective = Annotated[CorrelationSection | Chi2Section, Field(discriminator="kind")]
+class SquaredErrorSection(Strict):
+    """Squared error with a profiled scale, relative to the data's square; leak weighs intensity at the last energy."""
+
+    kind: Literal["squared_error"]
+    leak: float = Field(0.0, ge=0)
+
+
+Objective = Annotated[CorrelationSection | Chi2Section | SquaredErrorSection, Field(discriminator="kind")]
 
 
 class MultistartSection(Strict):
@@ -89,7 +101,15 @@ class AdamSection(Strict):
     learning_rate: float = Field(0.005, gt=0)
 
 
-Strategy = Annotated[MultistartSection | AdamSection, Field(discriminator="kind")]
+class DescentsSection(Strict):
+    """Gauss-Newton descents from random starts, with wide lines first."""
+
+    kind: Literal["descents"]
+    n_start: int = Field(10, ge=1, le=10_000)
+    widths: tuple[float, ...] = Field((12.0, 4.0, 1.0), min_length=1, description="factors on the widths of the lines")
+
+
+Strategy = Annotated[MultistartSection | AdamSection | DescentsSection, Field(discriminator="kind")]
 
 
 class BootstrapSection(Strict):
@@ -125,5 +145,8 @@ class FitSection(Strict):
     strategy: Strategy = MultistartSection(kind="multistart")
     box: dict[Name, EnergyRange] = Field(min_length=1)
     modes: dict[Name, Vector] = Field(default_factory=dict)
+    landscape: int = Field(
+        41, ge=0, le=201, description="points along each of two couplings of its picture; 0 for none"
+    )
     uncertainty: UncertaintySection = UncertaintySection()
     variants: tuple[Variant, ...] = ()

@@ -1,11 +1,14 @@
 """The ``measurements:`` section: files, and what stands in for them."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import Field, model_validator
 
-from .axes import EnergySection, conditions, energy_axis, path
+from ..lattice.momentum import momentum_to_dict
+from ..lattice.qspace import EnergyAxis
+from .axes import EnergySection, conditions, energy_axis, path, powder, volume
 from .couplings import theta_from_couplings
 from .quantities import Energy, EnergyRange, Name
 from .spinwave import spinwave_settings
@@ -47,8 +50,9 @@ class MissingValue(Strict):
 class SimulatedBackground(Strict):
     """Background of a simulated measurement, in units of the spectrum's mean."""
 
-    level: float = Field(ge=0)
-    decay: Energy = Field(gt=0)
+    level: float = Field(0.0, ge=0)
+    decay: Energy = Field(1.0, gt=0)
+    constant: float = Field(0.0, ge=0)
 
 
 class MissingBlock(Strict):
@@ -68,6 +72,23 @@ class SimulatedSection(Strict):
     missing_block: MissingBlock | None = None
 
 
+class EnergyBins(Strict):
+    """Equally spaced bin centres, both ends included."""
+
+    first: Energy
+    last: Energy
+    n: int = Field(ge=2, le=100_000)
+
+
+class SimulatedTable(Strict):
+    """What stands in for a table that cannot be had, on the table's own axes."""
+
+    couplings: dict[Name, Energy]
+    counts: float = Field(gt=0)
+    background: SimulatedBackground = SimulatedBackground()
+    missing_block: MissingBlock | None = None
+
+
 class CsvMeasurement(Strict):
     """Three text files: signal, momenta and energies."""
 
@@ -81,25 +102,93 @@ class CsvMeasurement(Strict):
     optional: bool = False
     simulated: SimulatedSection | None = None
 
+    @property
+    def files(self):
+        """The declared files by what they hold."""
+        return {"signal": self.signal, "momentum": self.momentum, "energy": self.energy}
+
+    @property
+    def place(self):
+        """Section and name of the momentum axis."""
+        return "paths", self.path
+
+    @property
+    def simulated_energy(self):
+        """Energies of the simulation that stands in."""
+        return energy_axis(self.simulated.energy)
+
+
+class TableMeasurement(Strict):
+    """One text file of intensities on declared axes."""
+
+    kind: Literal["table"]
+    path: Name | None = None
+    powder: Name | None = Field(None, description="an axis of |Q|, of the section powders")
+    volume: Name | None = Field(None, description="a grid, of the section volumes; its bins in the order of its points")
+    energy: EnergyBins
+    layout: Literal["energy_rows", "momentum_rows"]
+    signal: DataFile
+    missing: Literal["none", "nan", "zero"] | MissingMomenta | MissingValue
+    optional: bool = False
+    simulated: SimulatedTable | None = None
+
+    @model_validator(mode="after")
+    def _one_axis(self):
+        if sum(name is not None for name in (self.path, self.powder, self.volume)) != 1:
+            raise ValueError("a table has one momentum axis: path, powder or volume")
+        return self
+
+    @property
+    def files(self):
+        """The declared files by what they hold."""
+        return {"signal": self.signal}
+
+    @property
+    def place(self):
+        """Section and name of the momentum axis."""
+        pairs = (("paths", self.path), ("powders", self.powder), ("volumes", self.volume))
+        return next(pair for pair in pairs if pair[1] is not None)
+
+    @property
+    def declared_energy(self):
+        """The energy axis."""
+        return EnergyAxis(np.linspace(self.energy.first, self.energy.last, self.energy.n))
+
+    @property
+    def simulated_energy(self):
+        """Energies of the simulation that stands in."""
+        return self.declared_energy
+
+
+MeasurementSection = Annotated[CsvMeasurement | TableMeasurement, Field(discriminator="kind")]
+_AXES = {"paths": path, "powders": powder, "volumes": volume}
+
+
+def momentum_axis(study, measurement):
+    """Return the momentum axis that a measurement names."""
+    section, name = measurement.place
+    return _AXES[section](study, name)
+
 
 def measurement_section(study, name):
     """Return what the measurement stage needs of a study, as plain data."""
     measurement = study.measurements[name]
     out = {
         "measurement": study.section("measurements")[name],
-        "path": path(study, measurement.path).to_dict(),
+        "momentum": momentum_to_dict(momentum_axis(study, measurement)),
         "conditions": conditions(study).to_dict(),
     }
     if measurement.simulated is not None:
         out["spinwave"] = spinwave_settings(study.simulate, study)
         out["theta"] = theta_from_couplings(study, measurement.simulated.couplings).tolist()
-        out["energy"] = energy_axis(measurement.simulated.energy).to_dict()
+        out["energy"] = measurement.simulated_energy.to_dict()
+        out["relax"] = getattr(study.simulate, "relax", False)
     return out
 
 
 def files_of(measurement):
     """Return the declared files of a measurement."""
-    return (measurement.signal, measurement.momentum, measurement.energy)
+    return tuple(measurement.files.values())
 
 
 def is_local(measurement, data_folder):

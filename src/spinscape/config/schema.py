@@ -4,19 +4,22 @@ from typing import Annotated
 
 from pydantic import Field
 
-from .axes import ConditionsSection, PathSection, VolumeSection
+from .axes import ConditionsSection, PathSection, PowderSection, VolumeSection
+from .dynamics import DynamicsSection
 from .fits import FitSection
 from .gaussian import GaussianSection
 from .grids import Grid, ReplicaSection
 from .learning import SirenSection
-from .measurements import CsvMeasurement
+from .measurements import MeasurementSection
 from .model_sections import ModelSections
 from .montecarlo import MonteCarloSection
 from .phases import PhaseSection
 from .quantities import Name
 from .spinwave import SpinwaveSection
 
-Simulation = Annotated[SpinwaveSection | MonteCarloSection | GaussianSection, Field(discriminator="kind")]
+Simulation = Annotated[
+    SpinwaveSection | MonteCarloSection | GaussianSection | DynamicsSection, Field(discriminator="kind")
+]
 
 
 class Study(ModelSections):
@@ -28,12 +31,13 @@ class Study(ModelSections):
     conditions: ConditionsSection = ConditionsSection()
     paths: dict[Name, PathSection] = Field(default_factory=dict)
     volumes: dict[Name, VolumeSection] = Field(default_factory=dict)
+    powders: dict[Name, PowderSection] = Field(default_factory=dict)
     grid: Grid
     replicas: ReplicaSection | None = None
     simulate: Simulation
     learn: dict[Name, SirenSection] = Field(default_factory=dict)
     phases: dict[Name, PhaseSection] = Field(default_factory=dict)
-    measurements: dict[Name, CsvMeasurement] = Field(default_factory=dict)
+    measurements: dict[Name, MeasurementSection] = Field(default_factory=dict)
     fits: dict[Name, FitSection] = Field(default_factory=dict)
 
     def section(self, name):

@@ -1,11 +1,12 @@
 """Forward models for fits: the simulator itself, and the network that stands in for it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..errors import FitError
-from ..simulate.spinwave import SpectrumModel
+from ..simulate.spectra import spectrum_on
+from ..simulate.spectrum import SpectrumModel
 
 NUISANCE_UNITS = {"q_smear": "1/Å", "fwhm_factor": "", "energy_offset": "meV"}
 """Properties of the instrument that a spin-wave fit can have as parameters, and their units."""
@@ -27,6 +28,8 @@ class SpinwaveForward:
         Values of θ; the free ones are overwritten.
     free : (n_free,) int64
         Indices of the free couplings in θ.
+    blur : float
+        Multiplies the width of every line, beside any other factor; see :meth:`blurred`.
     """
 
     spectra: tuple[SpectrumModel, ...]
@@ -34,6 +37,7 @@ class SpinwaveForward:
     nuisance_names: tuple[str, ...]
     fixed: np.ndarray
     free: np.ndarray
+    blur: float = 1.0
     kind: str = "spinwave"
 
     @property
@@ -67,12 +71,20 @@ class SpinwaveForward:
         """
         return self.spectra[0].mode_energies(self.theta(parameters), np.asarray(q, dtype=np.float64))
 
+    def blurred(self, factor):
+        """Return the same forward model with lines ``factor`` times as wide; a powder gets by with fewer directions."""
+        spectra = [s.for_width(factor) if hasattr(s, "for_width") else s for s in self.spectra]
+        return replace(self, spectra=tuple(spectra), blur=self.blur * float(factor))
+
     def _instrument(self, parameters):
         values = np.asarray(parameters)[len(self.free) :]
-        return {name: float(value) for name, value in zip(self.nuisance_names, values, strict=True)}
+        known = {name: float(value) for name, value in zip(self.nuisance_names, values, strict=True)}
+        if self.blur != 1.0:
+            known["fwhm_factor"] = self.blur * known.get("fwhm_factor", self.spectra[0].settings.fwhm_factor)
+        return known
 
 
-def spinwave_forward(model, structure, measurements, *, settings, nuisances=(), fixed=None):
+def spinwave_forward(model, structure, measurements, *, settings, nuisances=(), fixed=None, **how):
     """Return the :class:`SpinwaveForward` of a model on the axes of measurements.
 
     Parameters
@@ -86,6 +98,8 @@ def spinwave_forward(model, structure, measurements, *, settings, nuisances=(), 
         Of ``q_smear``, ``fwhm_factor``, ``energy_offset``: fitted instead of taken from the settings.
     fixed : dict of str to float, optional
         Couplings that are not fitted, and their values in meV.
+    **how
+        ``relax``, ``reference``, ``tolerance`` and ``seed`` of :func:`~spinscape.simulate.spectra.spectrum_on`.
     """
     unknown = [name for name in nuisances if name not in NUISANCE_UNITS]
     if unknown:
@@ -96,7 +110,9 @@ def spinwave_forward(model, structure, measurements, *, settings, nuisances=(), 
             got=", ".join(unknown),
         )
     free, values = free_couplings(model.parameter_names, fixed or {})
-    spectra = tuple(SpectrumModel(model, structure, m.momentum, m.energy, settings, m.conditions) for m in measurements)
+    spectra = tuple(
+        spectrum_on(model, structure, m.momentum, m.energy, settings, m.conditions, **how) for m in measurements
+    )
     names = tuple(model.parameter_names[k] for k in free)
     return SpinwaveForward(spectra, names, tuple(nuisances), values, free)
 

@@ -59,6 +59,22 @@ class Problem:
         """Return the same problem with its counts at zero."""
         return Problem(self.forward, self.objective)
 
+    def blurred(self, factor):
+        """Return the problem of lines ``factor`` times as wide, for the first steps of a search from afar.
+
+        Raises ``FitError`` where the forward model has no resolution in energy.
+        """
+        if not hasattr(self.forward, "blurred"):
+            raise FitError(
+                "this forward model cannot be asked for wider lines",
+                where="strategy.kind: descents",
+                expected="forward: {kind: spinwave, ...}, or widths: [1]",
+                got=type(self.forward).__name__,
+                fix="set widths: [1], or use the strategy multistart",
+            )
+        objective = self.objective.coarse() if hasattr(self.objective, "coarse") else self.objective
+        return Problem(self.forward.blurred(factor), objective)
+
     def reweighted(self, multiplicities):
         """Return the problem with pixels counted as often as ``multiplicities`` say."""
         return Problem(self.forward, self.objective.reweighted(multiplicities), self.calls)

@@ -8,6 +8,7 @@ from scipy.stats import qmc
 from ..errors import FitError
 from ..rng import stream
 from .basins import starts_from_scan
+from .descents import Descents
 from .search import Counted, Minimum, SearchResult, merged_minima, require_finite
 from .simplex import nelder_mead
 
@@ -165,7 +166,7 @@ def _stable_start(counted, box, generator, *, n_try=1000):
     raise AssertionError("unreachable")
 
 
-STRATEGIES = {"multistart": Multistart, "adam": Adam}
+STRATEGIES = {"multistart": Multistart, "adam": Adam, "descents": Descents}
 """Name in a study → class of the strategy."""
 
 __all__ = ["STRATEGIES", "Adam", "Minimum", "Multistart", "SearchResult", "sobol_unit_points", "strategy_by_name"]

@@ -1,7 +1,7 @@
 """The wave vectors of a powder average: rules on the sphere, one for each |Q|, chosen once and then frozen.
 
-A rule that adapts itself at every set of couplings makes steps in the spectrum as a function of them; here its degree is
-found once, at couplings that are named, and kept. Where model and structure have symmetry, one direction of each orbit
+A rule that adapts itself at every set of couplings makes steps in the spectrum as a function of them; here its degree
+is found once, at couplings that are named, and kept. Where model and structure have symmetry, one direction of each orbit
 stands for all.
 """
 
@@ -147,7 +147,7 @@ class _Spins:
         }
 
     def signs(self, rotation, axial, site, cell):
-        """Return 1 where an operation maps the structure to itself, up to a translation, and -1 where to its reverse."""
+        """Return a set: 1 where an operation maps the structure to itself up to a translation, -1 where to its reverse."""
         s, found = self.structure, set()
         if not np.all(self.lattice.holds(s.magnetic_cell @ rotation.T)):
             return found

@@ -1,5 +1,7 @@
 """S(|Q|, ω) of a powder, on the smallest cell that model and structure have, with exact derivatives."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from ..errors import ConfigError, UnstableError
@@ -11,7 +13,7 @@ from ..observables.structure_factor import polarisation_weights
 from .instrument import Instrument
 from .lines import LineSource
 from .powder_sampling import frozen_sampling, spectrum_rotations
-from .relaxed_lines import RelaxedSource, Relaxation
+from .relaxed_lines import Relaxation, RelaxedSource
 from .spectrum import SpectrumModel
 from .spectrum_settings import SpinwaveSettings
 
@@ -39,6 +41,8 @@ class PowderSpectrum:
     relax : bool
         Let the structure come to rest anew at every set of couplings; derivatives hold its motion.
     tolerance : float
+    width : float
+        The directions are chosen for lines so many times as wide.
     """
 
     def __init__(
@@ -53,6 +57,7 @@ class PowderSpectrum:
         reference,
         relax=False,
         tolerance=TOLERANCE,
+        width=1.0,
     ):
         if not isinstance(structure, MagneticStructure):
             raise ConfigError(
@@ -63,6 +68,9 @@ class PowderSpectrum:
                 fix="lay the spiral out in a magnetic cell",
             )
         self.settings, self.conditions = settings or SpinwaveSettings(), conditions or Conditions()
+        self._check()
+        self._arguments = (model, structure, axis, energy, self.settings, self.conditions)
+        self._options = {"reference": reference, "relax": relax, "tolerance": tolerance}
         self.axis, self.energy, self._full = axis, energy, model
         start = Relaxation(model, structure, self.conditions).at(reference) if relax else structure
         self._cell = in_primitive_cell(model, start)
@@ -71,7 +79,7 @@ class PowderSpectrum:
         self._relaxation = Relaxation(self._cell.model, self._cell.structure, self.conditions) if relax else None
         self.sampling = frozen_sampling(
             axis,
-            self._rows_at(np.asarray(reference, dtype=np.float64)),
+            self._rows_at(np.asarray(reference, dtype=np.float64), width),
             rotations=self.rotations,
             reciprocal=self._cell.model.crystal.reciprocal,
             tolerance=tolerance,
@@ -86,6 +94,13 @@ class PowderSpectrum:
             sampling=self.sampling,
             source=self._source,
         )
+
+    def for_width(self, factor):
+        """Return the same spectrum on directions that do for lines ``factor`` times as wide; it does not widen them.
+
+        To be asked with such an ``fwhm_factor``, it is as good as this one and takes less time.
+        """
+        return PowderSpectrum(*self._arguments, **self._options, width=factor)
 
     @property
     def parameter_names(self):
@@ -112,6 +127,10 @@ class PowderSpectrum:
         self._check_symmetry(theta)
         return self._spectrum.predict_with_pullback(theta, **instrument)
 
+    def shows_a_mode(self, theta):
+        """Tell whether a mode stands inside the energy window; as of :class:`SpectrumModel`."""
+        return self._spectrum.shows_a_mode(theta)
+
     def structure_at(self, theta):
         """Return the structure on the primitive cell at θ."""
         return self._cell.structure if self._relaxation is None else self._relaxation.at(theta)
@@ -127,16 +146,28 @@ class PowderSpectrum:
 
     def _source(self, q, weights, conditions):
         """Return a source of lines on the primitive cell, intensities for a chemical one."""
-        regularisation = {"regularisation": self.settings.regularisation}
         whole = self._cell.n_copy * weights
         if self._relaxation is None:
             model, structure = self._cell.model, self._cell.structure
-            return LineSource(model, structure, q, whole, conditions=conditions, **regularisation)
-        return RelaxedSource(self._relaxation, q, whole, **regularisation)
+            return LineSource(model, structure, q, whole, conditions=conditions, settings=self.settings)
+        return RelaxedSource(self._relaxation, q, whole, settings=self.settings)
 
-    def _rows_at(self, reference):
+    def _check(self):
+        """Raise where a powder is asked for what it has not."""
+        if np.any(np.asarray(self.conditions.field)) or self.settings.twins is not None:
+            raise ConfigError(
+                "a powder in a field is not known: each grain has the field in another direction",
+                where="conditions.field",
+                expected="no field, and no twins",
+                got=f"field {list(self.conditions.field)} T, twins {'yes' if self.settings.twins else 'no'}",
+                fix="leave the field and the twins out",
+            )
+
+    def _rows_at(self, reference, width):
         """Return the function of wave vectors that the rules must average well."""
-        instrument = Instrument(self.settings, self.energy)
+        temperature = self.conditions.temperature if self.settings.thermal else None
+        settings = replace(self.settings, fwhm_factor=width * self.settings.fwhm_factor)
+        instrument = Instrument(settings, self.energy, temperature)
         reciprocal = self._cell.model.crystal.reciprocal
 
         def rows(q):

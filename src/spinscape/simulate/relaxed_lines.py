@@ -9,7 +9,7 @@ where the directions n, and with them L, depend on θ: at rest dn/dθ is known f
 Local axes are carried along without a twist, e' = -(n'·e) n: what a line shows does not depend on them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,9 +22,11 @@ from ..kernels.spectrum import mode_intensities
 from .directed import directed_bonds
 from .gradient import eigenmodes, line_gradient
 from .lines import DEGENERACY, SlopedLines
-from .modes import REGULARISATION, blocks_of, checked_couplings, solve
+from .modes import blocks_of, checked_couplings, solve
 from .quadratic import QuadraticForm, local_axes, quadratic_form
 from .relaxation import relaxed_structure, structure_derivative
+from .seen import seen_form
+from .spectrum_settings import SpinwaveSettings
 
 
 class Relaxation:
@@ -86,19 +88,15 @@ class RelaxedSource:
     q : (n_q, 3) float64, r.l.u.
     weights : (n_q, 3, 3) float64, symmetric
         W of the intensity Σ_αβ W_αβ Re S^αβ.
-    seen : (n_q, N) float64, optional
-        Form factor of each sublattice; 1 where it is left out.
-    apply_g : bool
-        Let the moments g·S stand in place of the spins in the correlations.
-    regularisation : float
-        See :func:`spinscape.simulate.modes.solve`.
+    settings : SpinwaveSettings, optional
+        Its ``regularisation``, ``form_factor`` and ``units``.
 
     Notes
     -----
     Memory: 144 (n_parameter + 2) n_q N² bytes.
     """
 
-    def __init__(self, relaxation, q, weights, *, seen=None, apply_g=False, regularisation=REGULARISATION):
+    def __init__(self, relaxation, q, weights, *, settings=None):
         model, structure = relaxation.model, relaxation.declared
         if model.biquadratic.n_bond:
             raise ConfigError(
@@ -108,11 +106,10 @@ class RelaxedSource:
                 got=f"{model.biquadratic.n_bond} biquadratic bonds",
                 fix="leave relax out where the structure does not move, or the biquadratic terms",
             )
-        self.parameter_names, self.regularisation = model.parameter_names, regularisation
+        self.settings = settings or SpinwaveSettings()
+        self.parameter_names, self.regularisation = model.parameter_names, self.settings.regularisation
         self._relaxation, self._weights = relaxation, np.ascontiguousarray(weights)
         self._spins = model.crystal.spins[structure.site]
-        self._g = model.crystal.g[structure.site] if apply_g else None
-        self._seen = seen
         self._exchange = exchange_matrices(model, structure, q)
         self._uniform = exchange_matrices(model, structure, np.zeros((1, 3)))[:, 0].real
         self._base = quadratic_form(model, structure, np.zeros((1, 3)), relaxation.conditions)
@@ -187,18 +184,19 @@ class RelaxedSource:
         """Return the tangent form of a structure at rest."""
         torque = self._fields(theta, direction)
         torque = torque - direction * np.sum(torque * direction, axis=1, keepdims=True)
-        return TangentForm(
+        form = TangentForm(
             **{name: getattr(self._base, name) for name in ("parameter_names", "n_cell", "magnitude")},
             q=self._q,
             dynamical=dynamical,
             constant=value,
-            vectors=self._vectors(_frames(direction, self._spins)),
+            vectors=self._base.vectors,
             magnitude_constant=self._base.magnitude_constant,
             torque=np.zeros_like(self._base.torque),
             torque_constant=torque,
             classical=self._base.classical,
             classical_constant=self._base.classical_constant,
         )
+        return self._as_seen(form, _frames(direction, self._spins))
 
     def _at(self, theta):
         """Return J(q; θ), (n_q, 3N, 3N) complex128, meV."""
@@ -212,22 +210,20 @@ class RelaxedSource:
     def _diagonal(field, direction):
         return np.diag(np.tile(np.sum(field * direction, axis=1), 2))
 
-    def _vectors(self, axes):
-        """Return v^α of S^α = Σ_m x_m† v^α_m, (n_q, 3, 2N), from L (2, N, 3)."""
-        shown = axes if self._g is None else np.einsum("iab,uib->uia", self._g, axes)
-        shown = np.broadcast_to(shown, (len(self._q), *shown.shape))
-        if self._seen is not None:
-            shown = shown * self._seen[:, None, :, None]
-        return np.ascontiguousarray(shown.transpose(0, 3, 1, 2).reshape(len(self._q), 3, -1))
-
     def _turned(self, found, direction, slope):
         """Return what the turn of the spins adds to the derivative of intensities, (n_q, n_mode)."""
-        n = found.form.n_mode
-        change = self._vectors(_moved(_frames(direction, self._spins), direction, slope))
-        upper = found.transform[:, :, n:].conj().swapaxes(-1, -2)
-        moved = upper @ change.swapaxes(-1, -2)
+        n, form = found.form.n_mode, found.form
+        change = self._as_seen(form, _moved(_frames(direction, self._spins), direction, slope)).vectors
+        moved = found.transform[:, :, n:].conj().swapaxes(-1, -2) @ change.swapaxes(-1, -2)
         seen = found.sources[:, n:] @ self._weights
-        return 2.0 * np.sum(seen.conj() * moved, axis=2).real / found.form.n_cell
+        return 2.0 * np.sum(seen.conj() * moved, axis=2).real / form.n_cell
+
+    def _as_seen(self, form, axes):
+        """Return a form with the vectors v^α of S^α = Σ_m x_m† v^α_m that L (2, N, 3) gives, seen by the settings."""
+        vectors = np.tile(axes.reshape(-1, 3).T, (len(self._q), 1, 1))
+        model, structure = self._relaxation.model, self._relaxation.declared
+        shown = replace(form, vectors=vectors)
+        return seen_form(shown, crystal=model.crystal, structure=structure, settings=self.settings)
 
 
 def exchange_matrices(model, structure, q):

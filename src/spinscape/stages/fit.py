@@ -25,8 +25,7 @@ from ..store.provenance import provenance
 from . import fit_arrays
 from .model_file import read_model
 
-LANDSCAPE_POINTS = 41
-LABELS = {"correlation": "1 − r (log)", "chi2_profiled": "χ²"}
+LABELS = {"correlation": "1 − r (log)", "chi2_profiled": "χ²", "squared_error": "squared error"}
 
 _log = logging.getLogger(__name__)
 
@@ -41,11 +40,14 @@ class Job:
     model, siren : str or Path
         Files of the stages ``model`` and ``learn``; the latter None where the forward is no network.
     measurements : list of str or Path
+    seed : int
+        Of the study: a ground state may be searched for.
     """
 
-    def __init__(self, section, model, measurements, siren):
+    def __init__(self, section, model, measurements, siren, seed=0):
         self.fit = FitSection.model_validate(section["fit"])
-        self.settings = SpinwaveSettings.from_dict(section["spinwave"])
+        self.settings, self.relax = SpinwaveSettings.from_dict(section["spinwave"]), section["relax"]
+        self.couplings, self.seed = section["couplings"], seed
         self.fixed = {name: value for name, value in section["couplings"].items() if value is not None}
         self.model, self.structure = read_model(model)
         # The noise is that of the counts: estimated before any background is taken off.
@@ -76,17 +78,21 @@ class Job:
             # Here, so that torch and the learning code count only for fits through a network.
             from ..learn.checkpoint import load_siren
 
-            bands = self._spinwave(measurements, settings, ())
+            bands = self._spinwave(measurements, settings)
             return siren_forward(load_siren(self.siren), measurements, fixed=self.fixed, bands=bands)
         if declared.q_smear != "simulate":
             settings = replace(settings, q_smear=0.0 if declared.q_smear == "none" else declared.q_smear)
         settings = replace(settings, fwhm_factor=declared.fwhm_factor)
-        return self._spinwave(measurements, settings, tuple(_nuisances(declared)))
+        reference = None
+        if declared.reference is not None:
+            known = {**self.fixed, **declared.reference}
+            reference = np.array([known[name] for name in self.couplings])
+        how = {"reference": reference, "tolerance": declared.powder_tolerance}
+        return self._spinwave(measurements, settings, nuisances=tuple(_nuisances(declared)), **how)
 
-    def _spinwave(self, measurements, settings, nuisances):
-        return spinwave_forward(
-            self.model, self.structure, measurements, settings=settings, nuisances=nuisances, fixed=self.fixed
-        )
+    def _spinwave(self, measurements, settings, **how):
+        how |= {"fixed": self.fixed, "relax": self.relax, "seed": self.seed}
+        return spinwave_forward(self.model, self.structure, measurements, settings=settings, **how)
 
 
 def run(section, name, model, measurements, siren, seed, output, arrays, *, code=None):
@@ -109,7 +115,7 @@ def run(section, name, model, measurements, siren, seed, output, arrays, *, code
     code : str, optional
         Fingerprint of the code.
     """
-    job = Job(section, model, measurements, siren)
+    job = Job(section, model, measurements, siren, seed)
     fit = job.fit
     problem, box = job.problem(fit)
     variants = [(v.label, *job.problem(changed_fit(fit, v.change))) for v in fit.variants]
@@ -138,7 +144,7 @@ def run(section, name, model, measurements, siren, seed, output, arrays, *, code
     document["objective"]["label"] = LABELS[fit.objective.kind]
     write_whole(output, json.dumps(document, indent=1, ensure_ascii=False))
     best = search.best.parameters
-    landscape = _landscape(problem, box, best, document["correlation"], result)
+    landscape = _landscape(problem, box, best, document["correlation"], result, fit.landscape)
     fit_arrays.write(arrays, _spectra(problem, prepared, best), landscape)
     _log.info("fit %s: %s", name, {n: round(e.value, 4) for n, e in result.parameters.items()})
 
@@ -196,11 +202,11 @@ def _spectra(problem, measurements, best):
     return out
 
 
-def _landscape(problem, box, best, correlation, result):
+def _landscape(problem, box, best, correlation, result, n_point):
     """Return the objective over the first two parameters, the others held at the best fit."""
-    if len(box.names) < 2:
+    if len(box.names) < 2 or n_point < 2:
         return None
-    x, y = (np.linspace(box.lower[k], box.upper[k], LANDSCAPE_POINTS) for k in (0, 1))
+    x, y = (np.linspace(box.lower[k], box.upper[k], n_point) for k in (0, 1))
     values = np.empty((len(x), len(y)))
     at = np.array(best)
     for i, first in enumerate(x):

@@ -4,16 +4,19 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from pydantic import TypeAdapter
 
-from ..config.measurements import CsvMeasurement
+from ..config.measurements import MeasurementSection
 from ..errors import AbsentError
-from ..experiment.csv_reader import read_csv_spectrum
+from ..experiment.csv_reader import read_csv_spectrum, read_csv_table
 from ..experiment.fetch import locate
 from ..experiment.file import write_measurement
 from ..experiment.simulated import Background, MissingBlock, simulated_measurement
 from ..hamiltonian.conditions import Conditions
-from ..lattice.qspace import EnergyAxis, QPath
-from ..simulate.spinwave import SpectrumModel, SpinwaveSettings
+from ..lattice.momentum import momentum_from_dict
+from ..lattice.qspace import EnergyAxis
+from ..simulate.spectra import spectrum_on
+from ..simulate.spectrum_settings import SpinwaveSettings
 from .model_file import read_model
 
 
@@ -35,7 +38,7 @@ def run(section, name, model, seed, data_folder, output, *, cache_folder=None):
     cache_folder : str, Path or None
         Where downloads are kept.
     """
-    declared = CsvMeasurement.model_validate(section["measurement"])
+    declared = TypeAdapter(MeasurementSection).validate_python(section["measurement"])
     try:
         measurement = _measured(declared, section, name, data_folder, cache_folder)
     except AbsentError as error:
@@ -48,45 +51,46 @@ def run(section, name, model, seed, data_folder, output, *, cache_folder=None):
 
 def _measured(declared, section, name, data_folder, cache_folder):
     folder = None if data_folder is None else Path(data_folder)
-    files = {"signal": declared.signal, "momentum": declared.momentum, "energy": declared.energy}
+    files = declared.files
     located = {
         key: locate(file.file, data_folder=folder, url=file.url, sha256=file.sha256, cache_folder=cache_folder)
         for key, file in files.items()
     }
     missing = declared.missing if isinstance(declared.missing, str) else declared.missing.model_dump()
-    return read_csv_spectrum(
-        located["signal"].path,
-        momentum=located["momentum"].path,
-        energy=located["energy"].path,
-        path=QPath.from_dict(section["path"]),
-        layout=declared.layout,
-        missing=missing,
-        energy_unit=declared.energy.unit,
-        name=name,
-        conditions=Conditions.from_dict(section["conditions"]),
-        provenance={
+    common = {
+        "layout": declared.layout,
+        "missing": missing,
+        "name": name,
+        "conditions": Conditions.from_dict(section["conditions"]),
+        "provenance": {
             "files": {key: {"file": files[key].file, "sha256": found.sha256} for key, found in located.items()},
             "source": located["signal"].source,
         },
-    )
+    }
+    signal, axis = located["signal"].path, momentum_from_dict(section["momentum"])
+    if declared.kind == "table":
+        return read_csv_table(signal, momentum=axis, energy=declared.declared_energy, **common)
+    labels = {"momentum": located["momentum"].path, "energy": located["energy"].path}
+    return read_csv_spectrum(signal, path=axis, energy_unit=declared.energy.unit, **labels, **common)
 
 
 def _simulated(declared, section, name, model_path, seed):
-    path, energy = QPath.from_dict(section["path"]), EnergyAxis.from_dict(section["energy"])
+    axis, energy = momentum_from_dict(section["momentum"]), EnergyAxis.from_dict(section["energy"])
     conditions = Conditions.from_dict(section["conditions"])
     model, structure = read_model(model_path)
     settings = SpinwaveSettings.from_dict(section["spinwave"])
     theta = np.array(section["theta"])
-    spectrum = SpectrumModel(model, structure, path, energy, settings, conditions).predict(theta)
+    how = {"relax": section["relax"], "reference": theta, "seed": seed}
+    spectrum = spectrum_on(model, structure, axis, energy, settings, conditions, **how).predict(theta)
     block = declared.missing_block
     return simulated_measurement(
         spectrum,
-        momentum=path,
+        momentum=axis,
         energy=energy,
         counts=declared.counts,
         seed=seed,
         name=name,
-        background=Background(level=declared.background.level, decay=declared.background.decay),
+        background=Background(**declared.background.model_dump(mode="python")),
         missing_block=None if block is None else MissingBlock(block.momentum, block.energy),
         key=(theta,),
         conditions=conditions,

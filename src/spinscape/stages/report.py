@@ -22,6 +22,7 @@ from .report_phases import phase_section_content
 SCALES = {
     "correlation": ({"quantity": "log(1 + c·signal)", "unit": ""}, "residual / its standard deviation"),
     "chi2_profiled": ({"quantity": "signal"}, "residual / standard deviation"),
+    "squared_error": ({"quantity": "signal"}, "residual / its root mean square"),
 }
 """What the figures of an objective's data and residuals show."""
 

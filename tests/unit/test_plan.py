@@ -150,7 +150,7 @@ def test_an_id_belongs_to_its_run(tmp_path, replica):
     plan = json.loads(path.read_text())
     plan["points"][2]["replica"] = replica
     path.write_text(json.dumps(plan))
-    with pytest.raises(StoreError, match="malformed|does not belong"):
+    with pytest.raises(StoreError, match=r"malformed|does not belong"):
         read_plan(path)
 
 

@@ -34,7 +34,8 @@ class AutoencoderSettings:
     width, depth : int
         Of the hidden layers of each side; not used by ``"logistic"``.
     n_component : int
-        Principal components that the network sees; 0 for the voxels.
+        Principal components that the network sees; 0 for the voxels. With as many as there are images a network of the
+        kind ``"logistic"`` is the one on the voxels, turned.
     input_noise : float
         Standard deviation, in units of a voxel after the transform, of the noise added to what the encoder sees while
         it learns. It keeps the network from fitting the noise of its images.
@@ -61,13 +62,13 @@ class AutoencoderSettings:
         positive = ("n_latent", "width", "depth", "n_epoch", "batch_size", "learning_rate", "patience")
         bad = [name for name in positive if not getattr(self, name) > 0]
         bad += [name for name in ("n_component", "input_noise", "kl_weight") if not getattr(self, name) >= 0]
-        if self.kind not in KINDS or bad or (self.kind == "logistic" and self.n_component):
+        if self.kind not in KINDS or bad:
             raise ConfigError(
                 "settings of an autoencoder are out of range",
                 where="autoencoder",
-                expected=f"one of {', '.join(KINDS)}, positive numbers, n_component 0 for logistic",
+                expected=f"one of {', '.join(KINDS)}, positive numbers",
                 got=self.to_dict(),
-                fix=f"correct {', '.join(bad)}" if bad else "correct the kind or n_component",
+                fix=f"correct {', '.join(bad)}" if bad else "correct the kind",
             )
 
     def to_dict(self):

@@ -3,7 +3,7 @@
 latent z = encode(S, valid) of shape (n, D);   decode(z) of shape (n, n_voxel), in the unit of S
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Protocol
 
@@ -13,9 +13,13 @@ from sklearn.decomposition import IncrementalPCA
 from ..errors import ConfigError, DataError, check_shape
 from ..lattice.crystal import read_only
 from .images import ArrayImages, ImageSource, Transform
+from .randomised_pca import leading_components
 
 _BATCH = 256
 """Images that are held at once where a source is streamed."""
+METHODS = ("auto", "incremental", "randomised")
+_LARGE = 4096
+"""Voxels from which on a randomised method finds the components."""
 
 
 class Compressor(Protocol):
@@ -147,8 +151,8 @@ class Pca:
         return cls(*arrays, float(plain["noise"]), Transform(**plain["transform"]))
 
 
-def fit_pca(source, *, n_latent, transform=None):
-    """Return principal components of the images of a source, which is streamed once.
+def fit_pca(source, *, n_latent, transform=None, method="auto"):
+    """Return principal components of the images of a source.
 
     Parameters
     ----------
@@ -156,36 +160,66 @@ def fit_pca(source, *, n_latent, transform=None):
         Without masked voxels.
     n_latent : int
     transform : Transform, optional
+    method : str
+        ``"incremental"``: the images are streamed once; exact where one batch holds all images, within a small part of
+        the noise otherwise (scikit-learn). ``"randomised"``: they are streamed four times, for much less work where
+        images are large (:mod:`.randomised_pca`). ``"auto"`` chooses by size.
 
     Returns
     -------
     Pca
-
-    Notes
-    -----
-    scikit-learn's incremental PCA: exact where one batch holds all images, within a small part of the noise otherwise.
     """
     source = as_source(source)
     transform = transform or Transform()
     check_fit(source, n_latent)
-    size = max(_BATCH, 4 * n_latent)
+    if method not in METHODS:
+        raise ConfigError("no such method", where="pca", expected=f"one of {', '.join(METHODS)}", got=method)
+    large = source.n_voxel > _LARGE and 4 * n_latent < source.n_image
+    if method == "randomised" or (method == "auto" and large):
+        return _randomised(source, n_latent, transform)
     found = IncrementalPCA(n_components=n_latent)
     # A last batch smaller than the number of components is not taken by the library: it joins the one before.
-    for start, end in _spans(source.n_image, size, n_latent):
-        values, valid = source.read(np.arange(start, end))
-        if valid is not None and not valid.all():
-            raise DataError(
-                "principal components are learnt from whole images",
-                where="pca",
-                got="masked voxels among the training images",
-                fix="leave the masked voxels out of all images, or train an autoencoder",
-            )
+    for start, end in _spans(source.n_image, max(_BATCH, 4 * n_latent), n_latent):
         # Images that are all the same have no variance to divide by: told below.
         with np.errstate(invalid="ignore"):
-            found.partial_fit(transform.forward(values.astype(np.float64)))
+            found.partial_fit(_whole(source.read(np.arange(start, end)), transform, np.float64))
     if not found.var_.max() > 0:
         raise DataError("all training images are the same", where="pca", fix="check the observable")
     return Pca(found.mean_, found.components_, found.explained_variance_, float(found.noise_variance_), transform)
+
+
+def _randomised(source, n_latent, transform):
+    n_image, n_voxel = source.n_image, source.n_voxel
+    mean, components, variance, total = leading_components(
+        lambda: (_whole(batch, transform, np.float32) for batch in batches_of(source)),
+        n_image=n_image,
+        n_voxel=n_voxel,
+        n_latent=n_latent,
+    )
+    left = max(min(n_image, n_voxel) - n_latent, 1)
+    return Pca(mean, components, variance, max(total - float(variance.sum()), 0.0) / left, transform)
+
+
+def _whole(batch, transform, dtype):
+    """Return what the transform gives of whole images, or raise where one has masked voxels."""
+    values, valid = batch
+    if valid is not None and not valid.all():
+        raise DataError(
+            "principal components are learnt from whole images",
+            where="pca",
+            got="masked voxels among the training images",
+            fix="leave the masked voxels out of all images, or train an autoencoder",
+        )
+    return transform.forward(values.astype(dtype))
+
+
+def truncated(pca, n_latent):
+    """Return the first components of a PCA as one of its own."""
+    if not 1 <= n_latent <= pca.n_latent:
+        raise ConfigError("no such component", where="n_latent", expected=f"1 to {pca.n_latent}", got=n_latent)
+    n_left = max(pca.n_voxel - n_latent, 1)
+    noise = (pca.noise * max(pca.n_voxel - pca.n_latent, 0) + float(pca.variance[n_latent:].sum())) / n_left
+    return replace(pca, components=pca.components[:n_latent], variance=pca.variance[:n_latent], noise=noise)
 
 
 def _spans(n, size, least):

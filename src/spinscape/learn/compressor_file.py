@@ -16,7 +16,7 @@ COMPRESSOR_CONTRACT = "compressor/1"
 def save_compressor(path, compressor, *, metadata=None):
     """Write a compressor and plain values about it."""
     header = {"kind": compressor.kind, "metadata": metadata or {}}
-    payload = {"header": json.dumps(header, allow_nan=False), "content": _tensors(compressor.payload())}
+    payload = {"header": json.dumps(header, allow_nan=False), "content": tensors_of(compressor.payload())}
     write_payload(path, COMPRESSOR_CONTRACT, payload)
 
 
@@ -31,16 +31,22 @@ def load_compressor(path):
     payload = read_payload(path, COMPRESSOR_CONTRACT)
     with damaged(path):
         header = json.loads(payload["header"])
-        content = _arrays(payload["content"])
-        found = (Pca if header["kind"] == "pca" else Autoencoder).from_payload(content)
-        if found.kind != header["kind"]:
-            raise TrainingError("the kind of the compressor is not that of its header", got=found.kind)
+        found = compressor_from_tensors(header["kind"], payload["content"])
     return found, header["metadata"]
 
 
-def _tensors(tree):
+def compressor_from_tensors(kind, tensors):
+    """Return the compressor of what :func:`tensors_of` made of its payload."""
+    found = (Pca if kind == "pca" else Autoencoder).from_payload(_arrays(tensors))
+    if found.kind != kind:
+        raise TrainingError("the kind of the compressor is not that of its header", got=found.kind)
+    return found
+
+
+def tensors_of(tree):
+    """Return nested plain values with arrays as tensors."""
     if isinstance(tree, dict):
-        return {name: _tensors(part) for name, part in tree.items()}
+        return {name: tensors_of(part) for name, part in tree.items()}
     return torch.from_numpy(np.array(tree)) if isinstance(tree, np.ndarray) else tree
 
 

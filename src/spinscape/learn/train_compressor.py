@@ -13,7 +13,7 @@ from ..errors import DataError, TrainingError
 from ..rng import digest_words, stream
 from .autoencoder import Autoencoder, Network, inputs_of
 from .checkpoint import damaged, read_payload, write_payload
-from .compressor import Pca, as_source, batches_of, check_fit, fit_pca
+from .compressor import Pca, as_source, batches_of, check_fit, fit_pca, truncated
 from .images import Transform
 
 STATE_CONTRACT = "compressor-training/1"
@@ -33,7 +33,7 @@ class History:
 
 def fit_autoencoder(
     source, settings, *, seed, transform=None, augment=None, views=1, checkpoint=None, progress=False, device="cpu",
-    threads=1,
+    threads=1, front=None,
 ):  # fmt: skip
     """Train an autoencoder.
 
@@ -55,6 +55,8 @@ def fit_autoencoder(
         ``"cuda"`` where there is one.
     threads : int
         Of torch while it trains: sums, and so the bits of the result, depend on them.
+    front : Pca, optional
+        Components of this very source and transform, where they are known: at least ``n_component``.
 
     Returns
     -------
@@ -64,7 +66,7 @@ def fit_autoencoder(
     check_fit(source, settings.n_latent)
     if settings.n_component:
         settings = replace(settings, n_component=min(settings.n_component, source.n_image - 1, source.n_voxel))
-    front = _front(source, settings, transform or Transform())
+    front = _front(source, settings, transform or Transform(), front)
     scale = float(np.sqrt(np.max(front.variance))) * (0.3 if settings.n_component else 1.0)
     data = _Data(source, front, scale, settings, seed, augment, views)
     with _threads(threads):
@@ -75,8 +77,14 @@ def fit_autoencoder(
         return replace(plain, correction=_correction(plain, source)), training.history
 
 
-def _front(source, settings, transform):
+def _front(source, settings, transform, known):
     """Return components for the network to see, or mean and one variance where it sees voxels."""
+    if settings.n_component and known is not None:
+        if known.transform != transform or known.n_voxel != source.n_voxel:
+            raise DataError(
+                "the components are not those of these images", where="front", expected=transform, got=known.transform
+            )
+        return truncated(known, settings.n_component)
     if settings.n_component:
         return fit_pca(source, n_latent=settings.n_component, transform=transform)
     total, square, n = np.zeros(source.n_voxel), np.zeros(source.n_voxel), source.n_image

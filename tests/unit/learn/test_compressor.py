@@ -152,7 +152,6 @@ def test_augmented_images_teach_to_ignore_artefacts(model):
     [
         ({"n_latent": 600}, ConfigError),
         ({"kind": "convolution"}, ConfigError),
-        ({"kind": "logistic", "n_component": 4}, ConfigError),
         ({"learning_rate": 0.0}, ConfigError),
     ],
 )

@@ -1,0 +1,149 @@
+"""Compression and generation of a model with exact truth: held-out error against D, beside the reference's figures.
+
+Square lattice, J1 = 1, J2, J3 and β on a grid of 8,100 points, self-consistent Gaussian, 24 × 24 pixels, noise of 22 % a
+pixel: 2,000 images to learn from, 1,000 others with their truth. Run with ``python benchmarks/compression.py``; about
+fifteen minutes of CPU in one thread. ``--figure FILE`` draws the curves, ``--part`` chooses ``curves``, ``generator`` or
+``large`` (2,000 volumes of 10⁵ voxels).
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.optimize import brentq
+from threadpoolctl import threadpool_limits
+
+from spinscape.learn.autoencoder import AutoencoderSettings
+from spinscape.learn.compression import HeldOut, Method, Trainer, held_out_error, median_curve, planned, statement
+from spinscape.learn.compressor import fit_pca
+from spinscape.learn.generator import fit_generator
+from spinscape.learn.images import ArrayImages, Transform
+from spinscape.learn.train_compressor import fit_autoencoder
+from spinscape.plot.compression import compression_figure
+from spinscape.plot.style import png_bytes
+
+SEEDS = (1, 2, 3)
+LOGARITHM = Transform("log1p", 1.0)
+N_Q = 24
+ASKED = 0.010
+REFERENCE = {
+    "pca": {4: 0.041, 8: 0.054, 20: 0.061, 100: 0.089, 200: 0.112},
+    "logistic": {20: 0.045},
+    "dense": {4: 0.009},
+}
+PAPER = {"n_component": N_Q**2, "input_noise": 0.0, "n_epoch": 300}
+METHODS = (
+    Method("pca", "pca", (1, 2, 3, 4, 6, 8, 20, 50, 100, 200)),
+    Method("logistic", "logistic", (2, 4, 8, 20, 50), network=PAPER),
+    Method("dense", "dense", (2, 3, 4, 6, 8), LOGARITHM),
+    Method("variational", "variational", (2, 3, 4, 6, 8), LOGARITHM),
+)
+
+
+def structure_factor(j2, j3, beta):
+    """S(q) = 3/(λ + βJ(q)) on 24 × 24 points of [0, 2)² r.l.u., (576,)."""
+    x, y = np.meshgrid(*[4.0 * np.pi * np.arange(N_Q) / N_Q] * 2, indexing="ij")
+    far = 4 * j2 * np.cos(x) * np.cos(y) + 2 * j3 * (np.cos(2 * x) + np.cos(2 * y))
+    j = beta * (2 * (np.cos(x) + np.cos(y)) + far).ravel()
+    level = brentq(lambda z: np.mean(1.0 / (z + j)) - 1.0 / 3.0, -j.min() + 1e-9, -j.min() + 10.0, xtol=1e-13)
+    return 3.0 / (level + j)
+
+
+def grid_images(seed):
+    """Return couplings, truth and noisy images of 2,000 points to learn from and of 1,000 others."""
+    axes = np.linspace(-0.6, 0.9, 30), np.linspace(-0.5, 0.7, 30), np.linspace(1 / 3, 1 / 1.2, 9)
+    theta = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+    rng = np.random.default_rng(seed)
+    theta = theta[rng.permutation(len(theta))[:3000]]
+    truth = np.array([structure_factor(*row) for row in theta])
+    noisy = truth * rng.gamma(20.0, 1.0 / 20.0, truth.shape)
+    return (theta[:2000], truth[:2000], noisy[:2000]), (theta[2000:], truth[2000:], noisy[2000:])
+
+
+def curves(figure, log):
+    """All curves of one draw of noise, three seeds of each network."""
+    (_, _, train), (_, truth, noisy) = grid_images(1)
+    trainer, held_out, rows = Trainer(train), HeldOut(noisy, truth=truth), []
+    for method, d, seed in planned(METHODS, SEEDS):
+        rows.append(trainer.row(method, d, seed, held_out))
+        if log:
+            with Path(log).open("a") as file:
+                file.write(json.dumps(rows[-1].to_dict()) + "\n")
+    print(f"{'method':>12}{'D':>5}{'own':>9}{'held out':>10}{'reference':>10}{'CPU s':>8}")
+    for method in METHODS:
+        d, own = median_curve(rows, method.name, "own")
+        for n, a, b in zip(d, own, median_curve(rows, method.name, "held_out")[1], strict=True):
+            seconds = np.median([r.seconds for r in rows if (r.method, r.n_latent) == (method.name, n)])
+            known = REFERENCE.get(method.name, {}).get(n)
+            print(f"{method.name:>12}{n:>5}{a:>9.4f}{b:>10.4f}{known or '':>10}{seconds:>8.1f}")
+        print(statement(rows, method.name))
+    best = [r.held_out for r in rows if r.method == "dense" and r.n_latent == 4]
+    print(f"dense, D = 4, three seeds: {', '.join(f'{x:.4f}' for x in best)} (asked: at most {ASKED})")
+    if figure:
+        floor = float(np.sum((noisy - truth) ** 2) / np.sum((truth - trainer.mean) ** 2))
+        drawn = compression_figure(rows=[r.to_dict() for r in rows], floor=floor, asked=ASKED)
+        Path(figure).write_bytes(png_bytes(drawn, dpi=110))
+
+
+def generator():
+    """The generator's error beside that of the mean of four runs, and its speed beside a Monte Carlo simulation's."""
+    (theta, _, train), (others, truth, noisy) = grid_images(1)
+    mean = train.mean(axis=0)
+    network, _ = fit_autoencoder(train, AutoencoderSettings(), seed=1, transform=LOGARITHM)
+    made = fit_generator(theta, network.encode(train), network, seed=1, parameter_names=("J2", "J3", "beta"))
+    inside = np.all((others >= made.box[0]) & (others <= made.box[1]), axis=1)
+    found = held_out_error(made.predict, HeldOut(others[inside], truth=truth[inside]), mean)
+    runs = np.random.default_rng(4).gamma(20.0, 1.0 / 20.0, (4, *truth[inside].shape)) * truth[inside]
+    four = np.sum((runs.mean(axis=0) - truth[inside]) ** 2) / np.sum((truth[inside] - mean) ** 2)
+    one = np.sum((noisy - truth) ** 2) / np.sum((truth - mean) ** 2)
+    print(f"generator: held-out error {found[0]:.4f} ± {found[1]:.4f}; mean of four runs {four:.4f}; one run {one:.4f}")
+    clock = time.process_time()
+    made.predict(others[inside])
+    print(f"generator: {1e3 * (time.process_time() - clock) / inside.sum():.3f} ms of CPU an image")
+
+
+def large():
+    """Time to learn four numbers from 2,000 volumes of 10⁵ voxels, and how converged it then is."""
+    rng = np.random.default_rng(3)
+    (theta, _, _), _ = grid_images(1)
+    # The images of the model, seen by 10⁵ voxels as smooth mixtures, each with its own noise.
+    mix = np.abs(rng.standard_normal((N_Q**2, 100_000), dtype=np.float32)) ** 8
+    mix /= mix.sum(axis=0)
+    truth = np.array([structure_factor(*row) for row in theta], dtype=np.float32) @ mix
+    noisy = truth.copy()
+    for row in noisy:
+        row *= rng.gamma(20.0, 1.0 / 20.0, len(row))
+    train, held_out = ArrayImages(noisy[:1900]), HeldOut(noisy[1900:], truth=truth[1900:])
+    mean = noisy[:1900].mean(axis=0, dtype=np.float64)
+    for name, epochs in (("default", 300), ("converged", 1500)):
+        wall, clock = time.perf_counter(), time.process_time()
+        front = fit_pca(train, n_latent=64, transform=LOGARITHM)
+        after = time.process_time() - clock
+        settings = AutoencoderSettings(n_epoch=epochs, patience=epochs)
+        network, _ = fit_autoencoder(train, settings, seed=1, transform=LOGARITHM, front=front)
+        seconds = time.process_time() - clock, time.perf_counter() - wall
+        found = held_out_error(lambda x, n=network: n.decode(n.encode(x)), held_out, mean)
+        print(
+            f"2,000 × 10⁵ voxels, {name}: {seconds[0]:.0f} s of CPU ({seconds[1]:.0f} s wall; components {after:.0f} s), "
+            f"held-out error {found[0]:.4f}",
+            flush=True,
+        )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--part", choices=("curves", "generator", "large"), action="append")
+    parser.add_argument("--figure")
+    parser.add_argument("--log")
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        for part in asked.part or ("curves", "generator", "large"):
+            {"curves": lambda: curves(asked.figure, asked.log), "generator": generator, "large": large}[part]()
+
+
+if __name__ == "__main__":
+    main()

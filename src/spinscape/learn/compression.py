@@ -1,0 +1,253 @@
+"""How well compressors do against the number of latent dimensions, by two measures.
+
+    own      Σ (decode(encode(x)) − x)² / Σ (x − mean)²   over the training images: the paper's eq. 8, over the spread
+    held out Σ (decode(encode(x)) − t)² / Σ (t − mean)²   over images that were not learnt from, t their truth
+
+The first falls with every dimension, for noise is there to be fitted; only the second says which are needed. Where the
+truth t is not known it is the mean of other runs of the same point. With m of them of variance s², the noise of that
+mean, s²/m, is taken off both sums, which leaves the error against the noise-free truth without bias.
+"""
+
+import time
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+
+from ..errors import ConfigError, DataError
+from .autoencoder import KINDS, AutoencoderSettings
+from .compressor import as_source, batches_of, fit_pca, truncated
+from .images import Transform
+from .train_compressor import fit_autoencoder
+
+FLOOR = 1e-3
+"""An error that counts as none: a thousandth of the spread of the images."""
+SLACK = 0.1
+"""A number of dimensions suffices where its error is that near to the best one's."""
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """Images that were not learnt from, with what is known of their truth.
+
+    Parameters
+    ----------
+    source : ImageSource
+    truth : (n_image, n_voxel) float64, optional
+        Exact.
+    groups : (n_image,) int, optional
+        In place of the truth: images of one number are runs of one point with random numbers of their own, at least
+        three each.
+    """
+
+    source: object
+    truth: np.ndarray | None = None
+    groups: np.ndarray | None = None
+
+    def __post_init__(self):
+        object.__setattr__(self, "source", as_source(self.source))
+        if (self.truth is None) == (self.groups is None):
+            raise ConfigError("images that are held out have a truth, or runs of one point", where="held_out")
+        if self.groups is not None and np.min(np.unique(self.groups, return_counts=True)[1]) < 3:
+            raise DataError(
+                "too few runs of a point: one is compressed, two others tell the truth and its noise",
+                where="held_out",
+                expected="at least 3 runs of each point",
+                got=np.unique(self.groups, return_counts=True)[1].min(),
+                fix="raise replicas.n, or look at why runs have failed",
+            )
+
+    @property
+    def n_point(self):
+        """Number of points."""
+        return self.source.n_image if self.groups is None else len(np.unique(self.groups))
+
+    def points(self):
+        """Yield values and truth of one point's runs, (n_run, n_voxel), and what the truth's noise adds to a square."""
+        if self.groups is None:
+            for k in range(self.source.n_image):
+                yield self.source.read(np.array([k]))[0].astype(np.float64), self.truth[k : k + 1], 0.0
+            return
+        for group in np.unique(self.groups):
+            runs = self.source.read(np.flatnonzero(self.groups == group))[0].astype(np.float64)
+            n_other = len(runs) - 1
+            others = (runs.sum(axis=0) - runs) / n_other
+            spread = np.sum((runs**2).sum(axis=0) - runs**2 - n_other * others**2) / (n_other - 1)
+            yield runs, others, float(spread) / n_other
+
+
+def held_out_error(predict, held_out, mean):
+    """Return the error against the truth and its standard deviation from the scatter between points.
+
+    Parameters
+    ----------
+    predict : callable
+        Images (n, n_voxel) to what stands for them, (n, n_voxel).
+    held_out : HeldOut
+    mean : (n_voxel,) float64
+        Of the training images.
+
+    Returns
+    -------
+    float, float
+    """
+    error, spread = [], []
+    for values, truth, noise in held_out.points():
+        error.append(float(np.sum((predict(values) - truth) ** 2)) - noise)
+        spread.append(float(np.sum((truth - mean) ** 2)) - noise)
+    return ratio_with_std(np.array(error), np.array(spread))
+
+
+def ratio_with_std(above, below):
+    """Return Σ above/Σ below and its standard deviation, points being independent.
+
+    >>> ratio_with_std(np.array([1.0, 1.0]), np.array([2.0, 2.0]))
+    (0.5, 0.0)
+    """
+    if not below.sum() > 0:
+        raise DataError("images that are held out are all like the mean", where="held_out", got=float(below.sum()))
+    ratio = above.sum() / below.sum()
+    return float(ratio), float(np.sqrt(np.sum((above - ratio * below) ** 2)) / below.sum())
+
+
+def own_error(compressor, source, mean):
+    """Return the error on the training images, over their spread."""
+    error = spread = 0.0
+    for values, _ in batches_of(as_source(source)):
+        x = values.astype(np.float64)
+        error += float(np.sum((compressor.decode(compressor.encode(x)) - x) ** 2))
+        spread += float(np.sum((x - mean) ** 2))
+    return error / spread
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way of compressing, and how far it is tried.
+
+    Parameters
+    ----------
+    name : str
+    kind : str
+        ``"pca"`` or a kind of :class:`~spinscape.learn.autoencoder.AutoencoderSettings`.
+    dimensions : tuple of int
+    transform : Transform
+    network : dict
+        Settings of a network that differ from the defaults.
+    """
+
+    name: str
+    kind: str
+    dimensions: tuple[int, ...]
+    transform: Transform = field(default_factory=Transform)
+    network: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        object.__setattr__(self, "dimensions", tuple(sorted(set(self.dimensions))))
+        if self.kind not in ("pca", *KINDS) or not self.dimensions:
+            raise ConfigError(
+                "no such compressor", where=self.name, expected=f"pca, {', '.join(KINDS)}, with dimensions", got=self
+            )
+
+
+@dataclass(frozen=True)
+class Row:
+    """One trained compressor: its errors by both measures, the standard deviation of the second, its CPU seconds."""
+
+    method: str
+    n_latent: int
+    seed: int
+    own: float
+    held_out: float
+    std: float
+    seconds: float
+
+    def to_dict(self):
+        """Return plain values; ``Row(**data)`` is the inverse."""
+        return asdict(self)
+
+
+class Trainer:
+    """Compressors of one set of training images; components are found once for all that see them.
+
+    Parameters
+    ----------
+    source : ImageSource
+    threads : int
+        Of torch.
+    """
+
+    def __init__(self, source, *, threads=1):
+        self.source, self.threads = as_source(source), threads
+        self._known = {}
+        total = np.zeros(self.source.n_voxel)
+        for values, _ in batches_of(self.source):
+            total += values.sum(axis=0, dtype=np.float64)
+        self.mean = total / self.source.n_image
+
+    def components(self, transform, n):
+        """Return at least ``n`` leading components of the images as a transform shows them."""
+        found = self._known.get(transform)
+        if found is None or found.n_latent < n:
+            self._known[transform] = found = fit_pca(self.source, n_latent=n, transform=transform)
+        return found
+
+    def trained(self, method, n_latent, seed, *, checkpoint=None):
+        """Return one compressor."""
+        if method.kind == "pca":
+            return truncated(self.components(method.transform, max(method.dimensions)), n_latent)
+        settings = AutoencoderSettings(**{**method.network, "kind": method.kind, "n_latent": n_latent})
+        n = min(settings.n_component, self.source.n_image - 1, self.source.n_voxel)
+        front = self.components(method.transform, n) if n else None
+        options = {"transform": method.transform, "front": front, "threads": self.threads, "checkpoint": checkpoint}
+        return fit_autoencoder(self.source, settings, seed=seed, **options)[0]
+
+    def row(self, method, n_latent, seed, held_out, *, checkpoint=None):
+        """Train one compressor and return its :class:`Row`."""
+        clock = time.process_time()
+        made = self.trained(method, n_latent, seed, checkpoint=checkpoint)
+        seconds = time.process_time() - clock
+        found, std = held_out_error(lambda values: made.decode(made.encode(values)), held_out, self.mean)
+        return Row(method.name, n_latent, seed, own_error(made, self.source, self.mean), found, std, seconds)
+
+
+def planned(methods, seeds):
+    """Return all (method, n_latent, seed) of the curves; principal components have no seed but the first."""
+    return [(m, d, s) for m in methods for d in m.dimensions for s in (seeds[:1] if m.kind == "pca" else seeds)]
+
+
+def median_curve(rows, method, measure):
+    """Return dimensions and the median of a measure (``"own"`` or ``"held_out"``) over the seeds, both (n,)."""
+    mine = [row for row in rows if row.method == method]
+    dimensions = np.array(sorted({row.n_latent for row in mine}))
+    values = [np.median([getattr(row, measure) for row in mine if row.n_latent == d]) for d in dimensions]
+    return dimensions, np.array(values)
+
+
+def sufficient(rows, method, measure):
+    """Return the smallest number of dimensions whose error is as good as the best, and that error.
+
+    As good: within :data:`SLACK` of it, or :data:`FLOOR` above it.
+    """
+    dimensions, values = median_curve(rows, method, measure)
+    k = np.flatnonzero(values <= max(values.min() * (1.0 + SLACK), values.min() + FLOOR))[0]
+    return int(dimensions[k]), float(values[k])
+
+
+def best_row(rows):
+    """Return the row to be used: of the method of the least held-out error, at its sufficient D, the best seed."""
+    methods = sorted({row.method for row in rows})
+    method = min(methods, key=lambda name: sufficient(rows, name, "held_out")[1])
+    d = sufficient(rows, method, "held_out")[0]
+    return min((row for row in rows if row.method == method and row.n_latent == d), key=lambda row: row.held_out)
+
+
+def statement(rows, method):
+    """Return in words which D suffices by each measure."""
+    parts = []
+    for measure, what in (("own", "the error on its training images"), ("held_out", "the held-out error")):
+        d, value = sufficient(rows, method, measure)
+        dimensions, values = median_curve(rows, method, measure)
+        if d == dimensions[-1] and len(dimensions) > 1:
+            parts.append(f"by {what} not converged at D = {d} ({values[-1]:.3g})")
+        else:
+            parts.append(f"by {what} D = {d} suffices ({value:.3g}; {values[-1]:.3g} at D = {dimensions[-1]})")
+    return f"{method}: {', '.join(parts)}"

@@ -35,6 +35,7 @@ Length = _quantity_type("length")
 Wavevector = _quantity_type("wavevector")
 MagneticField = _quantity_type("field")
 Angle = _quantity_type("angle")
+Time = _quantity_type("time")
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
 """A name that is safe as a file name and as a symbol of an expression."""

@@ -33,6 +33,7 @@ SIMULATORS = {
     "spinwave": "spinscape.simulate.spinwave:SpinwaveSimulator",
     "montecarlo": "spinscape.simulate.montecarlo:MonteCarloSimulator",
     "gaussian": "spinscape.simulate.gaussian_simulator:GaussianSimulator",
+    "dynamics": "spinscape.simulate.dynamics_simulator:DynamicsSimulator",
 }
 """Class of each kind of simulator. By name, so that a study's code fingerprint holds its own simulator only."""
 

@@ -10,7 +10,7 @@ from .axes import conditions, path, vectors, volume
 from .build_model import build_crystal, build_model
 from .couplings import parameter_names, theta_from_couplings
 from .grids import grid_points
-from .learning import learn_section
+from .learning import compression_section, learn_section, names_of_kind
 from .measurements import files_of, is_local, measurement_section
 from .phases import phase_section
 from .spinwave import spinwave_settings
@@ -18,6 +18,7 @@ from .spinwave import spinwave_settings
 __all__ = [
     "build_crystal",
     "build_model",
+    "compression_section",
     "conditions",
     "files_of",
     "fit_section",
@@ -27,6 +28,7 @@ __all__ = [
     "measurement_section",
     "measurements_of",
     "model_section",
+    "names_of_kind",
     "parameter_names",
     "path",
     "phase_section",
@@ -75,13 +77,24 @@ def replicas(study):
     return None if study.replicas is None else study.replicas.model_dump()
 
 
+def spectrum_section(study):
+    """Return how a study's spectra are made beside their settings: plain data."""
+    powder = getattr(study.simulate, "powder", None)
+    reference = None if powder is None or powder.reference is None else theta_from_couplings(study, powder.reference)
+    return {
+        "relax": getattr(study.simulate, "relax", False),
+        "reference": None if reference is None else reference.tolist(),
+        "tolerance": None if powder is None else powder.tolerance,
+    }
+
+
 def fit_section(study, name):
     """Return what the fit stage needs of a study, as plain data."""
     return {
         "fit": study.section("fits")[name],
         "spinwave": spinwave_settings(study.simulate, study),
         "couplings": {n: c.value for n, c in study.couplings.items()},
-        "relax": getattr(study.simulate, "relax", False),
+        **spectrum_section(study),
     }
 
 

@@ -6,6 +6,7 @@ from ..errors import ConfigError
 from ..hamiltonian.expression import linear_coefficients
 from .build_model import site_labels
 from .fits import FitSection
+from .learning import check_learning, names_of_kind
 from .phases import check_phases
 
 
@@ -17,6 +18,7 @@ def cross_check(study):
     _check_paths(study)
     _check_simulation(study)
     check_phases(study)
+    check_learning(study)
     _check_measurements(study)
     for name, fit in study.fits.items():
         _check_fit(study, name, fit)
@@ -172,7 +174,7 @@ def _check_fit(study, name, fit):
         _check_range(pair, where=f"{where}.box.{coupling}")
     _check_forward(study, fit, where)
     if fit.forward.kind == "siren":
-        known(fit.forward.model, study.learn, what="model", where=f"{where}.forward.model")
+        known(fit.forward.model, names_of_kind(study, "siren"), what="network", where=f"{where}.forward.model")
     if fit.strategy.kind == "adam" and fit.forward.kind != "siren":
         raise ConfigError(
             "the strategy adam needs a forward that is differentiated by pixel",
@@ -196,6 +198,7 @@ def _check_forward(study, fit, where):
     """Raise where a powder meets a forward model that has none, or lacks the couplings to begin with."""
     places = {study.measurements[m].place[0] for m in fit.measurements}
     network, reference = fit.forward.kind == "siren", getattr(fit.forward, "reference", None)
+    begins = reference or getattr(getattr(study.simulate, "powder", None), "reference", None)
     if network and places != {"paths"}:
         raise ConfigError(
             "a network knows paths only",
@@ -206,13 +209,13 @@ def _check_forward(study, fit, where):
     if reference is not None:
         _check_names_of_couplings(study, reference, where=f"{where}.forward.reference")
     searched = study.structure is not None and study.structure.kind == "ground_state"
-    if not network and reference is None and ("powders" in places or searched):
+    if not network and begins is None and ("powders" in places or searched):
         raise ConfigError(
             "a powder, and a structure that is searched for, need couplings to begin with",
             where=f"{where}.forward.reference",
             expected="a value for each free coupling, where the structure is stable",
             got="none",
-            fix="add reference: {coupling: value, ...}",
+            fix="add reference: {coupling: value, ...} there or under simulate.powder",
         )
     if network and fit.strategy.kind == "descents":
         raise ConfigError(

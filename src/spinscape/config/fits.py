@@ -27,7 +27,9 @@ class SpinwaveForwardSection(Strict):
     reference: dict[Name, Energy] | None = Field(
         None, description="couplings where a ground state is searched for and a powder's directions are chosen"
     )
-    powder_tolerance: float = Field(0.02, gt=0, lt=1, description="of the average over a powder's directions")
+    powder_tolerance: float | None = Field(
+        None, gt=0, lt=1, description="of the average over a powder's directions, if not that of simulate.powder"
+    )
     nuisances: SpinwaveNuisances = SpinwaveNuisances()
 
 

@@ -183,6 +183,7 @@ def measurement_section(study, name):
         out["theta"] = theta_from_couplings(study, measurement.simulated.couplings).tolist()
         out["energy"] = measurement.simulated_energy.to_dict()
         out["relax"] = getattr(study.simulate, "relax", False)
+        out["tolerance"] = getattr(getattr(study.simulate, "powder", None), "tolerance", None)
     return out
 
 

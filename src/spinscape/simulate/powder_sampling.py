@@ -1,8 +1,8 @@
 """The wave vectors of a powder average: rules on the sphere, one for each |Q|, chosen once and then frozen.
 
 A rule that adapts itself at every set of couplings makes steps in the spectrum as a function of them; here its degree
-is found once, at couplings that are named, and kept. Where model and structure have symmetry, one direction of each orbit
-stands for all.
+is found once, at couplings that are named, and kept. Where model and structure have symmetry, one direction of each
+orbit stands for all.
 """
 
 import functools
@@ -147,7 +147,7 @@ class _Spins:
         }
 
     def signs(self, rotation, axial, site, cell):
-        """Return a set: 1 where an operation maps the structure to itself up to a translation, -1 where to its reverse."""
+        """Return a set: 1 where an operation keeps the structure, up to a translation, -1 where it reverses it."""
         s, found = self.structure, set()
         if not np.all(self.lattice.holds(s.magnetic_cell @ rotation.T)):
             return found

@@ -42,7 +42,7 @@ def spectrum_on(
     *,
     relax=False,
     reference=None,
-    tolerance=TOLERANCE,
+    tolerance=None,
     seed=0,
 ):
     """Return the spectrum of a model on a momentum axis.
@@ -60,7 +60,7 @@ def spectrum_on(
         Let the structure come to rest at every set of couplings.
     reference : (n_parameter,) float64, meV, optional
         Where a ground state is searched for, and where a powder's directions are chosen.
-    tolerance : float
+    tolerance : float, optional
         Of a powder's average.
     seed : int
         Of the search.
@@ -87,7 +87,7 @@ def spectrum_on(
         }
         structure, relax = own_ground_state(model, reference, conditions, **how), True
     if isinstance(momentum, PowderAxis):
-        how = {"reference": reference, "relax": relax, "tolerance": tolerance}
+        how = {"reference": reference, "relax": relax, "tolerance": TOLERANCE if tolerance is None else tolerance}
         return PowderSpectrum(model, structure, momentum, energy, settings, conditions, **how)
     make = RelaxedSpectrum if relax else SpectrumModel
     return make(model, structure, momentum, energy, settings, conditions)

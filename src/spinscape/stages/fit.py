@@ -46,8 +46,9 @@ class Job:
 
     def __init__(self, section, model, measurements, siren, seed=0):
         self.fit = FitSection.model_validate(section["fit"])
-        self.settings, self.relax = SpinwaveSettings.from_dict(section["spinwave"]), section["relax"]
-        self.couplings, self.seed = section["couplings"], seed
+        self.settings = SpinwaveSettings.from_dict(section["spinwave"])
+        self.how = {"relax": section["relax"], "reference": section["reference"], "seed": seed}
+        self.couplings, self.tolerance = section["couplings"], section["tolerance"]
         self.fixed = {name: value for name, value in section["couplings"].items() if value is not None}
         self.model, self.structure = read_model(model)
         # The noise is that of the counts: estimated before any background is taken off.
@@ -83,15 +84,14 @@ class Job:
         if declared.q_smear != "simulate":
             settings = replace(settings, q_smear=0.0 if declared.q_smear == "none" else declared.q_smear)
         settings = replace(settings, fwhm_factor=declared.fwhm_factor)
-        reference = None
+        how = {"nuisances": tuple(_nuisances(declared)), "tolerance": declared.powder_tolerance or self.tolerance}
         if declared.reference is not None:
             known = {**self.fixed, **declared.reference}
-            reference = np.array([known[name] for name in self.couplings])
-        how = {"reference": reference, "tolerance": declared.powder_tolerance}
-        return self._spinwave(measurements, settings, nuisances=tuple(_nuisances(declared)), **how)
+            how["reference"] = [known[name] for name in self.couplings]
+        return self._spinwave(measurements, settings, **how)
 
     def _spinwave(self, measurements, settings, **how):
-        how |= {"fixed": self.fixed, "relax": self.relax, "seed": self.seed}
+        how = {"fixed": self.fixed, "tolerance": self.tolerance, **self.how, **how}
         return spinwave_forward(self.model, self.structure, measurements, settings=settings, **how)
 
 

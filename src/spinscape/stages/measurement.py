@@ -80,7 +80,7 @@ def _simulated(declared, section, name, model_path, seed):
     model, structure = read_model(model_path)
     settings = SpinwaveSettings.from_dict(section["spinwave"])
     theta = np.array(section["theta"])
-    how = {"relax": section["relax"], "reference": theta, "seed": seed}
+    how = {"relax": section["relax"], "tolerance": section["tolerance"], "reference": theta, "seed": seed}
     spectrum = spectrum_on(model, structure, axis, energy, settings, conditions, **how).predict(theta)
     block = declared.missing_block
     return simulated_measurement(

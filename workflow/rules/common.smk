@@ -133,6 +133,11 @@ def learned_model(study, wildcards):
     return {"siren": f"<results>/{study.study}/learn/{forward.model}.pt"} if forward.kind == "siren" else {}
 
 
+def learned(kind, pattern):
+    """Return a function of wildcards: one file for each model of a kind."""
+    return of_study(lambda study, _: expand(pattern, study=study.study, name=build.names_of_kind(study, kind)))
+
+
 def every(section, pattern):
     """Return a function of wildcards: one file for each member of a section of the study."""
     return of_study(lambda study, wildcards: expand(pattern, study=study.study, name=getattr(study, section)))

@@ -4,7 +4,8 @@ rule report:
         model="<results>/{study}/model.json",
         fits=every("fits", "<results>/{study}/fits/{name}.json"),
         arrays=every("fits", "<results>/{study}/fits/{name}.h5"),
-        metrics=every("learn", "<results>/{study}/learn/{name}.json"),
+        metrics=learned("siren", "<results>/{study}/learn/{name}.json"),
+        compressions=learned("compression", "<results>/{study}/compress/{name}.json"),
         maps=every("phases", "<results>/{study}/phases/{name}.json"),
         map_arrays=every("phases", "<results>/{study}/phases/{name}.h5"),
     output:

@@ -13,5 +13,6 @@ with logged(snakemake.log[0]):
         list(snakemake.input.metrics),
         snakemake.output[0],
         phases=list(zip(snakemake.input.maps, snakemake.input.map_arrays, strict=True)),
+        compressions=list(snakemake.input.compressions),
         code=snakemake.params.code,
     )

@@ -36,6 +36,11 @@ class GaussianSection(SimulationSection):
         """Nothing is ordered."""
         return False
 
+    @property
+    def random(self):
+        """Nothing is drawn."""
+        return False
+
     def settings(self, study):
         """Return the plain settings of the simulator (``GaussianSimulator.from_settings`` reads them)."""
         names = ("n_mesh", "multipliers", "length", "component", "form_factor", "moments", "max_share", "n_sub")

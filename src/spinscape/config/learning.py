@@ -1,9 +1,12 @@
 """The ``learn:`` section: models that are trained on the store."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from ..errors import ConfigError
+from .phases import TransformSection, check_arrays
+from .quantities import Name
 from .strict import Strict
 
 
@@ -18,8 +21,73 @@ class SirenSection(Strict):
     batch_size: int = Field(2048, ge=16)
 
 
+Dimension = Annotated[int, Field(ge=1, le=10_000)]
+
+
+class PcaMethod(Strict):
+    """Principal components."""
+
+    kind: Literal["pca"]
+    dimensions: tuple[Dimension, ...] = Field(min_length=1)
+    transform: TransformSection = TransformSection(kind="none")
+
+
+class NetworkMethod(Strict):
+    """An autoencoder."""
+
+    kind: Literal["logistic", "dense", "variational"]
+    dimensions: tuple[Dimension, ...] = Field(min_length=1)
+    transform: TransformSection = TransformSection()
+    width: int = Field(96, ge=1, le=4096, description="of the hidden layers; not of logistic")
+    depth: int = Field(1, ge=1, le=8, description="hidden layers of each side; not of logistic")
+    n_component: int = Field(64, ge=0, le=10_000, description="components that it sees; 0: the voxels")
+    input_noise: float = Field(0.3, ge=0, description="added while it learns, in units of a transformed voxel")
+    kl_weight: float = Field(1.0, ge=0, description="of variational")
+    n_epoch: int = Field(300, ge=1, le=100_000)
+    batch_size: int = Field(64, ge=1)
+    learning_rate: float = Field(5e-3, gt=0)
+    patience: int = Field(300, ge=1)
+
+
+class CompressionSection(Strict):
+    """Compressors of volumes into a few numbers, compared, and the generator that the best of them allows."""
+
+    kind: Literal["compression"]
+    arrays: tuple[Name, ...] = Field(min_length=1, description="arrays of the simulations, side by side")
+    methods: dict[Name, Annotated[PcaMethod | NetworkMethod, Field(discriminator="kind")]] = Field(min_length=1)
+    n_seed: int = Field(3, ge=1, le=20, description="trainings of each network")
+    held_out: float = Field(0.2, gt=0, lt=1, description="share of the points, where no points have replicas")
+
+
+Learning = Annotated[SirenSection | CompressionSection, Field(discriminator="kind")]
+
+
 def learn_section(study, name):
     """Return what the learn stage needs of a study, as plain data."""
     grid = study.grid
     box = {name: list(pair) for name, pair in grid.box.items()} if grid.kind in ("random", "sobol") else None
     return {"model": study.section("learn")[name], "box": box, "name": name}
+
+
+def compression_section(study, name):
+    """Return what the stage ``compress`` needs of a study, as plain data."""
+    return {"model": study.section("learn")[name], "name": name, "replicas": study.replicas is not None}
+
+
+def names_of_kind(study, kind):
+    """Return the names of the models of one kind, in their order."""
+    return [name for name, section in study.learn.items() if section.kind == kind]
+
+
+def check_learning(study):
+    """Raise :class:`ConfigError` where a model asks for what the study does not simulate."""
+    for name in names_of_kind(study, "compression"):
+        check_arrays(study, study.learn[name].arrays, where=f"learn.{name}.arrays")
+        if study.replicas is None and study.simulate.random:
+            raise ConfigError(
+                "the error of a compressor cannot be told from the noise of the simulations",
+                where=f"learn.{name}",
+                expected="points that are simulated several times",
+                got="none",
+                fix="declare replicas: {share: 0.1, n: 4}",
+            )

@@ -143,7 +143,7 @@ def _config_error(error, source):
 
 
 _DISCRIMINATED = {"grid", "forward", "objective", "strategy", "simulate", "structure", "resolution", "twins"}
-_LISTS_OF_KINDS = {"hamiltonian", "learn", "measurements"}
+_LISTS_OF_KINDS = {"hamiltonian", "learn", "measurements", "methods"}
 """Sections of several members, each of which has a kind."""
 
 

@@ -62,14 +62,18 @@ def phase_section(study, name):
 def check_phases(study):
     """Raise :class:`ConfigError` where a map asks for what the study does not simulate."""
     for name, section in study.phases.items():
-        where = f"phases.{name}.arrays"
-        for array in section.arrays:
-            place = array.removeprefix("signal_")
-            if array.startswith("signal_") and place not in (*study.paths, *study.volumes):
-                raise ConfigError(
-                    f"there is no path or volume {place!r}",
-                    where=where,
-                    expected=", ".join(f"signal_{n}" for n in (*study.paths, *study.volumes)),
-                    got=array,
-                    fix="declare it, and name it under simulate",
-                )
+        check_arrays(study, section.arrays, where=f"phases.{name}.arrays")
+
+
+def check_arrays(study, arrays, *, where):
+    """Raise :class:`ConfigError` where arrays are those of a path or volume that is not declared."""
+    for array in arrays:
+        place = array.removeprefix("signal_")
+        if array.startswith("signal_") and place not in (*study.paths, *study.volumes):
+            raise ConfigError(
+                f"there is no path or volume {place!r}",
+                where=where,
+                expected=", ".join(f"signal_{n}" for n in (*study.paths, *study.volumes)),
+                got=array,
+                fix="declare it, and name it under simulate",
+            )

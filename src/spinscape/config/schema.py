@@ -9,7 +9,7 @@ from .dynamics import DynamicsSection
 from .fits import FitSection
 from .gaussian import GaussianSection
 from .grids import Grid, ReplicaSection
-from .learning import SirenSection
+from .learning import Learning
 from .measurements import MeasurementSection
 from .model_sections import ModelSections
 from .montecarlo import MonteCarloSection
@@ -35,7 +35,7 @@ class Study(ModelSections):
     grid: Grid
     replicas: ReplicaSection | None = None
     simulate: Simulation
-    learn: dict[Name, SirenSection] = Field(default_factory=dict)
+    learn: dict[Name, Learning] = Field(default_factory=dict)
     phases: dict[Name, PhaseSection] = Field(default_factory=dict)
     measurements: dict[Name, MeasurementSection] = Field(default_factory=dict)
     fits: dict[Name, FitSection] = Field(default_factory=dict)

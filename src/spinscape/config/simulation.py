@@ -25,6 +25,11 @@ class SimulationSection(Strict):
         return f"spinscape.simulate.{self.kind}"
 
     @property
+    def random(self):
+        """Whether results have noise of their own: another run of the same point gives other numbers."""
+        return True
+
+    @property
     def needs_structure(self):
         """Whether the simulation starts from a declared magnetic structure."""
         return True

@@ -63,6 +63,11 @@ class SpinwaveSection(SimulationSection):
     )
     empty: Literal["failed", "keep"] = Field("failed", description="a spectrum whose energy window holds no mode")
 
+    @property
+    def random(self):
+        """Nothing is drawn."""
+        return False
+
     def settings(self, study):
         """Return the plain settings of the simulator (``SpinwaveSimulator.from_settings`` reads them)."""
         out = {

@@ -109,6 +109,43 @@ def ratio_with_std(above, below):
     return float(ratio), float(np.sqrt(np.sum((above - ratio * below) ** 2)) / below.sum())
 
 
+def generator_error(generator, theta, held_out, mean):
+    """Return the error of generated images beside that of simulations.
+
+    Parameters
+    ----------
+    generator : Generator
+    theta : (n_point, n_parameter) float64
+        Couplings of the points that are held out, in their order; those outside of the generator's box are left out.
+    held_out : HeldOut
+    mean : (n_voxel,) float64
+        Of the training images.
+
+    Returns
+    -------
+    dict
+        ``error`` and its ``std``; ``four_runs`` and ``one_run``, the errors of the mean of so many simulations, from
+        the scatter of the runs; ``n_point``.
+    """
+    inside = np.all((theta >= generator.box[0]) & (theta <= generator.box[1]), axis=1)
+    error, spread, noise = [], [], []
+    for row, (values, truth, _), known in zip(theta, held_out.points(), inside, strict=True):
+        if not known:
+            continue
+        exact = held_out.groups is None
+        best = truth[0] if exact else values.mean(axis=0)
+        left = 0.0 if exact else float(values.var(axis=0, ddof=1).sum()) / len(values)
+        error.append(float(np.sum((generator.predict(row)[0] - best) ** 2)) - left)
+        spread.append(float(np.sum((best - mean) ** 2)) - left)
+        noise.append(float(np.sum((values[0] - best) ** 2)) if exact else left * len(values))
+    if not error:
+        raise DataError("no point that is held out lies inside the generator's box", where="theta", got=theta.shape)
+    below = np.array(spread)
+    found, std = ratio_with_std(np.array(error), below)
+    single = ratio_with_std(np.array(noise), below)[0]
+    return {"error": found, "std": std, "one_run": single, "four_runs": single / 4.0, "n_point": len(error)}
+
+
 def own_error(compressor, source, mean):
     """Return the error on the training images, over their spread."""
     error = spread = 0.0

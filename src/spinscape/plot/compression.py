@@ -33,9 +33,7 @@ def compression_figure(*, rows, floor=None, asked=None, title=""):
         for level, label, style in ((floor, "one simulation", ":"), (asked, "asked", "-.")):
             if level is not None:
                 axes.axhline(level, color="0.35", linewidth=1.0, linestyle=style, label=label)
-        axes.set(
-            xscale="log", yscale="log", xlabel="latent dimensions D", ylabel="squared error / spread of the images"
-        )
+        axes.set(xscale="log", yscale="log", xlabel="latent dimensions D", ylabel="squared error / spread of images")
         axes.grid(alpha=0.3, which="both")
         axes.legend(fontsize=7, ncols=2)
         if title:

@@ -17,6 +17,7 @@ from ..store.files import write_whole
 from ..store.provenance import provenance
 from . import fit_arrays, report_montecarlo
 from .model_file import read_model
+from .report_compression import compression_section_content
 from .report_phases import phase_section_content
 
 SCALES = {
@@ -27,7 +28,7 @@ SCALES = {
 """What the figures of an objective's data and residuals show."""
 
 
-def run(section, index, model, fits, arrays, metrics, output, *, phases=(), code=None):
+def run(section, index, model, fits, arrays, metrics, output, *, phases=(), compressions=(), code=None):
     """Write the report of a study.
 
     Parameters
@@ -43,6 +44,8 @@ def run(section, index, model, fits, arrays, metrics, output, *, phases=(), code
     output : str or Path
     phases : list of (str or Path, str or Path)
         JSON and HDF5 file of each map of phases.
+    compressions : list of str or Path
+        JSON file of each comparison of compressors.
     code : str, optional
         Fingerprint of the code.
     """
@@ -53,7 +56,10 @@ def run(section, index, model, fits, arrays, metrics, output, *, phases=(), code
         title=section["title"],
         fits=tuple(_fit(result, path) for result, path in zip(results, arrays, strict=True)),
         training=tuple(_training(_json(path)) for path in metrics),
-        sections=tuple(phase_section_content(*pair) for pair in phases),
+        sections=(
+            *(phase_section_content(*pair) for pair in phases),
+            *(compression_section_content(path) for path in compressions),
+        ),
         figures=(_crystal(section, model), *_simulated(section, index, model)),
         facts=_facts(section, collected, index),
         provenance=provenance(

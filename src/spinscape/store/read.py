@@ -252,6 +252,14 @@ class StudyStore:
                 fix="run the stage collect again",
             )
 
+    def cpu_seconds(self):
+        """Return the CPU seconds that the jobs of all files took, or None where one does not say so."""
+        records = [self._batch(k).provenance for k in range(len(self._files))]
+        try:
+            return sum(float(r["seconds"]["cpu_of_rank_0"]) * int(r["n_rank"]) for r in records)
+        except (KeyError, TypeError, ValueError):
+            return None
+
     def read(self, name, index):
         """Return one array of one point."""
         return self.read_many(name, [index])[0]

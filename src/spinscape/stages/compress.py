@@ -1,0 +1,183 @@
+"""Stage ``compress``: compressors of simulated volumes compared, the best of them, and the generator it allows."""
+
+import json
+import logging
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+
+from ..config.learning import CompressionSection
+from ..errors import DataError
+from ..learn import compression
+from ..learn.compression import HeldOut, Method, Row, Trainer
+from ..learn.compressor import batches_of
+from ..learn.compressor_file import save_compressor
+from ..learn.generator import fit_generator
+from ..learn.generator_file import save_generator
+from ..learn.images import ArrayImages, StoreImages, Transform, split_points
+from ..rng import digest_words
+from ..store.contracts import digest
+from ..store.files import write_whole
+from ..store.read import StudyStore
+
+COMPRESSION = "compression/1"
+IN_MEMORY = 2**30
+"""Bytes up to which images are held in memory and not read again for each training."""
+
+_log = logging.getLogger(__name__)
+
+
+def run(section, seed, index, output, generator, metrics, work):
+    """Compare compressors and write the one to be used.
+
+    Parameters
+    ----------
+    section : dict
+        ``build.compression_section``.
+    seed : int
+        Of the study.
+    index : str or Path
+        Index of the simulated points.
+    output, generator, metrics : str or Path
+        The compressor, the generator, and a JSON file with all errors.
+    work : str or Path
+        Folder where trainings that are done are noted: one that was killed goes on from there.
+    """
+    declared = CompressionSection.model_validate(section["model"])
+    with StudyStore(index, replicas=section["replicas"]) as store:
+        split = _Split(store, declared, section["replicas"], seed)
+        trainer = Trainer(split.train)
+        seeds = [digest_words("compression", seed, k)[0] for k in range(declared.n_seed)]
+        plan = compression.planned(_methods(declared), seeds)
+        notes = Path(work) / f"{section['name']}-{digest([section, seed, store.index['batches']])[:16]}"
+        rows = _rows(plan, trainer, split.held_out, notes)
+        best = compression.best_row(rows)
+        made = trainer.trained(next(m for m, *_ in plan if m.name == best.method), best.n_latent, best.seed)
+        about = {"study": store.study, "arrays": list(declared.arrays), "shapes": _shapes(store, declared.arrays)}
+        about["held_out_error"] = best.held_out
+        save_compressor(output, made, metadata=about)
+        found = _generator(made, split, trainer.mean, store, seed, generator, about)
+    document = _document(section["name"], declared, rows, best, split, found)
+    write_whole(metrics, json.dumps(document, indent=1, ensure_ascii=False))
+    shutil.rmtree(notes, ignore_errors=True)
+
+
+def _shapes(store, arrays):
+    return {name: list(store.template[name]["shape"]) for name in arrays}
+
+
+class _Split:
+    """Points to learn from and points held out, with the truth of these."""
+
+    def __init__(self, store, declared, replicas, seed):
+        train, test, groups = _replicated(store) if replicas else _by_hash(store, declared.held_out, seed)
+        if not len(test) or not len(train):
+            raise DataError(
+                "no points to learn from, or none that are held out",
+                where="learn",
+                got=f"{len(train)} to learn from, {len(test)} held out",
+                fix="raise replicas.share, or simulate more points",
+            )
+        self.train, self.theta = _images(store, declared.arrays, train), store.theta[train]
+        source = _images(store, declared.arrays, test)
+        if groups is None:
+            truth = source.read(np.arange(source.n_image))[0].astype(np.float64)
+            self.held_out, self.held_out_theta = HeldOut(source, truth=truth), store.theta[test]
+        else:
+            first = np.unique(groups, return_index=True)[1]
+            self.held_out, self.held_out_theta = HeldOut(source, groups=groups), store.theta[test][first]
+
+
+def _replicated(store):
+    """Return first runs of other points, all runs of those with at least three, and the group of each run."""
+    place = {row.tobytes(): k for k, row in enumerate(store.theta[store.replica > 0] + 0.0)}
+    group = np.array([place.get(row.tobytes(), -1) for row in store.theta + 0.0])
+    enough = [k for k in np.unique(group[group >= 0]) if np.sum(group == k) >= 3]
+    test = np.flatnonzero(np.isin(group, enough))
+    return np.flatnonzero(group < 0), test, group[test]
+
+
+def _by_hash(store, share, seed):
+    train, test = split_points(store.ids, seed=seed, held_out=share)
+    return train, test, None
+
+
+def _images(store, arrays, points):
+    source = StoreImages(store, arrays, points)
+    if 4 * source.n_image * source.n_voxel > IN_MEMORY:
+        return source
+    return ArrayImages(np.concatenate([values for values, _ in batches_of(source)]))
+
+
+def _methods(declared):
+    out = []
+    for name, method in declared.methods.items():
+        settings = method.model_dump(exclude={"kind", "dimensions", "transform"})
+        transform = Transform(**method.transform.model_dump())
+        out.append(Method(name, method.kind, method.dimensions, transform, settings))
+    return out
+
+
+def _rows(plan, trainer, held_out, notes):
+    """Train all compressors of the plan, those aside that are noted as done."""
+    notes.mkdir(parents=True, exist_ok=True)
+    book = notes / "rows.jsonl"
+    done = {(row.method, row.n_latent, row.seed): row for row in _noted(book)}
+    rows = []
+    for method, d, seed in plan:
+        row = done.get((method.name, d, seed))
+        if row is None:
+            checkpoint = notes / f"{method.name}-{d}-{seed}.pt"
+            row = trainer.row(method, d, seed, held_out, checkpoint=checkpoint)
+            with book.open("a") as file:
+                file.write(json.dumps(row.to_dict()) + "\n")
+            checkpoint.unlink(missing_ok=True)
+            _log.info("%s, D = %d: held-out error %.4g, own %.4g", method.name, d, row.held_out, row.own)
+        rows.append(row)
+    return rows
+
+
+def _noted(book):
+    """Return the rows of a book; the last line of a job that was killed may be torn."""
+    out = []
+    for line in book.read_text().splitlines() if book.exists() else ():
+        try:
+            out.append(Row(**json.loads(line)))
+        except (ValueError, TypeError):
+            continue
+    return out
+
+
+def _generator(made, split, mean, store, seed, output, about):
+    """Fit, judge and write the generator; return what is known of it."""
+    latent = np.concatenate([made.encode(values) for values, _ in batches_of(split.train)])
+    found = fit_generator(split.theta, latent, made, seed=seed, parameter_names=store.parameter_names)
+    scores = compression.generator_error(found, split.held_out_theta, split.held_out, mean)
+    save_generator(output, found, metadata={**about, **scores})
+    shown = split.theta[:64]
+    clock = time.process_time()
+    found.predict(shown)
+    seconds = (time.process_time() - clock) / len(shown)
+    spent, n_run = store.cpu_seconds(), store.index["n_point"]
+    return {**scores, "seconds": seconds, "simulation_seconds": None if spent is None else spent / n_run}
+
+
+def _document(name, declared, rows, best, split, found):
+    return {
+        "contract": COMPRESSION,
+        "name": name,
+        "arrays": list(declared.arrays),
+        "n_train": split.train.n_image,
+        "n_held_out": split.held_out.n_point,
+        "n_voxel": split.train.n_voxel,
+        "rows": [row.to_dict() for row in rows],
+        "chosen": best.to_dict(),
+        "sufficient": {
+            method: {m: compression.sufficient(rows, method, m)[0] for m in ("own", "held_out")}
+            for method in declared.methods
+        },
+        "statements": [compression.statement(rows, method) for method in declared.methods],
+        "generator": found,
+    }

@@ -1,0 +1,59 @@
+"""The part of the report about compressors and the generator."""
+
+import json
+from pathlib import Path
+
+from ..errors import StoreError
+from ..plot.compression import compression_figure
+from ..plot.report import SectionContent, report_figure
+from .compress import COMPRESSION
+
+
+def compression_section_content(path) -> SectionContent:
+    """Return the section of the JSON file of the stage ``compress``."""
+    try:
+        found = json.loads(Path(path).read_text())
+        contract = found["contract"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError("the errors of compressors cannot be read", where=str(path), got=str(error)) from None
+    if contract != COMPRESSION:
+        raise StoreError("the file obeys another contract", where=str(path), expected=COMPRESSION, got=contract)
+    chosen, generator = found["chosen"], found["generator"]
+    floor = generator["one_run"] or None
+    figure = compression_figure(rows=found["rows"], floor=floor)
+    better = floor is None or generator["error"] <= generator["four_runs"]
+    return SectionContent(
+        title=f"Compression: {found['name']}",
+        text=f"Chosen: {chosen['method']} with D = {chosen['n_latent']}. {'; '.join(found['statements'])}.",
+        figures=(
+            report_figure(
+                figure,
+                caption=f"Error of compressed {', '.join(found['arrays'])} against the number of latent dimensions: "
+                "dashed on the training images, noise included; solid on images that were not learnt from, against "
+                "their truth. Lines are medians of the seeds, bars their range.",
+                alt=f"Errors of {len(found['statements'])} methods against the number of latent dimensions",
+            ),
+        ),
+        facts=_facts(found, chosen, generator),
+        table="Compressor and generator",
+        warnings=() if better else ("the generator errs by more than the mean of four simulations",),
+    )
+
+
+def _facts(found, chosen, generator):
+    out = {
+        "images to learn from": found["n_train"],
+        "held-out points": found["n_held_out"],
+        "voxels of an image": found["n_voxel"],
+        "held-out error of the chosen compressor": f"{chosen['held_out']:.4g} ± {chosen['std']:.2g}",
+    }
+    for method, by in found["sufficient"].items():
+        out[f"least sufficient D of {method}"] = f"{by['held_out']} held out, {by['own']} on training images"
+    out["held-out error of the generator"] = f"{generator['error']:.4g} ± {generator['std']:.2g}"
+    if generator["one_run"]:
+        out["of the mean of four simulations"] = f"{generator['four_runs']:.4g}"
+    out["CPU time of a generated image"] = f"{1e3 * generator['seconds']:.3g} ms"
+    if generator["simulation_seconds"]:
+        ratio = generator["simulation_seconds"] / max(generator["seconds"], 1e-9)
+        out["CPU time of a simulation"] = f"{generator['simulation_seconds']:.3g} s, {ratio:.0f} times as much"
+    return out

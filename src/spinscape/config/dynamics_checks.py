@@ -59,7 +59,7 @@ def _check_moves(system, start, conditions):
 
 
 def check_wave_vectors(crystal, cell, where, *, between):
-    """Raise :class:`ConfigError` for wave vectors that the supercell does not hold, unless a rule says how to make them.
+    """Raise :class:`ConfigError` for wave vectors that the supercell does not hold, unless a rule makes them.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ from ..plot.spectra import data_model_figure
 from ..plot.training import held_out_figure, training_figure
 from ..store.files import write_whole
 from ..store.provenance import provenance
-from . import fit_arrays, report_montecarlo
+from . import fit_arrays, report_dynamics, report_montecarlo
 from .model_file import read_model
 from .report_compression import compression_section_content
 from .report_phases import phase_section_content
@@ -87,6 +87,11 @@ def _crystal(section, model_path):
         caption=f"Sites, ordered spins and the bonds of {names}; right, the paths of the simulations.",
         alt=f"Crystal with the bonds of {names}, and paths through the Brillouin zone",
     )
+
+
+def _parts(section, index, model):
+    """Return the parts of the page that kinds of simulation have of their own."""
+    return report_dynamics.sections(section, index, model) if section["kind"] == "dynamics" else ()
 
 
 def _simulated(section, index, model):

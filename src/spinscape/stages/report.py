@@ -57,6 +57,7 @@ def run(section, index, model, fits, arrays, metrics, output, *, phases=(), comp
         fits=tuple(_fit(result, path) for result, path in zip(results, arrays, strict=True)),
         training=tuple(_training(_json(path)) for path in metrics),
         sections=(
+            *_parts(section, index, model),
             *(phase_section_content(*pair) for pair in phases),
             *(compression_section_content(path) for path in compressions),
         ),

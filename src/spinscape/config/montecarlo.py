@@ -80,6 +80,7 @@ class SamplingSection(Strict):
     r_hat: float = Field(1.05, gt=1)
     sample_size: float = Field(50.0, gt=0, description="least effective sample size")
     frozen: float = Field(1e-4, ge=0, lt=1, description="relative spread below which chains count as equal")
+    hopeless: float = Field(1e6, gt=1, description="R-hat above which sampling is not extended")
 
 
 class ThermalSection(Strict):
@@ -93,6 +94,7 @@ class ThermalSection(Strict):
     r_hat: float = Field(1.05, gt=1)
     sample_size: float = Field(50.0, gt=0)
     frozen: float = Field(1e-4, ge=0, lt=1)
+    hopeless: float = Field(1e6, gt=1)
 
 
 class TemperingSection(Strict):

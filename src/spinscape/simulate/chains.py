@@ -209,9 +209,14 @@ def extended(attempt: Callable[[int], dict[float, Sample]], limits, team: Team) 
     """
     for extension in range(limits.extensions + 1):
         found = attempt(limits.samples * 2**extension)
-        if team.agree(all(one.verdict.passed for one in found.values())):
+        if team.agree(_ended(found.values(), limits)):
             break
     return {t: one._replace(extensions=extension) for t, one in found.items()}
+
+
+def _ended(found, limits):
+    """Tell whether samples agree, or are so far apart that more of them are of no use."""
+    return all(one.verdict.passed for one in found) or any(one.verdict.r_hat > limits.hopeless for one in found)
 
 
 def assembled(parts, observer: Observer, theta, temperature, how) -> Sample:

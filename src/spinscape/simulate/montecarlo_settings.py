@@ -76,6 +76,8 @@ class Sampling:
         Least effective sample size of each of these.
     frozen : float
         What varies less than this part of its mean, over all chains, is frozen and agrees.
+    hopeless : float
+        R̂ above which sampling is not extended: chains so far apart need another way down.
     """
 
     replicas: int = 4
@@ -85,6 +87,7 @@ class Sampling:
     r_hat: float = 1.05
     sample_size: float = 50.0
     frozen: float = 1e-4
+    hopeless: float = 1e6
 
     def __post_init__(self):
         counts = {"replicas": self.replicas, "rounds": self.rounds, "sample_size": self.sample_size}

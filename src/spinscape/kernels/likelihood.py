@@ -1,0 +1,158 @@
+"""Scale and background constants of counts at their best: arrays in, arrays out.
+
+Poisson's deviance is convex in all of them, and for a given scale every group of pixels has a constant of its own that no
+other group feels: constants are found group by group inside a search over the scale.
+"""
+
+from .jit import compiled
+
+MAX_INNER = 200
+DARK = 1e-12
+"""A constant below this part of a group's mean count is zero."""
+
+
+@compiled
+def _by_constant(n, base, exposure, weight, lo, hi, constant):
+    """Return half the first and second derivative of a group's deviance by its constant, and whether it is finite."""
+    slope, curve = 0.0, 0.0
+    for i in range(lo, hi):
+        slope += weight[i] * exposure[i]
+        if n[i] > 0.0 and weight[i] > 0.0:
+            mu = base[i] + constant * exposure[i]
+            if not mu > 0.0:
+                return 0.0, 0.0, False
+            ratio = weight[i] * n[i] * exposure[i] / mu
+            slope -= ratio
+            curve += ratio * exposure[i] / mu
+    return slope, curve, True
+
+
+@compiled
+def best_constant(n, base, exposure, weight, lo, hi, start):
+    """Return the constant c ≥ 0 that minimises the deviance of the pixels lo to hi - 1.
+
+    base : (n_pixel,) float64, not negative
+        Expectations without the constant: μ = base + c · exposure.
+    start : float
+        What the search begins with; anything.
+
+    Notes
+    -----
+    Newton's steps: monotone from below, as the slope is concave in c; a step below zero asks at zero first.
+    """
+    counted, seen = 0.0, 0.0
+    for i in range(lo, hi):
+        counted += weight[i] * n[i]
+        seen += weight[i] * exposure[i]
+    if counted == 0.0 or seen == 0.0:
+        return 0.0
+    mean = counted / seen  # no minimum lies above it
+    c = start if 0.0 < start <= mean else mean
+    asked = False
+    for _ in range(MAX_INNER):
+        slope, curve, finite = _by_constant(n, base, exposure, weight, lo, hi, c)
+        if not finite:
+            return mean
+        after = c - slope / curve if curve > 0.0 else 0.0
+        if after <= 0.0:
+            if not asked:
+                asked = True
+                at_zero, _, finite = _by_constant(n, base, exposure, weight, lo, hi, 0.0)
+                if finite and at_zero >= 0.0:
+                    return 0.0
+            after = 0.1 * c
+        if after > mean:
+            after = mean
+        if abs(after - c) <= 1e-9 * c or after < DARK * mean:
+            return after
+        c = after
+    return c
+
+
+@compiled
+def best_constants(n, base, exposure, weight, start, constants):
+    """Write the constant of every group; ``constants`` (n_group,) says where to begin and is overwritten.
+
+    start : (n_group,) int64
+        First pixel of each group.
+    """
+    for g in range(len(start)):
+        hi = start[g + 1] if g + 1 < len(start) else len(n)
+        constants[g] = best_constant(n, base, exposure, weight, start[g], hi, constants[g])
+
+
+@compiled
+def _by_scale(n, seen, exposure, weight, start, scale, constants):
+    """Return half the derivatives by the scale, the constants at their best, and whether they are finite."""
+    first, second = 0.0, 0.0
+    for g in range(len(start)):
+        hi = start[g + 1] if g + 1 < len(start) else len(n)
+        curve, mixed = 0.0, 0.0
+        for i in range(start[g], hi):
+            first += weight[i] * seen[i]
+            if n[i] > 0.0 and weight[i] > 0.0:
+                mu = scale * seen[i] + constants[g] * exposure[i]
+                if not mu > 0.0:
+                    return 0.0, 0.0, False
+                ratio = weight[i] * n[i] / mu
+                first -= seen[i] * ratio
+                ratio /= mu
+                second += seen[i] * seen[i] * ratio
+                mixed += seen[i] * exposure[i] * ratio
+                curve += exposure[i] * exposure[i] * ratio
+        if constants[g] > 0.0 and curve > 0.0:
+            second -= mixed * mixed / curve
+    return first, second, True
+
+
+@compiled
+def profile_counts(n, seen, exposure, weight, start, constants, tolerance, base):
+    """Return the scale a ≥ 0 that, with the best constants c ≥ 0, minimises Poisson's deviance of counts.
+
+        μ_i = a · seen_i + c[group of i] · exposure_i
+
+    Parameters
+    ----------
+    n, seen, exposure, weight : (n_pixel,) float64
+        Counts, exposure · model (not negative), exposure, and how often a pixel counts.
+    start : (n_group,) int64
+    constants : (n_group,) float64
+        To begin with; overwritten with the result.
+    tolerance : float
+        Decrease of the deviance that a further step promises, at which the search ends.
+    base : (n_pixel,) float64
+        Overwritten.
+
+    Notes
+    -----
+    Newton's steps inside a bracket that only shrinks: at the minimum Σ μ = Σ n, so that a ≤ Σ n / Σ seen.
+    """
+    counted, total = 0.0, 0.0
+    for i in range(len(n)):
+        counted += weight[i] * n[i]
+        total += weight[i] * seen[i]
+    if not total > 0.0:
+        for i in range(len(n)):
+            base[i] = 0.0
+        best_constants(n, base, exposure, weight, start, constants)
+        return 0.0
+    low, high = 0.0, counted / total
+    scale = 0.5 * high
+    for _ in range(MAX_INNER):
+        for i in range(len(n)):
+            base[i] = scale * seen[i]
+        best_constants(n, base, exposure, weight, start, constants)
+        first, second, finite = _by_scale(n, seen, exposure, weight, start, scale, constants)
+        if not finite or first < 0.0:
+            low = scale
+        else:
+            high = scale
+        after = scale - first / second if finite and second > 0.0 else -1.0
+        if finite and second > 0.0 and first * first <= tolerance * second:
+            return scale
+        if not (low < after < high):
+            after = 0.5 * (low + high)
+        if high - low <= 1e-14 * high:
+            return after
+        scale = after
+    return scale

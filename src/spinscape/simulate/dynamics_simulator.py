@@ -110,9 +110,9 @@ class DynamicsSimulator:
     def template(self):
         """Return the arrays of a point, all of them over ``temperature``.
 
-        ``signal_<name>`` and ``error_<name>`` of each path and grid; ``zone`` and ``error_zone`` for each weighting of
-        the zone; ``moment`` and ``error_moment``, the integrals of the zone, classical and for each weighting;
-        ``state_energy`` and ``error_state_energy``, per spin of the states that trajectories begin at;
+        ``signal_<name>`` and ``error_<name>`` of each path and grid; ``zone`` and ``zone_error`` for each weighting of
+        the zone; ``moment`` and ``moment_error``, the integrals of the zone, classical and for each weighting;
+        ``state_energy`` and ``state_energy_error``, per spin of the states that trajectories begin at;
         ``length_factor``, the length of the classical spins over S.
         """
         out = {}
@@ -121,11 +121,11 @@ class DynamicsSimulator:
                 out[f"{kind}_{where.name}"] = _template(where, self.energy)
         axis = {"energy": Coordinate(("energy",), self.energy.centres, "meV")}
         n = len(self.zone_weightings)
-        for prefix in ("", "error_"):
+        for suffix in ("", "_error"):
             shape = (n, len(self.energy.centres))
-            out[f"{prefix}zone"] = ArrayTemplate(("weighting", "energy"), shape, "float32", "1/meV", axis)
-            out[f"{prefix}moment"] = ArrayTemplate(("integral",), (1 + n,), "float64")
-            out[f"{prefix}state_energy"] = ArrayTemplate((), (), "float64", "meV")
+            out[f"zone{suffix}"] = ArrayTemplate(("weighting", "energy"), shape, "float32", "1/meV", axis)
+            out[f"moment{suffix}"] = ArrayTemplate(("integral",), (1 + n,), "float64")
+            out[f"state_energy{suffix}"] = ArrayTemplate((), (), "float64", "meV")
         out["length_factor"] = ArrayTemplate(("site",), (self._model.crystal.n_site,), "float64")
         return {name: _over_temperature(one, self.temperatures) for name, one in out.items()}
 
@@ -161,9 +161,9 @@ class DynamicsSimulator:
         found = model.spectrum(states)
         arrays = {f"signal_{name}": values for name, values in found.signal.items()}
         arrays |= {f"error_{name}": values for name, values in found.error.items()}
-        arrays |= {"zone": found.zone, "error_zone": found.zone_error}
-        arrays |= {"moment": found.moment, "error_moment": found.moment_error}
-        arrays["state_energy"], arrays["error_state_energy"] = states.mean_and_error()
+        arrays |= {"zone": found.zone, "zone_error": found.zone_error}
+        arrays |= {"moment": found.moment, "moment_error": found.moment_error}
+        arrays["state_energy"], arrays["state_energy_error"] = states.mean_and_error()
         arrays["length_factor"] = factor
         noted = {name: found.facts[name] for name in _NOTED}
         return arrays, noted

@@ -230,7 +230,7 @@ def _zone(data):
     names = data.settings["zone_weightings"]
     shown = [(p, t) for p in data.points for t in data.shown][:N_SHOWN]
     panels = [
-        {"title": data.title(p, t), "values": data.read("zone", p)[t], "errors": data.read("error_zone", p)[t]}
+        {"title": data.title(p, t), "values": data.read("zone", p)[t], "errors": data.read("zone_error", p)[t]}
         for p, t in shown
     ]
     figure = zone_figure(energy=data.energy, panels=panels, weightings=names)
@@ -255,8 +255,8 @@ def _sums(data, names):
     spins = data.model.crystal.spins
     out = {"S(S+1)": float(np.mean(spins * (spins + 1.0)))}
     for p in data.points:
-        moment, error = data.read("moment", p) / n, data.read("error_moment", p) / n
-        energy, scatter = data.read("state_energy", p), data.read("error_state_energy", p)
+        moment, error = data.read("moment", p) / n, data.read("moment_error", p) / n
+        energy, scatter = data.read("state_energy", p), data.read("state_energy_error", p)
         for t in np.argsort(data.temperatures):
             texts = [f"length² {moment[t, 0]:.5g}"]
             texts += [f"{name} {with_uncertainty(moment[t, 1 + k], error[t, 1 + k])}" for k, name in enumerate(names)]

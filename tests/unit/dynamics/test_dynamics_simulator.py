@@ -52,6 +52,15 @@ def test_results_are_as_declared_and_follow_from_the_key(models):
     assert first.diagnostics["n_block"] == 3
 
 
+def test_paths_may_have_any_name(models):
+    """A path named as an array of the zone keeps its own arrays."""
+    model = models.square(1.5)
+    line = path_through([(0.5, 0.5, 0), (0.5, 0, 0)], n_point=[4], reciprocal=model.crystal.reciprocal, name="zone")
+    simulator = DynamicsSimulator.from_settings(model, settings(model, paths=[line.to_dict()]))
+    assert simulator.template()["error_zone"].shape == (1, 4, 13)
+    assert simulator.run(np.array([0.5]), StreamKey(1, "point")).arrays["error_zone"].shape == (1, 4, 13)
+
+
 def test_lengths_change_the_spins_and_nothing_else(models):
     model = models.square(2.5)
     full = np.sqrt(3.5 / 2.5)
@@ -88,7 +97,7 @@ def test_a_temperature_has_states_of_its_own(models):
     for temperatures in ([2.0], [20.0, 2.0]):
         simulator = DynamicsSimulator.from_settings(model, settings(model, temperatures=temperatures, start=start))
         runs.append(simulator.run(np.array([0.5]), StreamKey(1, "point")).arrays)
-    energy, error = (np.array([run[name][-1] for run in runs]) for name in ("state_energy", "error_state_energy"))
+    energy, error = (np.array([run[name][-1] for run in runs]) for name in ("state_energy", "state_energy_error"))
     assert abs(energy[0] - energy[1]) < 4.0 * np.hypot(*error)
     assert runs[1]["state_energy"][0] > energy.max()
 

@@ -2,7 +2,8 @@
 
 Square lattice, J1 = 1, J2, J3 and β on a grid of 8,100 points, self-consistent Gaussian, 24 × 24 pixels, noise of 22 %
 a pixel: 2,000 images to learn from, 1,000 others with their truth. Run with ``python benchmarks/compression.py``; about
-a quarter of an hour of CPU in one thread. ``--figure FILE`` draws the curves, ``--part`` chooses ``curves``,
+a quarter of an hour of CPU in one thread. ``--figure FILE`` draws the curves, ``--log FILE`` notes what is done and goes
+on from there, ``--part`` chooses ``curves``,
 ``generator`` or ``large`` (2,000 volumes of 10⁵ voxels).
 """
 
@@ -20,6 +21,7 @@ from spinscape.learn.autoencoder import AutoencoderSettings
 from spinscape.learn.compression import (
     HeldOut,
     Method,
+    Row,
     Trainer,
     generator_error,
     held_out_error,
@@ -46,9 +48,9 @@ REFERENCE = {
 PAPER = {"n_component": N_Q**2, "input_noise": 0.0, "n_epoch": 300}
 METHODS = (
     Method("pca", "pca", (1, 2, 3, 4, 6, 8, 20, 50, 100, 200)),
-    Method("logistic", "logistic", (2, 4, 8, 20, 50), network=PAPER),
-    Method("dense", "dense", (2, 3, 4, 6, 8), LOGARITHM),
-    Method("variational", "variational", (2, 3, 4, 6, 8), LOGARITHM),
+    Method("logistic", "logistic", (4, 8, 20), network=PAPER),
+    Method("dense", "dense", (2, 3, 4, 6), LOGARITHM),
+    Method("variational", "variational", (2, 4), LOGARITHM),
 )
 
 
@@ -72,15 +74,23 @@ def grid_images(seed):
     return (theta[:2000], truth[:2000], noisy[:2000]), (theta[2000:], truth[2000:], noisy[2000:])
 
 
+def noted(log):
+    """Return the rows of a run that was stopped."""
+    lines = Path(log).read_text().splitlines() if log and Path(log).exists() else ()
+    return [Row(**json.loads(line)) for line in lines]
+
+
 def curves(figure, log):
     """All curves of one draw of noise, three seeds of each network."""
     (_, _, train), (_, truth, noisy) = grid_images(1)
-    trainer, held_out, rows = Trainer(train), HeldOut(noisy, truth=truth), []
-    for method, d, seed in planned(METHODS, SEEDS):
-        rows.append(trainer.row(method, d, seed, held_out))
-        if log:
-            with Path(log).open("a") as file:
-                file.write(json.dumps(rows[-1].to_dict()) + "\n")
+    trainer, held_out, rows = Trainer(train), HeldOut(noisy, truth=truth), noted(log)
+    done = {(row.method, row.n_latent, row.seed) for row in rows}
+    for method, d, seed in sorted(planned(METHODS, SEEDS), key=lambda one: one[2]):
+        if (method.name, d, seed) not in done:
+            rows.append(trainer.row(method, d, seed, held_out))
+            if log:
+                with Path(log).open("a") as file:
+                    file.write(json.dumps(rows[-1].to_dict()) + "\n")
     print(f"{'method':>12}{'D':>5}{'own':>9}{'held out':>10}{'reference':>10}{'CPU s':>8}")
     for method in METHODS:
         d, own = median_curve(rows, method.name, "own")

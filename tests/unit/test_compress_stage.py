@@ -1,0 +1,165 @@
+"""The stage ``compress`` on small stores: with repeated points, without noise, killed and resumed, and its report."""
+
+import json
+
+import numpy as np
+import pytest
+
+from spinscape.config.load import study_from_data
+from spinscape.errors import ConfigError, DataError, StoreError
+from spinscape.learn import compression
+from spinscape.learn.compressor_file import load_compressor
+from spinscape.learn.generator_file import load_generator
+from spinscape.plot.report import ReportContent, render_report
+from spinscape.stages import collect, compress
+from spinscape.stages.report_compression import compression_section_content
+from spinscape.store.contracts import StoreHeader
+from spinscape.store.seal import seal
+from spinscape.store.write import WorkStore
+
+NETWORK = {"kind": "dense", "dimensions": [2, 3], "n_epoch": 30, "n_component": 10, "width": 24, "batch_size": 16}
+MODEL = {
+    "kind": "compression",
+    "arrays": ["signal"],
+    "methods": {"components": {"kind": "pca", "dimensions": [1, 2, 5, 30]}, "net": NETWORK},
+    "n_seed": 2,
+}
+SECTION = {"name": "small", "model": MODEL, "replicas": True}
+
+
+def image(theta):
+    x = np.linspace(0, 1, 8)
+    return 2.0 + 1.8 * np.outer(np.sin(3 * theta[0] + 2 * x), np.cos(2 * theta[1] * x))
+
+
+def make_index(folder, *, replicas, noise):
+    rng = np.random.default_rng(4)
+    theta = np.column_stack([rng.uniform(0, 1, (120, 2)), np.full(120, 0.7)])
+    number = np.zeros(120, dtype=int)
+    if replicas:
+        theta = np.concatenate([theta, *[theta[:24]] * 3])
+        number = np.concatenate([number, np.repeat([1, 2, 3], 24)])
+    header = StoreHeader(
+        study="demo",
+        parameter_names=("J", "K", "D"),
+        point_ids=tuple(f"{k:032x}" for k in rng.permutation(len(theta))),
+        theta=theta,
+        template={"signal": {"dims": ["h", "k"], "shape": [8, 8], "dtype": "float32", "unit": "", "coords": {}}},
+        result_codes={"absent": 0, "done": 1},
+        origin={"kind": "toy", "seed": 1, "code": "a"},
+        replica=number,
+    )
+    store = WorkStore.create(folder / "w", header)
+    for k, row in enumerate(theta):
+        values = image(row) * (rng.gamma(20, 1 / 20, (8, 8)) if noise else 1.0)
+        store.write(k, "done", arrays={"signal": values.astype(np.float32)})
+    seal(store, folder / "b0000.zarr.zip", provenance={"n_rank": 1, "seconds": {"cpu_of_rank_0": 960.0}})
+    collect.run([folder / "b0000.zarr.zip"], folder / "index.json")
+    return folder / "index.json"
+
+
+@pytest.fixture(scope="module")
+def compressed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("compressed")
+    index = make_index(folder, replicas=True, noise=True)
+    out = folder / "c.pt", folder / "g.pt", folder / "c.json"
+    compress.run(SECTION, 7, index, *out, folder / "work")
+    return folder, index, out
+
+
+def test_errors_of_all_methods_against_other_runs(compressed):
+    found = json.loads(compressed[2][2].read_text())
+    assert found["n_train"] == 96 and found["n_held_out"] == 24 and len(found["rows"]) == 4 + 2 * 2
+    assert found["sufficient"]["components"]["own"] == 30 > found["sufficient"]["components"]["held_out"]
+    assert found["chosen"] in found["rows"] and len(found["statements"]) == 2
+
+
+def test_the_generator_is_nearer_to_the_truth_than_four_runs(compressed):
+    found = json.loads(compressed[2][2].read_text())["generator"]
+    assert found["error"] < found["four_runs"] == found["one_run"] / 4
+    assert found["simulation_seconds"] == 960.0 / 192
+    made, about = load_generator(compressed[2][1])
+    at = np.array([0.4, 0.6, 0.7])
+    assert np.abs(made.predict(at)[0].reshape(8, 8) - image(at)).max() < 0.4
+    assert about["study"] == "demo" and about["shapes"] == {"signal": [8, 8]}
+
+
+def test_the_compressor_is_that_of_its_row(compressed):
+    made, about = load_compressor(compressed[2][0])
+    chosen = json.loads(compressed[2][2].read_text())["chosen"]
+    assert made.n_latent == chosen["n_latent"] and about["held_out_error"] == chosen["held_out"]
+
+
+def test_a_stage_that_was_killed_goes_on_and_ends_alike(compressed, tmp_path, monkeypatch):
+    _, index, out = compressed
+    trained, row = [], compression.Trainer.row
+
+    def killed(self, method, d, seed, held_out, **options):
+        if len(trained) == 5:
+            raise KeyboardInterrupt
+        trained.append((method.name, d, seed))
+        return row(self, method, d, seed, held_out, **options)
+
+    again = tmp_path / "c.pt", tmp_path / "g.pt", tmp_path / "c.json"
+    monkeypatch.setattr(compression.Trainer, "row", killed)
+    with pytest.raises(KeyboardInterrupt):
+        compress.run(SECTION, 7, index, *again, tmp_path / "work")
+    (book,) = (tmp_path / "work").glob("*/rows.jsonl")
+    book.write_text(book.read_text() + '{"method": "ne')
+    trained.clear()
+    compress.run(SECTION, 7, index, *again, tmp_path / "work")
+    assert len(trained) == 3 and not book.parent.exists()
+    expected, found = (json.loads(path.read_text()) for path in (out[2], again[2]))
+    drop = ("seconds", "simulation_seconds")
+    for one in (expected, found):
+        one["rows"] = [{k: v for k, v in row.items() if k not in drop} for row in one["rows"]]
+        for name in ("chosen", "generator"):
+            one[name] = {k: v for k, v in one[name].items() if k not in drop}
+    assert found == expected
+
+
+def test_its_part_of_the_report(compressed):
+    content = compression_section_content(compressed[2][2])
+    page = render_report(ReportContent("demo", sections=(content,)))
+    assert page.count("data:image/png") == 1 and "components: by the error on its training images" in page
+    assert "of the mean of four simulations" in page and "times as much" in page and not content.warnings
+
+
+def test_without_noise_the_simulation_is_its_own_truth(tmp_path):
+    index = make_index(tmp_path, replicas=False, noise=False)
+    methods = {"components": {"kind": "pca", "dimensions": [1, 6, 12]}}
+    section = {"name": "exact", "model": {**MODEL, "methods": methods}, "replicas": False}
+    compress.run(section, 7, index, tmp_path / "c.pt", tmp_path / "g.pt", tmp_path / "c.json", tmp_path / "work")
+    found = json.loads((tmp_path / "c.json").read_text())
+    assert 10 < found["n_held_out"] < 40 and found["rows"][-1]["held_out"] < 1e-3 < found["rows"][0]["held_out"]
+    assert found["generator"]["one_run"] == 0.0 and compression_section_content(tmp_path / "c.json").facts
+
+
+def test_what_cannot_be_compared_is_refused(compressed, tmp_path):
+    out = tmp_path / "c.pt", tmp_path / "g.pt", tmp_path / "c.json", tmp_path / "work"
+    with pytest.raises(DataError, match="no array"):
+        compress.run({**SECTION, "model": {**MODEL, "arrays": ["signals"]}}, 7, compressed[1], *out)
+    few = {"wide": {"kind": "pca", "dimensions": [60, 100]}}
+    with pytest.raises((DataError, ConfigError), match="latent dimensions"):
+        compress.run({**SECTION, "model": {**MODEL, "methods": few}}, 7, compressed[1], *out)
+    index = make_index(tmp_path, replicas=False, noise=True)
+    with pytest.raises(DataError, match="held out"):
+        compress.run(SECTION, 7, index, *out)
+    (tmp_path / "c.json").write_text('{"contract": "compression/9"}')
+    with pytest.raises(StoreError, match="another contract"):
+        compression_section_content(tmp_path / "c.json")
+
+
+def test_a_noisy_study_without_repeated_points_is_refused():
+    from spinscape.config.load import read_yaml
+
+    data = read_yaml("config/test/kitaev_phases.yaml")
+    data["learn"] = {"small": {**MODEL, "arrays": ["signal_hk0"]}}
+    with pytest.raises(ConfigError, match="noise") as caught:
+        study_from_data(data)
+    assert "learn.small" in caught.value.where and "replicas" in caught.value.fix
+    data["replicas"] = {"share": 0.5}
+    assert study_from_data(data).learn["small"].methods["net"].width == 24
+    data["learn"]["small"]["arrays"] = ["signal_hk1"]
+    with pytest.raises(ConfigError, match="hk1"):
+        study_from_data(data)

@@ -2,8 +2,8 @@
 
     μ = exposure · (a · model + c[group] + Σ_k d_k column_k),   a ≥ 0
 
-The normal equations have an arrow's shape: each c is coupled to a and d only. They are solved by the Schur complement of
-the c, so that thousands of backgrounds cost no more than a sum over pixels.
+The normal equations have an arrow's shape: each c is coupled to a and d only. They are solved by the Schur complement
+of the c, so that thousands of backgrounds cost no more than a sum over pixels.
 """
 
 from dataclasses import dataclass

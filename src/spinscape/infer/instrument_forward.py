@@ -77,7 +77,9 @@ class InstrumentForward:
         return self.plain.mode_energies(self.plain_parameters(parameters), q)
 
 
-def instrument_forward(model, structure, measurements, *, settings, nuisances=("ln_fwhm_factor", "ln_q_smear"), fixed=None):
+def instrument_forward(
+    model, structure, measurements, *, settings, nuisances=("ln_fwhm_factor", "ln_q_smear"), fixed=None
+):
     """Return the :class:`InstrumentForward` of a model on the axes of measurements.
 
     Parameters

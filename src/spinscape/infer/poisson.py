@@ -8,7 +8,7 @@ from ..errors import FitError, check_shape
 from .background_terms import BackgroundForm
 from .counts import counts_of
 from .eliminate import Groups, profiled, projected
-from .inner import dot, gram, rows_dot
+from .inner import gram, rows_dot
 from .noise import estimate_noise, has_estimated_std
 from .noise_laws import Gaussian, Law, Poisson, StudentT
 from .pixels import PixelSet
@@ -239,20 +239,19 @@ def _with_std(measurement, background, law):
 
 def _pixels(measurement, form, law, data, exposure, std):
     """Take out the valid pixels, sorted by group of the background."""
-    pixels, labels = PixelSet.from_mask(measurement.valid, name=f"measurement {measurement.name}"), form.labels(measurement)
-    groups = None
+    pixels = PixelSet.from_mask(measurement.valid, name=f"measurement {measurement.name}")
+    labels, groups = form.labels(measurement), None
     if labels is not None:
         order = np.argsort(pixels.gather(labels), kind="stable")
         pixels = PixelSet(pixels.shape, pixels.index[order])
         groups = Groups.of_labels(pixels.gather(labels))
     check_shape("exposure", exposure, measurement.shape)
     seen = pixels.gather(exposure)
-    columns = seen * pixels.gather(form.columns(measurement)) if len(form.columns(measurement)) else np.zeros((0, len(seen)))
+    images = form.columns(measurement)
+    columns = seen * pixels.gather(images) if len(images) else np.zeros((0, len(seen)))
     variance = np.ones(len(seen)) if std is None else pixels.gather(std) ** 2
     values = pixels.gather(data).astype(np.float64)
-    one = LikelihoodPixels(
-        measurement.name, pixels, law, values, variance, seen, np.ones(len(seen)), groups, columns
-    )
+    one = LikelihoodPixels(measurement.name, pixels, law, values, variance, seen, np.ones(len(seen)), groups, columns)
     if one.dof <= 0:
         raise FitError(
             "the background has more freedom than the measurement has pixels",

@@ -1,7 +1,7 @@
 """Scale and background constants of counts at their best: arrays in, arrays out.
 
-Poisson's deviance is convex in all of them, and for a given scale every group of pixels has a constant of its own that no
-other group feels: constants are found group by group inside a search over the scale.
+Poisson's deviance is convex in all of them, and for a given scale every group of pixels has a constant of its own that
+no other group feels: constants are found group by group inside a search over the scale.
 """
 
 from .jit import compiled

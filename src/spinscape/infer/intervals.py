@@ -1,0 +1,218 @@
+"""Intervals that cover: information, profile, sandwich, clipping, freer backgrounds, and groups of pixels."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.stats import chi2 as chi2_law
+from scipy.stats import norm
+from scipy.stats import t as student
+
+from ..errors import FitError
+from ..lattice.momentum import segments
+from .clip import Clipped, clipped_fit
+from .gauss_newton import gauss_newton
+from .held import held_problem
+from .inner import gram
+from .problem import Problem
+from .uncertainty import Covariance, block_labels, group_jackknife
+
+MOVED = 2.0
+"""Shifts beyond this many standard deviations are warned of."""
+
+
+def information_covariance(problem, best, box):
+    """Return the covariance from the expected information, scale and backgrounds eliminated.
+
+    Parameters
+    ----------
+    problem : Problem
+    best : (n_parameter,) float64
+        Parameters at a bound of the box are held there.
+    box : Box
+
+    Raises
+    ------
+    FitError
+        Where the likelihood is flat along a direction; :func:`~spinscape.infer.identify.identifiability` says which.
+    """
+    predictions, jacobians = problem.linearise(best, box)
+    _, matrix = problem.objective.normal_equations(predictions, jacobians)
+    fixed = box.at_bound(best)
+    free = np.array([name not in fixed for name in box.names])
+    part = matrix[np.ix_(free, free)]
+    root = np.sqrt(np.abs(np.diag(part)))
+    if not free.any() or root.min() == 0 or np.linalg.eigvalsh(part / np.outer(root, root))[0] < 1e-10:
+        raise FitError(
+            "the likelihood is flat along a combination of parameters",
+            where=f"fit, parameters {', '.join(n for n, f in zip(box.names, free, strict=True) if f)}",
+            fix="fix one of them, or fit more data",
+        )
+    out = np.zeros((len(free), len(free)))
+    kept = tuple(jacobian[free] for jacobian in jacobians)
+    out[np.ix_(free, free)] = problem.objective.covariance(predictions, kept, part)
+    return Covariance(box.names, out, fixed, "hessian")
+
+
+def sandwich_covariance(problem, best, box, *, measurements, block=(12, 18)):
+    """Return the covariance H⁻¹ G H⁻¹, where G is the scatter of what blocks of pixels say of the parameters.
+
+    Independent of the size of the noise; right as far as residuals of different blocks are independent.
+    """
+    predictions, jacobians = problem.linearise(best, box)
+    p, bread, filling = len(box.names), 0.0, np.zeros((len(box.names), len(box.names)))
+    scores = problem.objective.scores(predictions, jacobians)
+    for (columns, residuals), one, m in zip(scores, problem.objective.pixels, measurements, strict=True):
+        bread = bread + gram(columns)
+        labels, n_block = block_labels(m.shape, segments(m.momentum), block)
+        where = one.gather(labels)
+        sums = np.array([np.bincount(where, weights=column * residuals, minlength=n_block) for column in columns])
+        filling += gram(sums)
+    inverse = np.linalg.inv(bread)
+    matrix = inverse @ filling @ inverse
+    return Covariance(box.names, matrix.reshape(p, p), (), "sandwich")
+
+
+def profile_interval(problem, best, box, name, *, level=0.95, tolerance=0.01):
+    """Return the interval of one parameter in which the best objective of all others stays below its threshold.
+
+        { x : min over the others of D(x, ...) ≤ D_min + χ²₁(level) · noise scale }
+
+    Parameters
+    ----------
+    problem : Problem
+        Whose objective is a deviance or a χ².
+    best : (n_parameter,) float64
+    box : Box
+    name : str
+    level : float
+    tolerance : float
+        Of the bounds, in standard deviations.
+
+    Returns
+    -------
+    (lower, upper) : float
+        A bound of the box where the objective stays below inside it.
+    """
+    k, here = box.names.index(name), problem.evaluate(np.asarray(best))[0]
+    std = information_covariance(problem, best, box).std[k]
+    scale = problem.objective.noise_scale(here, n_parameter=len(box.names))
+    limit = float(chi2_law.ppf(level, 1)) * scale
+    others = np.delete(np.asarray(best, dtype=np.float64), k)
+    rest = np.arange(len(box.names)) != k
+
+    def excess(x):
+        if rest.any():
+            held, small = held_problem(problem, box, k, x)
+            return gauss_newton(held, others, box=small).value - here - limit
+        return problem(np.array([x])) - here - limit
+
+    ends = []
+    for sign, bound in ((-1.0, box.lower[k]), (1.0, box.upper[k])):
+        reach, start = best[k], sign * norm.ppf(0.5 + 0.5 * level) * std * np.sqrt(scale)
+        for factor in (1.3, 2.0, 4.0, 8.0, np.inf):
+            reach = float(np.clip(best[k] + factor * start, box.lower[k], box.upper[k]))
+            if excess(reach) > 0 or reach == bound:
+                break
+        inside = excess(reach) <= 0
+        ends.append(reach if inside else float(brentq(excess, best[k], reach, xtol=tolerance * std)))
+    return tuple(ends)
+
+
+@dataclass(frozen=True, eq=False)
+class Robust:
+    """A fit whose intervals survive regions that the model does not describe.
+
+    Parameters
+    ----------
+    parameters : (n_parameter,) float64
+        Of the clipped fit.
+    clipped : Clipped
+    covariance : Covariance
+        Information of the kept pixels, and the square of what a freer background moves.
+    shift : (n_parameter,) float64
+        What a freer background moves.
+    warnings : tuple of str
+    """
+
+    parameters: np.ndarray
+    clipped: Clipped
+    covariance: Covariance
+    shift: np.ndarray
+    warnings: tuple[str, ...]
+
+
+def robust_fit(problem, best, box, *, freer=None):
+    """Clip, refit, and ask how far a background with more freedom moves the answer.
+
+        covariance = H⁻¹ (kept pixels) + δ δᵀ,   δ = fit with the freer background - fit
+
+    Parameters
+    ----------
+    problem : Problem
+    best : (n_parameter,) float64
+    box : Box
+    freer : Objective, optional
+        The same data with a background of more freedom (``BackgroundForm("row_segment")``); without it δ = 0.
+
+    Returns
+    -------
+    Robust
+    """
+    clipped = clipped_fit(problem, best, box)
+    plain = information_covariance(clipped.problem, clipped.parameters, box)
+    shift = np.zeros(len(box.names))
+    if freer is not None:
+        weights = tuple(k.astype(np.float64) for k in clipped.kept)
+        other = Problem(problem.forward, freer.reweighted(weights), problem.calls)
+        shift = gauss_newton(other, clipped.parameters, box=box).parameters - clipped.parameters
+        shift = np.where(plain.std > 0, shift, 0.0)
+    matrix = plain.matrix + np.outer(shift, shift)
+    warnings = _moved(box, clipped.parameters - np.asarray(best), plain.std, "leaving out what stands out")
+    warnings += _moved(box, shift, plain.std, "a background with more freedom")
+    warnings += [f"{name} sits at a bound of its interval" for name in plain.fixed]
+    covariance = Covariance(box.names, matrix, plain.fixed, "robust")
+    return Robust(clipped.parameters, clipped, covariance, shift, tuple(warnings))
+
+
+def _moved(box, shift, std, what):
+    far = [(n, d, s) for n, d, s in zip(box.names, shift, std, strict=True) if s > 0 and abs(d) > MOVED * s]
+    return [f"{what} moves {name} by {d:+.2g}, {abs(d) / s:.1f} standard deviations" for name, d, s in far]
+
+
+def quoted_std(gradient, covariances):
+    """Return the largest standard deviation of a quantity by several methods, and the method.
+
+    Parameters
+    ----------
+    gradient : (n_parameter,) float64
+        Of the quantity by the parameters.
+    covariances : dict of str to Covariance
+        For real data the information and the group jackknife: a wrong line shape shows in the second only.
+
+    Returns
+    -------
+    std : float
+    method : str
+    """
+    stds = {name: covariance.along(gradient) for name, covariance in covariances.items()}
+    method = max(stds, key=lambda name: stds[name])
+    return stds[method], method
+
+
+def jackknife_covariance(problem, best, box, *, measurements, n_band=3):
+    """Return the covariance of :func:`~spinscape.infer.uncertainty.group_jackknife` and the number of its groups."""
+    replicas = group_jackknife(problem, best, box, measurements=measurements, n_band=n_band)
+    return replicas.covariance(), len(replicas.parameters)
+
+
+def interval_width(level, *, n_group=None):
+    """Return the half-width of a central interval in standard deviations.
+
+    Student's law with ``n_group`` - 1 degrees of freedom where the standard deviation is that of a few groups.
+
+    >>> round(interval_width(0.95), 3), round(interval_width(0.95, n_group=15), 3)
+    (1.96, 2.145)
+    """
+    tail = 0.5 + 0.5 * level
+    return float(norm.ppf(tail) if n_group is None else student.ppf(tail, n_group - 1))

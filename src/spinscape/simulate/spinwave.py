@@ -98,7 +98,8 @@ class SpinwaveSimulator:
         powder = {"tolerance": TOLERANCE, "reference": None, **settings.get("powder", {})}
 
         def make(structure, theta):
-            out, fixed = {}, powder["reference"] if powder["reference"] is not None else theta
+            # The reference is for the declared structure; another one may not be stable there.
+            out, fixed = {}, powder["reference"] if theta is None else theta
             for one in axes:
                 if not isinstance(one, PowderAxis):
                     out[one.name] = SpectrumModel(model, structure, one, energy, how, conditions)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import scipy.fft
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, vstack
 
 from ..errors import ConfigError
 from ..kernels.precession_power import TINY, add_power, add_trace, take_off_steady
@@ -115,7 +115,7 @@ class EnergyProjection:
     index : (n_frequency,) int64
         Frequencies that count, as indices of a transform of n_sample numbers.
     energy : (n_frequency,) float64, meV
-    matrix : (n_energy, n_frequency) float64
+    matrix : (n_energy, n_frequency) sparse float64
         Weights, resolution and weighting, for amplitudes squared per meV.
     """
 
@@ -141,7 +141,8 @@ class EnergyProjection:
             x = (axis.centres[:, None] - self.energy) / width
             matrix = energy_step * np.exp(-0.5 * x**2) / (np.sqrt(2.0 * np.pi) * width)
             matrix[np.abs(x) > _REACH] = 0.0
-        self.matrix = matrix * weighting_factor(settings.weighting, self.energy, temperature=temperature)
+        factor = weighting_factor(settings.weighting, self.energy, temperature=temperature)
+        self.matrix = csr_array(csr_array(matrix) * factor)
 
     @staticmethod
     def _width(energy, settings):
@@ -151,10 +152,17 @@ class EnergyProjection:
 
 
 def _overlap(energy, step, edges):
-    """Return how much of [E − step/2, E + step/2] lies in each bin, meV."""
+    """Return how much of [E − step/2, E + step/2] lies in each bin, meV: sparse, (n_bin, n_energy)."""
     low, high = energy - 0.5 * step, energy + 0.5 * step
-    inside = np.minimum(high, edges[1:, None]) - np.maximum(low, edges[:-1, None])
-    return np.maximum(inside, 0.0)
+    # Bins are at least as wide as a step, so that a frequency meets two of them; three where rounding has a say.
+    first = np.searchsorted(edges, low, side="right") - 1
+    rows = first + np.arange(max(3, int(np.ceil(step / np.min(np.diff(edges)))) + 2))[:, None]
+    kept = (rows >= 0) & (rows < len(edges) - 1)
+    safe = np.clip(rows, 0, len(edges) - 2)
+    inside = np.where(kept, np.minimum(high, edges[safe + 1]) - np.maximum(low, edges[safe]), 0.0)
+    columns = np.broadcast_to(np.arange(len(energy)), rows.shape)
+    kept &= inside > 0
+    return csr_array((inside[kept], (safe[kept], columns[kept])), shape=(len(edges) - 1, len(energy)))
 
 
 class WholeProjection(EnergyProjection):
@@ -168,7 +176,7 @@ class WholeProjection(EnergyProjection):
 
     Attributes
     ----------
-    matrix : (n_weighting n_energy + 1 + n_weighting, n_frequency) float64
+    matrix : (n_weighting n_energy + 1 + n_weighting, n_frequency) sparse float64
         The spectra of one weighting after the other; then the integral over all energies, classical and of each
         weighting.
     """
@@ -177,12 +185,13 @@ class WholeProjection(EnergyProjection):
         super().__init__(axis, n_sample, energy_step, replace(settings, weighting="classical"))
         number = np.arange(-((n_sample - 1) // 2), n_sample // 2 + 1)
         index, energy = number % n_sample, number * energy_step
-        spectrum = np.zeros((len(self.matrix), n_sample))
-        spectrum[:, self.index] = self.matrix
+        # The frequencies in rising order, those of the spectrum among them.
+        place = np.searchsorted(number, np.round(self.energy / energy_step).astype(np.int64))
+        onto = csr_array((np.ones(len(place)), (np.arange(len(place)), place)), shape=(len(place), n_sample))
         kinds = weightings or (settings.weighting,)
         factors = [weighting_factor(kind, energy, temperature=temperature) for kind in kinds]
-        totals = energy_step * np.stack([np.ones(n_sample), *factors])
-        self.matrix = np.concatenate([spectrum[:, index] * factor for factor in factors] + [totals])
+        totals = csr_array(energy_step * np.stack([np.ones(n_sample), *factors]))
+        self.matrix = csr_array(vstack([(self.matrix @ onto) * factor for factor in factors] + [totals]))
         self.index, self.energy = index, energy
 
 
@@ -235,7 +244,7 @@ class SpectrumSum:
         self._matrix = csr_array(projection.matrix)
         self._block = np.zeros((len(projection.energy), 1 if pooled else len(q)), dtype=np.float32)
         self._in_block, self.n_block = 0, 0
-        self._mean = np.zeros((len(projection.matrix), self._block.shape[1]))
+        self._mean = np.zeros((projection.matrix.shape[0], self._block.shape[1]))
         self._square = np.zeros_like(self._mean)
 
     def add(self, series):

@@ -159,6 +159,17 @@ class Chi2Profiled:
         """Return 2 H⁻¹ (p, p), times χ²/dof where the variances were estimated."""
         return 2.0 * self.noise_scale(self.value(predictions), n_parameter=len(hessian)) * np.linalg.inv(hessian)
 
+    def coarse(self):
+        """Return the objective with equal weights: for lines so wide that no pixel is fitted to within its error.
+
+        Pixels without signal have the smallest errors, and would say no more than that wide lines are wrong.
+        """
+        sets = []
+        for one in self.sets:
+            counts = np.ones(one.pixels.n_pixel) if one.multiplicity is None else one.multiplicity
+            sets.append(one.remade(weight=counts * np.median(one.weight), multiplicity=one.multiplicity))
+        return replace(self, sets=tuple(sets))
+
     def reweighted(self, multiplicities):
         """Return the objective with pixels counted as often as the images (n_q, n_energy) say."""
         return replace(self, sets=tuple(_reweighted(s, m) for s, m in zip(self.sets, multiplicities, strict=True)))

@@ -16,6 +16,8 @@ PURPOSE = {
     "counting": 8,
     "restart": 9,
     "dataset": 10,
+    "posterior": 11,
+    "artefact": 12,
 }
 """Purposes of random streams. Append only: a number that changes changes every result."""
 

@@ -1,8 +1,9 @@
-"""A test of residual structure: do the lines have the shape that the model says?
+"""A test of residual structure: whether lines have the shape that the model says.
 
-χ² does not tell a wrong line shape: few pixels are off by little. What a wrong shape adds has a known form, though: weight
-that moves from the flanks of every line into tails, or from one flank to the other. The test projects the residuals on
-such forms, all parameters, scale and background projected off (a score test): under the right shape the result is χ².
+χ² does not tell a wrong line shape: few pixels are off by little. What a wrong shape adds has a known form, though:
+weight that moves from the flanks of every line into tails, or from one flank to the other. The test projects the
+residuals on such forms, all parameters, scale and background projected off (a score test): under the right shape the
+result is χ².
 """
 
 from dataclasses import dataclass

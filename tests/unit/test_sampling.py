@@ -41,7 +41,7 @@ def test_corners_of_a_path_are_calculated_once():
     samples = sampling.at(0, 9)
     assert len(samples.q) == 8
     # Equal to twelve digits is equal.
-    np.testing.assert_allclose(samples.q[samples.means._chosen], path.points, atol=1e-12)
+    np.testing.assert_allclose(samples.q[samples.means.chosen], path.points, atol=1e-12)
     np.testing.assert_allclose(averaged(sampling, 9), value(path.points), atol=1e-11)
 
 
@@ -87,6 +87,6 @@ def test_means_and_their_transpose():
 
 
 def test_a_plain_choice_needs_weights_of_one_in_order():
-    assert Means(np.arange(2), np.array([1, 0]), np.ones(2), (2, 2))._chosen is not None
-    assert Means(np.array([1, 0]), np.arange(2), np.ones(2), (2, 2))._chosen is None
-    assert Means(np.arange(2), np.arange(2), np.array([1.0, 0.5]), (2, 2))._chosen is None
+    assert Means(np.arange(2), np.array([1, 0]), np.ones(2), (2, 2)).chosen is not None
+    assert Means(np.array([1, 0]), np.arange(2), np.ones(2), (2, 2)).chosen is None
+    assert Means(np.arange(2), np.arange(2), np.array([1.0, 0.5]), (2, 2)).chosen is None

@@ -26,18 +26,23 @@ class Means:
     weight : (n,) float64
     shape : tuple of 2 int
         Rows and points.
+
+    Attributes
+    ----------
+    chosen : (n_row,) int64 or None
+        The point of each row, where it is a plain choice.
     """
 
     def __init__(self, row, column, weight, shape):
         self.shape = shape
-        self._chosen = None
+        self.chosen = None
         if len(row) == shape[0] and np.array_equal(row, np.arange(shape[0])) and np.all(weight == 1.0):
-            self._chosen = np.asarray(column)
+            self.chosen = np.asarray(column)
         self._matrix = csr_array((weight, (row, column)), shape=shape)
 
     def __call__(self, values):
         """Return the sums (n_row, n_energy) of values (n_point, n_energy)."""
-        return self._matrix @ values if self._chosen is None else values[self._chosen]
+        return self._matrix @ values if self.chosen is None else values[self.chosen]
 
     def back(self, cotangent):
         """Return the transpose of the sums: (n_row, n_energy) -> (n_point, n_energy)."""

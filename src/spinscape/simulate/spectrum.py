@@ -118,8 +118,8 @@ class SpectrumModel:
         parts = []
         for piece in self._pieces:
             source, means = self._of(piece)
-            parts.append((piece, means(self.instrument.rows(*source.lines(theta), side=piece.side, **how))))
-        return self._seen(self._together(parts), q_smear)
+            parts.append((piece, means, self.instrument.rows(*source.lines(theta), side=piece.side, **how)))
+        return self._seen(parts, q_smear)
 
     def predict_gradient(self, theta, *, q_smear=None, fwhm_factor=None, energy_offset=None):
         """Return the derivative of :meth:`predict` by the couplings.
@@ -144,8 +144,8 @@ class SpectrumModel:
             source, means = self._of(piece)
             rows = self.instrument.gradient(source.lines_with_slopes(theta), side=piece.side, **how)
             for some, part in zip(parts, rows, strict=True):
-                some.append((piece, means(part)))
-        return np.stack([self._seen(self._together(some), q_smear) for some in parts])
+                some.append((piece, means, part))
+        return np.stack([self._seen(some, q_smear) for some in parts])
 
     def predict_with_pullback(self, theta, *, q_smear=None, fwhm_factor=None, energy_offset=None):
         """Return the spectrum at θ, and a function that takes a cotangent of it to one of θ.
@@ -173,7 +173,7 @@ class SpectrumModel:
         for piece in self._pieces:
             source, means = self._of(piece)
             found = source.lines_with_pullback(theta)
-            parts.append((piece, means(self.instrument.rows(*found[:2], side=piece.side, **how))))
+            parts.append((piece, means, self.instrument.rows(*found[:2], side=piece.side, **how)))
             if self._kept:
                 kept[piece] = found
 
@@ -186,7 +186,7 @@ class SpectrumModel:
                 total += lines_back(*self.instrument.pullback(energies, intensities, rows, side=piece.side, **how))
             return total
 
-        return self._seen(self._together(parts), q_smear), pullback
+        return self._seen(parts, q_smear), pullback
 
     def pullback(self, theta, cotangent, **instrument):
         """Return Σ cotangent · ∂(spectrum)/∂θ: the derivative of one number by all couplings at once.
@@ -292,21 +292,16 @@ class SpectrumModel:
             )
         return sigma
 
-    def _together(self, parts):
-        """Return the sum of the rows of pieces, (n_row, n_energy)."""
-        if len(parts) == 1:
-            return parts[0][1]
+    def _seen(self, parts, q_smear):
+        """Return the spectrum of pieces with their means and rows (n_point, n_energy): averaged, added up, smeared."""
+        sigma, (first, *others) = self._sigma(q_smear), parts
+        if not others and first[1].chosen is not None and isinstance(self.path, QPath):
+            # Each row is one point: the smear picks them itself.
+            return smear_along_path(first[2], distance=self.path.distance, sigma=sigma, source=first[1].chosen)
         out = np.zeros((self._n_row, len(self.energy.centres)))
-        for piece, rows in parts:
-            out[piece.start : piece.stop] += rows
-        return out
-
-    def _seen(self, rows, q_smear):
-        """Take rows (n_row, n_energy) to the spectrum: smeared along a path."""
-        sigma = self._sigma(q_smear)
-        if isinstance(self.path, QPath):
-            return smear_along_path(rows, distance=self.path.distance, sigma=sigma)
-        return rows
+        for piece, means, rows in parts:
+            out[piece.start : piece.stop] += means(rows)
+        return smear_along_path(out, distance=self.path.distance, sigma=sigma) if sigma else out
 
     def _unseen(self, cotangent, q_smear):
         """Take a cotangent of the spectrum back to the rows: the transpose of :meth:`_seen`."""

@@ -198,6 +198,45 @@ class _WithoutAliases(yaml.SafeDumper):
         return True
 
 
+TABLE = {
+    "kind": "table",
+    "powder": "shell",
+    "energy": {"first": "20 meV", "last": "140 meV", "n": 121},
+    "layout": "energy_rows",
+    "signal": {"file": "x.csv"},
+}
+SHELL = {"shell": {"first": "0.5 1/Å", "last": "2 1/Å", "n": 16}}
+POWDER = {"measurements/path1": {**TABLE, "missing": "nan"}, "powders": SHELL}
+BAD |= {
+    "table without an axis": (
+        {"measurements/path1": {**TABLE, "powder": None, "missing": "nan"}},
+        "measurements.path1",
+        "one momentum axis",
+    ),
+    "table on an unknown powder": (
+        {"measurements/path1": {**TABLE, "missing": "nan"}},
+        "measurements.path1.powder",
+        "shell",
+    ),
+    "powder through a network": (
+        {**POWDER, "fits/direct": DELETE, "fits/correlation": DELETE},
+        "fits.siren.forward.kind",
+        "paths",
+    ),
+    "powder without couplings to begin with": (POWDER, "fits.correlation.forward.reference", "simulate.powder"),
+    "reference forgets a coupling": (
+        {**POWDER, "fits/correlation/forward/reference": {"J": "30 meV"}},
+        "fits.correlation.forward.reference",
+        "Jp",
+    ),
+    "descents through a network": (
+        {"fits/siren/strategy": {"kind": "descents"}},
+        "fits.siren.strategy.kind",
+        "multistart",
+    ),
+}
+
+
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_study_is_refused_with_place_and_reason(name, tmp_path, capsys):
     changes, place, text = BAD[name]

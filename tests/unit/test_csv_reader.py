@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from spinscape.errors import DataError, SpinscapeError
 from spinscape.experiment.background import without_savitzky_golay
-from spinscape.experiment.csv_reader import read_csv_spectrum, read_table
+from spinscape.experiment.csv_reader import read_csv_spectrum, read_csv_table, read_table
 from spinscape.lattice.crystal import lattice_vectors
-from spinscape.lattice.qspace import path_through
+from spinscape.lattice.powder_axis import PowderAxis
+from spinscape.lattice.qspace import EnergyAxis, path_through
 
 REPOSITORY = Path(__file__).parents[2]
 DATA = Path(os.environ.get("SPINSCAPE_DATA", REPOSITORY.parent / "shared" / "data")) / "la2nio4"
@@ -212,3 +213,31 @@ def test_recipe_of_the_paper(measured):
     model = (0.833 * np.minimum((a - b) / bare, 20.0) / sigma / np.sqrt(2 * np.pi))[:, None] * gauss
     r = np.corrcoef(np.log1p(data.signal).ravel(), np.log1p(model).ravel())[0, 1]
     assert r == pytest.approx(0.533, abs=0.003)
+
+
+POWDER, ENERGIES = PowderAxis("shell", [0.5, 1.0, 1.5]), EnergyAxis([0.0, 0.5])
+
+
+def test_a_table_on_declared_axes(tmp_path):
+    (tmp_path / "s.csv").write_text("1,2,3\n4,NaN,6\n")
+    found = read_csv_table(
+        tmp_path / "s.csv", momentum=POWDER, energy=ENERGIES, layout="energy_rows", missing="nan", name="m"
+    )
+    assert found.momentum is POWDER and found.shape == (3, 2) and found.name == "m"
+    assert found.valid.tolist() == [[True, True], [True, False], [True, True]]
+    assert found.signal[found.valid].tolist() == [1.0, 4.0, 2.0, 3.0, 6.0]
+
+
+@pytest.mark.parametrize(
+    ("text", "layout", "told"),
+    [
+        ("1,2,3\n4,5,6\n", "momentum_rows", ["energy_rows", "3 rows of 2"]),
+        ("1,2,3\n4,nan,6\n", "energy_rows", ["line 2, column 2", "not finite"]),
+        ("1,2\n", "energy_rows", ["2 rows of 3"]),
+    ],
+)
+def test_a_table_that_does_not_fit_its_axes(tmp_path, text, layout, told):
+    (tmp_path / "s.csv").write_text(text)
+    with pytest.raises(DataError) as caught:
+        read_csv_table(tmp_path / "s.csv", momentum=POWDER, energy=ENERGIES, layout=layout)
+    assert all(word in str(caught.value) for word in told), str(caught.value)

@@ -90,7 +90,7 @@ def _simulated(declared, section, name, model_path, seed):
         counts=declared.counts,
         seed=seed,
         name=name,
-        background=Background(**declared.background.model_dump(mode="python")),
+        background=Background(**dict(declared.background)),
         missing_block=None if block is None else MissingBlock(block.momentum, block.energy),
         key=(theta,),
         conditions=conditions,

@@ -1,0 +1,137 @@
+"""Which points to simulate next, so that boundaries between phases are known better.
+
+    u(θ) = H[v(θ)] + 0.1 H[p(θ)]
+
+H is the entropy of shares, in bits. v are the votes of maps that are made of resampled points: how far they disagree. p
+are the shares of the phases among the nearest points, weighted by the inverse distance. A point is worth u times its
+distance from all points that are there or have been chosen before it, so that a boundary is halved first where it is
+known worst. A map is a support vector machine on couplings brought to the unit box: boundaries are smooth, and pass
+midway between the points on their two sides.
+"""
+
+import numpy as np
+from scipy.spatial import cKDTree
+from scipy.stats import qmc
+from sklearn.svm import SVC
+
+from ..errors import DataError, check_shape
+from ..rng import stream
+from .regions import neighbour_pairs
+
+N_MAP = 16
+"""Maps of resampled points."""
+_WIDTH = 5.0
+"""exp(−5 d²): what lies further away than half the box has little say in a boundary."""
+_PENALTY = 1e4
+"""Of a point on the wrong side: boundaries bend rather than leave one there."""
+_SHARE = 0.1
+_N_SOBOL = 12
+"""Logarithm to base 2 of the number of candidates that are spread over the box."""
+
+
+def predicted_label(points, label, at):
+    """Return the phase at other points of the unit box, (m,) int64.
+
+    Parameters
+    ----------
+    points : (n_point, n) float64
+        In the unit box.
+    label : (n_point,) int
+    at : (m, n) float64
+    """
+    label = np.asarray(label, dtype=np.int64)
+    if np.ptp(label) == 0:
+        return np.full(len(at), label[0])
+    return SVC(C=_PENALTY, gamma=_WIDTH).fit(points, label).predict(at)
+
+
+def uncertainty(points, label, at, *, seed, n_map=N_MAP):
+    """Return how uncertain the phase is at other points of the unit box.
+
+    Parameters
+    ----------
+    points : (n_point, n) float64
+        In the unit box.
+    label : (n_point,) int
+    at : (m, n) float64
+    seed : int
+        Of the resampling.
+    n_map : int
+
+    Returns
+    -------
+    (m,) float64, bits
+        0 where all agree; more than 1 where two phases are as likely by both measures.
+    """
+    kinds, label = np.unique(label, return_inverse=True)
+    votes = np.zeros((len(at), len(kinds)))
+    for k in range(n_map):
+        drawn = np.unique(stream(seed, "bootstrap", "refine", k).integers(len(points), size=len(points)))
+        votes[np.arange(len(at)), predicted_label(points[drawn], label[drawn], at)] += 1.0 / n_map
+    return _entropy(votes) + _SHARE * _entropy(_neighbour_shares(points, label, at, len(kinds)))
+
+
+def _neighbour_shares(points, label, at, n_kind):
+    n_near = min(2 * points.shape[1] + 1, len(points))
+    distance, index = cKDTree(points).query(at, k=n_near)
+    weight = 1.0 / np.maximum(distance.reshape(len(at), n_near), 1e-12)
+    out = np.zeros((len(at), n_kind))
+    np.add.at(out, (np.arange(len(at))[:, None], label[index.reshape(len(at), n_near)]), weight)
+    return out / weight.sum(axis=1, keepdims=True)
+
+
+def _entropy(shares):
+    # Less than nothing by rounding only.
+    return np.maximum(0.0, -np.sum(np.where(shares > 0, shares * np.log2(np.maximum(shares, 1e-300)), 0.0), axis=1))
+
+
+def next_points(points, label, *, box, n, seed):
+    """Return the points to be simulated next.
+
+    Parameters
+    ----------
+    points : (n_point, n_coordinate) float64
+        That are there.
+    label : (n_point,) int
+        Their phases; crossovers count as one more.
+    box : (2, n_coordinate) float64
+        Where points may lie; its sides are the scales of the coordinates.
+    n : int
+    seed : int
+
+    Returns
+    -------
+    (n, n_coordinate) float64
+        A function of the arguments alone.
+    """
+    points, box = np.asarray(points, dtype=np.float64), np.asarray(box, dtype=np.float64)
+    check_shape("box", box, (2, points.shape[1]))
+    check_shape("label", np.asarray(label), (len(points),))
+    if not np.all(box[1] > box[0]) or len(points) < 2:
+        raise DataError(
+            "no points can be chosen",
+            where="refine",
+            expected="a box with sides, and at least two points",
+            got={"box": box.tolist(), "points": len(points)},
+        )
+    here = (points - box[0]) / (box[1] - box[0])
+    candidates = _candidates(here, np.asarray(label), seed)
+    worth = uncertainty(here, label, candidates, seed=seed)
+    # Where nothing is uncertain, emptiness alone counts.
+    worth = np.maximum(worth, 1e-6)
+    distance = cKDTree(here).query(candidates)[0]
+    chosen = np.empty((min(n, len(candidates)), points.shape[1]))
+    for k in range(len(chosen)):
+        best = int(np.argmax(worth * distance))
+        chosen[k] = candidates[best]
+        distance = np.minimum(distance, np.linalg.norm(candidates - chosen[k], axis=1))
+    return box[0] + chosen * (box[1] - box[0])
+
+
+def _candidates(here, label, seed):
+    """Return points of the unit box: midpoints between neighbours of different phases, and an even spread."""
+    pairs = neighbour_pairs(here)
+    across = pairs[label[pairs[:, 0]] != label[pairs[:, 1]]]
+    middle = 0.5 * (here[across[:, 0]] + here[across[:, 1]])
+    spread = qmc.Sobol(here.shape[1], rng=stream(seed, "grid", "refine")).random_base2(_N_SOBOL)
+    return np.concatenate([middle, spread])

@@ -1,0 +1,38 @@
+"""Clusters by density: blobs and noise, arcs that centres do not tell apart, and what is refused."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import adjusted_rand_score
+
+from spinscape.errors import ConfigError, DataError
+from spinscape.learn.density import NOISE, density_clusters
+
+
+def test_blobs_are_found_and_points_between_them_are_none():
+    rng = np.random.default_rng(0)
+    centres = np.array([[0.0, 0.0], [6.0, 0.0], [0.0, 6.0]])
+    points = np.concatenate([centres.repeat(30, axis=0) + 0.3 * rng.normal(size=(90, 2)), [[3.0, 0.0], [3.0, 3.0]]])
+    found = density_clusters(points)
+    assert found.n_cluster == 3 and found.label[91] == NOISE and np.all(found.membership[90:] < 0.1)
+    inside = found.label >= 0
+    assert adjusted_rand_score(np.arange(90) // 30, found.label[:90]) > 0.9
+    assert np.all(found.membership[inside] > 0) and np.all(found.membership[~inside] == 0)
+    assert list(dict.fromkeys(found.label[inside].tolist())) == [0, 1, 2]
+
+
+def test_two_arcs_are_two_clusters():
+    angle = np.linspace(0, np.pi, 100)
+    arcs = [np.column_stack([np.cos(angle), np.sin(angle)]), np.column_stack([1 - np.cos(angle), 0.4 - np.sin(angle)])]
+    points = np.concatenate(arcs) + 0.04 * np.random.default_rng(1).normal(size=(200, 2))
+    found = density_clusters(points)
+    assert adjusted_rand_score(np.arange(200) // 100, found.label) > 0.95
+
+
+def test_what_cannot_be_clustered_is_refused():
+    points = np.random.default_rng(2).normal(size=(20, 2))
+    with pytest.raises(ConfigError, match="this size"):
+        density_clusters(points, min_points=21)
+    with pytest.raises(DataError, match="same features"):
+        density_clusters(np.ones((20, 2)))
+    with pytest.raises(DataError, match="clustered"):
+        density_clusters(np.full((20, 2), np.nan))

@@ -1,0 +1,122 @@
+"""Points for the next round: where the maps disagree, in one coordinate and two, and what a boundary costs."""
+
+import numpy as np
+import pytest
+
+from spinscape.errors import DataError, ShapeError
+from spinscape.learn.refine import next_points, predicted_label, uncertainty
+
+BOX = np.array([[-0.6, -0.5], [0.9, 0.7]])
+
+
+def ordering_vector(theta):
+    """Phase of the classical square lattice, J1 = 1, J2 and J3: which of four q has the least J(q).
+
+    J = 2 (cos x + cos y) + 4 J2 cos x cos y + 2 J3 (cos 2x + cos 2y), minimised in closed form at (π, π), (0, π),
+    (q, q) and (q, π).
+    """
+    a, b = np.asarray(theta).T
+    with np.errstate(all="ignore"):
+        c, d = -1 / (2 * (a + 2 * b)), (2 * a - 1) / (4 * b)
+        along = np.where((a + 2 * b > 0) & (np.abs(c) < 1), 4 * c + 4 * a * c**2 + 4 * b * (2 * c**2 - 1), np.inf)
+        edge = np.where((b > 0) & (np.abs(d) < 1), 2 * d - 2 - 4 * a * d + 4 * b * d**2, np.inf)
+    return np.argmin([-4 + 4 * a + 4 * b, 4 * b - 4 * a, along, edge], axis=0)
+
+
+def unit(theta):
+    return (theta - BOX[0]) / (BOX[1] - BOX[0])
+
+
+def even_grid(n):
+    u = (np.arange(n) + 0.5) / n
+    return BOX[0] + np.stack(np.meshgrid(u, u, indexing="ij"), axis=-1).reshape(-1, 2) * (BOX[1] - BOX[0])
+
+
+def refined(theta, rounds, n):
+    for k in range(rounds):
+        new = next_points(theta, ordering_vector(theta), box=BOX, n=n, seed=k)
+        theta = np.concatenate([theta, new])
+    return theta
+
+
+def boundary_error(theta, at):
+    """Share of the box on the wrong side of the map's boundaries."""
+    return np.mean(predicted_label(unit(theta), ordering_vector(theta), unit(at)) != ordering_vector(at))
+
+
+@pytest.fixture(scope="module")
+def places():
+    return BOX[0] + np.random.default_rng(0).random((20_000, 2)) * (BOX[1] - BOX[0])
+
+
+def test_the_labels_are_those_of_the_least_exchange():
+    q = np.linspace(0, np.pi, 181)
+    x, y = np.meshgrid(q, q, indexing="ij")
+    stars = [lambda x, y: (x > 3.1) & (y > 3.1), lambda x, y: (np.minimum(x, y) < 0.1) & (np.maximum(x, y) > 3.1)]
+    stars += [lambda x, y: np.abs(x - y) < 0.1, lambda x, y: np.maximum(x, y) > 3.1]
+    for theta in np.random.default_rng(3).uniform(BOX[0], BOX[1], (40, 2)):
+        j = 2 * (np.cos(x) + np.cos(y)) + 4 * theta[0] * np.cos(x) * np.cos(y)
+        j = j + 2 * theta[1] * (np.cos(2 * x) + np.cos(2 * y))
+        k = np.unravel_index(np.argmin(j), j.shape)
+        assert stars[ordering_vector(theta[None])[0]](q[k[0]], q[k[1]])
+
+
+def test_points_of_the_next_round_lie_at_the_boundaries(places):
+    coarse = even_grid(10)
+    label = ordering_vector(coarse)
+    new = next_points(coarse, label, box=BOX, n=40, seed=1)
+    assert new.shape == (40, 2) and np.all((new >= BOX[0]) & (new <= BOX[1]))
+
+    def to_border(at):
+        # Distance to the nearest place of another phase.
+        near = places[:3000]
+        other = ordering_vector(near)[None] != ordering_vector(at)[:, None]
+        distance = np.linalg.norm(unit(at)[:, None] - unit(near)[None], axis=-1)
+        return np.where(other, distance, np.inf).min(axis=1)
+
+    assert np.median(to_border(new)) < 0.3 * np.median(to_border(places[:500]))
+    gaps = np.linalg.norm(unit(new)[:, None] - unit(np.concatenate([coarse, new]))[None], axis=-1)
+    assert np.sort(gaps, axis=1)[:, 1].min() > 0.01
+    again = next_points(coarse, label, box=BOX, n=40, seed=1)
+    assert again.tobytes() == new.tobytes()
+
+
+def test_a_sixth_of_the_points_gives_the_boundaries_of_an_even_grid(places):
+    """The grid of 1,600 points, its map made in the same way."""
+    found = refined(even_grid(8), rounds=4, n=50)
+    assert len(found) == 264 and boundary_error(found, places) < boundary_error(even_grid(40), places)
+
+
+@pytest.mark.slow
+def test_a_twelfth_of_the_points_gives_the_boundaries_of_a_fine_even_grid(places):
+    """The grid of 10,000 points: at most 8 % of them."""
+    found = refined(even_grid(10), rounds=7, n=100)
+    assert len(found) == 800 and boundary_error(found, places) <= boundary_error(even_grid(100), places)
+
+
+def test_one_coordinate_is_bisected():
+    points = np.linspace(0, 1, 9)[:, None]
+    for k in range(3):
+        label = (points[:, 0] > 0.437).astype(int)
+        points = np.concatenate([points, next_points(points, label, box=[[0.0], [1.0]], n=4, seed=k)])
+    below, above = points[points <= 0.437].max(), points[points > 0.437].min()
+    assert above - below < 0.02
+
+
+def test_where_all_agree_nothing_is_uncertain():
+    points = np.random.default_rng(0).random((60, 2))
+    sides = (points[:, 0] > 0.5).astype(int)
+    at = np.array([[0.05, 0.5], [0.95, 0.5], [0.5, 0.5]])
+    found = uncertainty(points, sides, at, seed=1)
+    assert found[0] == found[1] == 0.0 < 0.5 < found[2] < 1.2
+    assert np.all(uncertainty(points, np.zeros(60, int), at, seed=1) == 0)
+    # No boundary: the emptiest place of the box.
+    new = next_points(0.5 * points, np.zeros(60, int), box=[[0, 0], [1, 1]], n=1, seed=1)
+    assert new.min() > 0.9
+
+
+def test_what_cannot_be_refined_is_refused():
+    with pytest.raises(DataError, match="chosen"):
+        next_points([[0.1], [0.2]], [0, 1], box=[[0.0], [0.0]], n=1, seed=1)
+    with pytest.raises(ShapeError):
+        next_points([[0.1], [0.2]], [0, 1], box=[[0.0, 1.0], [0.0, 1.0]], n=1, seed=1)

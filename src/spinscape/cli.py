@@ -30,6 +30,15 @@ def _parser():
     show.add_argument("--symmetry", action="store_true", help="print the allowed exchange of each bond shell instead")
     show.add_argument("--shells", type=int, default=4, help="with --symmetry: how many distances (default 4)")
     show.set_defaults(run=_show)
+    movie = commands.add_parser("movie", help="turn one spin of a study's structure, and film what follows")
+    movie.add_argument("study", type=Path)
+    movie.add_argument("--output", type=Path, help=".gif or .mp4 (needs ffmpeg); default: STUDY.gif")
+    movie.add_argument("--bands", type=float, nargs="+", required=True, metavar="MEV", help="edges of the bands")
+    movie.add_argument("--duration", type=float, default=200.0, help="ps (default 200)")
+    movie.add_argument("--frames", type=int, default=150)
+    movie.add_argument("--spin", type=int, help="which one is turned; default: one in the middle")
+    movie.add_argument("--turn", type=float, default=90.0, help="degrees (default 90)")
+    movie.set_defaults(run=_movie)
     schema = commands.add_parser("schema", help="print the JSON schema of study files, for editors")
     schema.set_defaults(run=_schema)
     return parser
@@ -61,6 +70,21 @@ def _show(arguments):
     output = arguments.output or Path(f"{study.study}.png")
     paths = [build.path(study, name) for name in study.paths]
     crystal_figure(model=model, structure=structure, paths=paths, title=study.title).savefig(output, dpi=150)
+    print(output)
+
+
+def _movie(arguments):
+    from .config.load import load_study, located
+    from .stages import movie
+
+    study = load_study(arguments.study)
+    output = arguments.output or Path(f"{study.study}.gif")
+    options = {"duration": arguments.duration, "n_frame": arguments.frames, "turn": arguments.turn}
+    with located(arguments.study):
+        found = movie.run(study, output, edges=arguments.bands, spin=arguments.spin, **options)
+    for k, (power, sites) in enumerate(zip(found["power"], found["sites"], strict=True)):
+        low, high = arguments.bands[k : k + 2]
+        print(f"{low:g} to {high:g} meV: power {power:.3g}, 90 % of it on {sites} sites")
     print(output)
 
 

@@ -130,7 +130,8 @@ def dead_sector(q, *, generator, width=0.35, centre=(0.0, 0.0)):
     q : (n_pixel, 2) float64
     """
     q = _planar(q) - np.asarray(centre)
-    angle, low, high = np.arctan2(q[:, 1], q[:, 0]), *np.quantile(np.arctan2(q[:, 1], q[:, 0]), [0.05, 0.95])
+    angle = np.arctan2(q[:, 1], q[:, 0])
+    low, high = np.quantile(angle, 0.05), np.quantile(angle, 0.95)
     turn = np.angle(np.exp(1j * (angle - generator.uniform(low, high))))
     return np.abs(turn) < 0.5 * width
 

@@ -2,6 +2,8 @@
 
     μ = exposure · (a · model + c[group] + Σ_k d_k column_k),   a ≥ 0
 
+Of counts the background c + Σ d column is nowhere negative where groups have constants; without groups μ is not.
+
 The normal equations have an arrow's shape: each c is coupled to a and d only. They are solved by the Schur complement
 of the c, so that thousands of backgrounds cost no more than a sum over pixels.
 """
@@ -56,6 +58,8 @@ class Profiled:
     mu : (n_pixel,) float64
         Expectations.
     deviance : float
+    bounded : (n_group,) bool
+        The background is as low as it may be: zero somewhere in the group.
     """
 
     scale: float
@@ -63,6 +67,7 @@ class Profiled:
     coefficients: np.ndarray
     mu: np.ndarray
     deviance: float
+    bounded: np.ndarray
 
 
 def profiled(pixels, model):
@@ -146,9 +151,7 @@ def _off_groups(pixels, found, vectors, root):
         return vectors
     unit = root * pixels.exposure
     total = pixels.groups.total(unit * unit)
-    free = total > 0
-    if pixels.law.positive:
-        free = free & (found.constants > 0)
+    free = (total > 0) & ~found.bounded
     share = np.where(free, pixels.groups.total(unit * vectors) / np.where(free, total, 1.0), 0.0)
     return vectors - unit * share[:, pixels.groups.of_pixel]
 
@@ -182,16 +185,32 @@ def _start(pixels, columns):
 
 def _state(pixels, columns, linear, constants, *, known=False):
     """Return the state at linear coefficients; constants that cannot be negative are at their best, unless known."""
-    mu = linear @ columns
-    infeasible = pixels.law.positive and mu.min() < 0
+    mu, infeasible = linear @ columns, False
+    bounded = np.zeros(len(constants), bool)
+    if pixels.groups is not None and pixels.law.positive:
+        lowest = _lowest(pixels, linear)
+        if not known:
+            constants = np.maximum(constants - lowest, 0.0)
+            base = np.maximum(mu + pixels.exposure * lowest[pixels.groups.of_pixel], 0.0)
+            best_constants(pixels.data, base, pixels.exposure, pixels.multiplicity, pixels.groups.start, constants)
+            constants = constants + lowest
+        bounded = constants <= lowest
+    elif pixels.law.positive:
+        infeasible = mu.min() < 0
     if pixels.groups is not None:
-        if pixels.law.positive and not known and not infeasible:
-            constants = constants.copy()
-            best_constants(pixels.data, mu, pixels.exposure, pixels.multiplicity, pixels.groups.start, constants)
         mu = mu + pixels.exposure * constants[pixels.groups.of_pixel]
+    mu = np.maximum(mu, 0.0) if pixels.law.positive else mu
     terms = pixels.law.deviance(pixels.data, mu, pixels.variance)
     counted = dot(pixels.multiplicity, np.where(pixels.multiplicity > 0, terms, 0.0))
-    return Profiled(float(linear[0]), constants, linear[1:], mu, np.inf if infeasible else counted)
+    return Profiled(float(linear[0]), constants, linear[1:], mu, np.inf if infeasible else counted, bounded)
+
+
+def _lowest(pixels, linear):
+    """Return the constants (n_group,) at which the background just touches zero somewhere in the group."""
+    if len(linear) == 1:
+        return np.zeros(len(pixels.groups.start))
+    under = -(linear[1:] @ pixels.columns) / pixels.exposure
+    return np.maximum.reduceat(under, pixels.groups.start)
 
 
 def _stepped(pixels, columns, state):
@@ -210,7 +229,7 @@ def _stepped(pixels, columns, state):
     if group is not None and law.positive:
         # These constants are at their best already: zero ones stay, the others follow.
         group = group._replace(gradient=np.zeros_like(group.gradient))
-        group = group._replace(diagonal=np.where(state.constants > 0, group.diagonal, 0.0))
+        group = group._replace(diagonal=np.where(state.bounded, 0.0, group.diagonal))
     step, group_step = _solved(gradient, matrix, group)
     promised, length = None, 1.0
     while length > 1e-6:

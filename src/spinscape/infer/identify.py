@@ -7,7 +7,7 @@ import numpy as np
 from ..errors import FitError
 
 FLAT = 0.3
-"""Standard deviation, in widths of the box, from which a direction is not determined: a flat law over the box has 0.29."""
+"""Standard deviation, in widths of the box, from which a direction counts as open: a flat law over the box has 0.29."""
 LOADED = 0.1
 """A coefficient below this part of the largest is left out of words."""
 

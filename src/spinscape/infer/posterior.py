@@ -129,8 +129,9 @@ def sample_posterior(
     density = _LogDensity(deviance, box, noise_scale, log_prior)
     start = _start(density, best, box, covariance, n_walker, generator)
     sampler = emcee.EnsembleSampler(n_walker, n, density)
+    # emcee takes the state of the old generator only.
     words = generator.integers(0, 2**32, size=8, dtype=np.uint64).astype(np.uint32)
-    sampler.random_state = np.random.RandomState(words).get_state()  # noqa: NPY002  emcee takes no other
+    sampler.random_state = np.random.RandomState(words).get_state()
     tau, converged = _run(sampler, start, max_step, check_every)
     return _collected(sampler, density, box.names, tau, converged)
 

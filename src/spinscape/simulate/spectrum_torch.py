@@ -30,7 +30,7 @@ def predict_torch(spectrum, theta, **instrument):
 
     Parameters
     ----------
-    spectrum : SpectrumModel
+    spectrum : SpectrumModel or PowderSpectrum
     theta : (n_parameter,) torch.Tensor, meV
         On any device and of any floating type; the work is done in float64 on the CPU.
     **instrument
@@ -43,6 +43,9 @@ def predict_torch(spectrum, theta, **instrument):
 
     Notes
     -----
-    First derivatives only.
+    First derivatives only. Not an operation of the GPU: couplings on CUDA are copied to the host, the spectrum and its
+    adjoint are made there by the compiled kernels, and copied back, one image each way; what comes before and after stays
+    on the device. A powder's :class:`~spinscape.simulate.powder_spectrum.PowderSpectrum` and a relaxed structure's
+    spectrum do as well as a :class:`SpectrumModel`.
     """
     return _Spectrum.apply(theta, spectrum, instrument)

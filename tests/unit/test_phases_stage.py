@@ -95,6 +95,17 @@ def test_points_lie_where_their_couplings_put_them(mapped):
     assert len(set(zip(inside.tolist(), phase.tolist(), strict=True))) == 2
 
 
+def test_clusters_by_density_give_the_same_phases(index, tmp_path, mapped):
+    section = {**SECTION, "phases": {**SECTION["phases"], "method": "hdbscan"}}
+    phases.run(section, 3, index, tmp_path / "d.json", tmp_path / "d.h5")
+    found, other = (json.loads(path.read_text()) for path in (tmp_path / "d.json", mapped[0]))
+    assert found["n_phase"] == 2 and "2 clusters by density" in found["reason"] and found["numbers"] == []
+    with h5py.File(tmp_path / "d.h5") as a, h5py.File(mapped[1]) as b:
+        assert (a["phase"][()] == b["phase"][()]).all()
+    assert found["boundaries"] == other["boundaries"]
+    assert len(phase_section_content(tmp_path / "d.json", tmp_path / "d.h5").figures) == 2
+
+
 def test_its_part_of_the_report(mapped):
     content = phase_section_content(*mapped)
     page = render_report(ReportContent("demo", sections=(content,)))

@@ -42,7 +42,7 @@ class PhaseSection(Strict):
 
     arrays: tuple[Name, ...] = Field(min_length=1, description="arrays of the simulations, compared side by side")
     transform: TransformSection = TransformSection()
-    method: Literal["ward", "average", "complete", "graph_degree"] = "ward"
+    method: Literal["ward", "average", "complete", "graph_degree", "hdbscan"] = "ward"
     n_neighbour: int = Field(20, ge=1, description="of graph_degree")
     count: CountSection = CountSection()
     boundaries: BoundarySection = BoundarySection()

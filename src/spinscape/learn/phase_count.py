@@ -20,6 +20,7 @@ from sklearn.metrics import adjusted_rand_score, silhouette_score
 
 from ..errors import DataError
 from ..rng import stream
+from .density import NOISE, density_clusters
 from .hierarchy import agglomerative, checked_features, in_order
 from .regions import neighbour_pairs, regions_of
 
@@ -133,6 +134,36 @@ def count_phases(features, coordinates, *, seed, rule=None, cluster=agglomerativ
     return _phases_of_regions(features, np.asarray(coordinates, dtype=np.float64), rule, evidence)
 
 
+def phases_of_clusters(features, coordinates, *, seed, rule=None, cluster=density_clusters):
+    """Return the phases of a map from a method that finds the number of clusters itself: points 2 to 4 of the rule.
+
+    Parameters
+    ----------
+    features, coordinates, seed, rule :
+        As of :func:`count_phases`.
+    cluster : callable
+        Features to :class:`~spinscape.learn.density.DensityClusters`. Points in no cluster are crossovers.
+
+    Returns
+    -------
+    PhaseCount
+        Without silhouette and merges.
+    """
+    features, rule = checked_features(features), rule or CountRule()
+    label, none = np.array(cluster(features).label), np.zeros(0)
+    stability = np.empty(rule.n_bootstrap)
+    for k in range(rule.n_bootstrap):
+        chosen = _resampled(len(features), seed, k)
+        stability[k] = adjusted_rand_score(label[chosen], cluster(features[chosen]).label)
+    evidence = {"label": label, "numbers": none.astype(np.int64), "silhouette": none, "score": none}
+    coordinates = np.asarray(coordinates, dtype=np.float64)
+    return _phases_of_regions(features, coordinates, rule, {**evidence, "stability": stability})
+
+
+def _resampled(n, seed, k):
+    return np.unique(stream(seed, "bootstrap", "clusters", k).integers(n, size=n))
+
+
 def bootstrap_stability(features, label, *, seed, n, cluster=agglomerative):
     """Return how well clusterings of resampled points agree with a clustering, (n,): adjusted Rand indices.
 
@@ -142,16 +173,24 @@ def bootstrap_stability(features, label, *, seed, n, cluster=agglomerative):
     n_cluster = int(label.max()) + 1
     out = np.empty(n)
     for k in range(n):
-        chosen = np.unique(stream(seed, "bootstrap", "clusters", k).integers(len(features), size=len(features)))
+        chosen = _resampled(len(features), seed, k)
         found = cluster(features[chosen])
         out[k] = adjusted_rand_score(label[chosen], found.labels(min(n_cluster, found.n_start)))
     return out
 
 
 def _not_known(evidence, why, crossovers=()):
-    text = f"the number of phases is not known: {int(evidence['label'].max()) + 1} clusters by silhouette, but {why}"
+    text = f"the number of phases is not known: {_clusters(evidence)}, but {why}"
     nowhere = np.full(len(evidence["label"]), CROSSOVER)
     return PhaseCount(nowhere, nowhere, 0, **evidence, crossovers=list(crossovers), reason=text)
+
+
+def _clusters(evidence):
+    """Return in words how many clusters there are, and by what."""
+    n = int(evidence["label"].max()) + 1
+    if not len(evidence["silhouette"]):
+        return f"{n} clusters by density"
+    return f"silhouette {float(evidence['silhouette'].max()):.2f} is largest at {n} clusters"
 
 
 def _one_phase(features, numbers, reason):
@@ -166,7 +205,7 @@ def _phases_of_regions(features, coordinates, rule, evidence):
     pairs = neighbour_pairs(coordinates)
     regions = regions_of(label, pairs)
     least = max(rule.min_points, int(np.ceil(rule.min_share * len(label))))
-    major = regions.size >= least
+    major = (regions.size >= least) & (regions.cluster != NOISE)
     crossovers = [
         {"points": np.flatnonzero(regions.region == r), "centre": coordinates[regions.region == r].mean(axis=0)}
         for r in np.flatnonzero(~major)
@@ -225,10 +264,9 @@ def _borders(features, pairs, regions, major, contrast):
 
 
 def _reason(evidence, n_phase, borders, crossovers):
-    best = float(evidence["silhouette"].max())
     merged = sum(not border["kept"] for border in borders)
     text = (
-        f"silhouette {best:.2f} is largest at {int(evidence['label'].max()) + 1} clusters, resampling agrees to "
+        f"{_clusters(evidence)}, resampling agrees to "
         f"{np.median(evidence['stability']):.2f}; {len(crossovers)} small regions are crossovers, {merged} of "
         f"{len(borders)} borders have no jump"
     )

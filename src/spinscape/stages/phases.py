@@ -12,10 +12,11 @@ from ..errors import DataError, StoreError
 from ..hamiltonian.expression import evaluate_map
 from ..learn.boundaries import boundary_between, fit_energy
 from ..learn.compressor import fit_pca
+from ..learn.density import density_clusters
 from ..learn.graph_linkage import graph_degree_linkage
 from ..learn.hierarchy import agglomerative
 from ..learn.images import StoreImages, Transform
-from ..learn.phase_count import CROSSOVER, CountRule, count_phases
+from ..learn.phase_count import CROSSOVER, CountRule, count_phases, phases_of_clusters
 from ..store.files import hdf5_bytes, write_whole
 from ..store.read import StudyStore
 from ..units import quantity
@@ -46,14 +47,7 @@ def run(section, seed, index, output, arrays):
     with StudyStore(index) as store:
         features = _features(store, declared)
         coordinates, names, free = _coordinates(section, store)
-        method = declared.method
-        cluster = (
-            partial(graph_degree_linkage, n_neighbour=min(declared.n_neighbour, store.n_point - 1))
-            if method == "graph_degree"
-            else partial(agglomerative, linkage=method)
-        )
-        rule = CountRule(**declared.count.model_dump())
-        found = count_phases(features, _scaled(free), seed=seed, rule=rule, cluster=cluster)
+        found = _counted(declared, features, _scaled(free), seed)
         boundaries = _boundaries(section, store, found, coordinates, declared.boundaries)
         pictures = _representatives(store, declared, features, found)
         latent = fit_pca(features, n_latent=min(N_LATENT, *features.shape, len(features) - 1)).encode(features)
@@ -64,6 +58,19 @@ def run(section, seed, index, output, arrays):
     every = {**order, "latent": latent, **pictures}
     write_whole(arrays, hdf5_bytes(lambda file: _fill(file, every)))
     _log.info("phases %s: %s", section["name"], found.reason)
+
+
+def _counted(declared, features, place, seed):
+    """Return the phases by the declared method."""
+    options = {"seed": seed, "rule": CountRule(**declared.count.model_dump())}
+    if declared.method == "hdbscan":
+        cluster = partial(density_clusters, min_points=max(2, declared.count.min_points))
+        return phases_of_clusters(features, place, cluster=cluster, **options)
+    if declared.method == "graph_degree":
+        linkage = partial(graph_degree_linkage, n_neighbour=min(declared.n_neighbour, len(features) - 1))
+    else:
+        linkage = partial(agglomerative, linkage=declared.method)
+    return count_phases(features, place, cluster=linkage, **options)
 
 
 def _features(store, declared):

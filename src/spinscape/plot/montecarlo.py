@@ -1,6 +1,7 @@
 """Figures of Monte Carlo studies: curves over temperature, slices of S(Q), maps over the couplings."""
 
 import numpy as np
+from matplotlib.ticker import LogFormatter
 
 from ..errors import check_shape
 from .style import MASKED, colour, new_figure, styled, with_unit
@@ -41,6 +42,8 @@ def curves_figure(*, temperatures, panels, labels):
             axes.set_ylabel(with_unit(panel["label"], panel["unit"]))
             if len(t) > 1 and t[-1] / t[0] > 5:
                 axes.set_xscale("log")
+                for axis in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+                    axis(LogFormatter(labelOnlyBase=False, minor_thresholds=(1.5, 0.6)))
         axes.legend(fontsize=_TICK)
     return figure
 

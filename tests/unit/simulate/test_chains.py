@@ -100,6 +100,15 @@ def test_attempts_double_until_one_is_enough():
     assert extended(never, LIMITS, Team())[1.0].extensions == 2
 
 
+def test_chains_that_are_far_apart_are_not_sampled_longer():
+    def attempt(n_sample):
+        verdict = Verdict(False, 2.0, 1.0, 0.5, "energy")
+        return {1.0: Sample(1.0, None, None, None, {}, None, verdict, 0, "annealed")}
+
+    assert extended(attempt, Sampling(extensions=5, hopeless=1.5), Team())[1.0].extensions == 0
+    assert extended(attempt, Sampling(extensions=5, hopeless=3.0), Team())[1.0].extensions == 5
+
+
 def test_tallies_add_up():
     tally = {}
     for more in ({"flip": (4, 1)}, {"flip": (4, 2), "loop": (1, 1)}):

@@ -44,8 +44,7 @@ def predict_torch(spectrum, theta, **instrument):
     Notes
     -----
     First derivatives only. Not an operation of the GPU: couplings on CUDA are copied to the host, the spectrum and its
-    adjoint are made there by the compiled kernels, and copied back, one image each way; what comes before and after stays
-    on the device. A powder's :class:`~spinscape.simulate.powder_spectrum.PowderSpectrum` and a relaxed structure's
-    spectrum do as well as a :class:`SpectrumModel`.
+    adjoint are made there by the compiled kernels, and copied back, one image each way. What comes before and after
+    stays on the device. Spectra of powders and of relaxed structures do as well as a :class:`SpectrumModel`.
     """
     return _Spectrum.apply(theta, spectrum, instrument)

@@ -68,7 +68,8 @@ def movie_figure(*, positions, bonds, motion, times, bands, spins, floor):
         figure = new_figure(6.4, 6.4 * span[1] / span[0] * 0.92 + 0.75)
         axes = figure.subplots()
         axes.add_collection(LineCollection(list(bonds), colors="#D0D0D0", linewidths=0.5, zorder=1))
-        size = (4.6 * 72.0 * 0.36 * np.sqrt(span[1] / span[0] / len(positions))) ** 2
+        # In points: 5.8 of 6.4 inches are the picture, and a dot fills three quarters of the room of its site.
+        size = (0.75 * np.sqrt(span[0] * span[1] / len(positions)) * 5.8 * 72.0 / span[0]) ** 2
         dots = axes.scatter(*positions.T, s=size, c=site_colours(motion[0], floor=floor), zorder=2, linewidths=0)
         needle = 0.45 * np.sqrt(span[0] * span[1] / len(positions))
         needles = LineCollection(_needles(positions, spins[0], needle), colors="black", linewidths=0.6, zorder=3)

@@ -17,8 +17,8 @@ from ..simulate.spin_system import block, spin_system
 from ..simulate.trajectory import band_motion, band_power, follow, participation
 from ..units import HBAR
 
-_FULL = 0.98
-"""Quantile of the motion in a band that has its full colour."""
+_FULL, _LEAST = 0.98, 0.1
+"""Quantile of the motion in a band that has its full colour; at least so much of that of the strongest band."""
 
 
 def run(study, output, *, edges, duration=200.0, n_frame=150, spin=None, turn=90.0, tilt=1e-3):
@@ -53,13 +53,14 @@ def run(study, output, *, edges, duration=200.0, n_frame=150, spin=None, turn=90
     trajectory = follow(of, start, duration=duration, n_sample=n_frame * per_frame)
     power, motion = band_power(trajectory, edges), band_motion(trajectory, edges)[::per_frame]
     floor = np.maximum(np.quantile(motion.reshape(-1, motion.shape[2]), _FULL, axis=0), 1e-6)
-    # One scale: a band in which little moves shall not look as if much did.
-    floor = np.full(len(floor), floor.max())
+    # A band in which next to nothing moves shall not look as if much did.
+    floor = np.maximum(floor, _LEAST * floor.max())
     axes = _plane(system.model.crystal)
+    positions = _folded(system, axes)
     lengths = np.where(system.occupied, system.lengths[system.site], 1.0)[:, None]
     figure, draw = movie_figure(
-        positions=_positions(system) @ axes.T,
-        bonds=_bonds(system) @ axes.T,
+        positions=positions,
+        bonds=_bonds(system, positions, axes),
         motion=motion,
         times=trajectory.times[::per_frame],
         bands=[f"{low:g} to {high:g} meV" for low, high in itertools.pairwise(edges)],
@@ -124,15 +125,24 @@ def _middle(system):
     return int(np.argmin(np.linalg.norm(positions - positions.mean(axis=0), axis=1)))
 
 
-def _bonds(system):
-    """Return the ends of bonds between nearest neighbours that do not cross the boundary, (n_bond, 2, 3)."""
-    positions, bonds = _positions(system), system.model.bonds
-    crystal = system.model.crystal
+def _folded(system, axes):
+    """Return where spins are in the plane, (n_spin, 2), Å: moved by whole supercells into an upright picture."""
+    flat = _positions(system) @ axes.T
+    width = float((system.cell.matrix @ system.model.crystal.vectors @ axes.T)[0, 0])
+    if not np.count_nonzero(system.cell.matrix - np.diag(np.diag(system.cell.matrix))):
+        flat[:, 0] = np.mod(flat[:, 0] + 1e-6, width) - 1e-6
+    return flat
+
+
+def _bonds(system, positions, axes):
+    """Return the ends of bonds between nearest neighbours that do not cross the boundary, (n_bond, 2, 2)."""
+    crystal, bonds = system.model.crystal, system.model.bonds
     way = (bonds.offset + crystal.positions[bonds.site_j] - crystal.positions[bonds.site_i]) @ crystal.vectors
-    near = np.linalg.norm(way, axis=1) < np.linalg.norm(way, axis=1).min() * 1.01
-    grid = positions.reshape(-1, crystal.n_site, 3)
+    length = np.linalg.norm(way, axis=1)
+    near = length < length.min() * 1.01
+    grid = positions.reshape(-1, crystal.n_site, 2)
     starts = np.concatenate([grid[:, i] for i in bonds.site_i[near]])
-    ends = starts + np.repeat(way[near], len(grid), axis=0)
+    ends = starts + np.repeat(way[near] @ axes.T, len(grid), axis=0)
     # Ends beyond the last cell have no site.
     low, high = positions.min(axis=0) - 1e-6, positions.max(axis=0) + 1e-6
     inside = np.all((ends > low) & (ends < high), axis=1)

@@ -9,7 +9,7 @@ The folder ``tests/models``, and the one that the environment variable SPINSCAPE
 """
 
 import os
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +56,6 @@ class SmallModel:
         self.where = np.flatnonzero(self.system.occupied)
         n = len(self.where)
         self.sigma = 1.0 - 2.0 * ((np.arange(2**n)[:, None] >> np.arange(n)) & 1)
-        self.energies = self._energies(n)
         self.square = np.sum((self.sigma @ self.along[self.where]) ** 2, axis=1)
 
     def spins(self, sigma):
@@ -64,8 +63,10 @@ class SmallModel:
         spins[self.where] = sigma[:, None] * self.along[self.where]
         return spins
 
-    def _energies(self, n):
-        """Return the energy of every state: its parts by one and by two spins, from the table of the Hamiltonian."""
+    @cached_property
+    def energies(self):
+        """Energy of every state: its parts by one and by two spins, from the table of the Hamiltonian."""
+        n = len(self.where)
 
         def of(flipped):
             sigma = np.ones(n)

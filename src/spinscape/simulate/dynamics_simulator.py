@@ -168,7 +168,7 @@ class DynamicsSimulator:
         noted = {name: found.facts[name] for name in _NOTED}
         return arrays, noted
 
-    def dynamics(self, system, theta, conditions, *, spectrum=None):
+    def dynamics(self, system, theta, conditions):
         """Return the :class:`DynamicsModel` of a system at one θ and temperature."""
         return DynamicsModel(
             system,
@@ -177,9 +177,15 @@ class DynamicsSimulator:
             self.where,
             self.energy,
             self.trajectory,
-            spectrum or self.spectrum,
-            zone_weightings=self.zone_weightings if spectrum is None else (),
+            self.spectrum,
+            zone_weightings=self.zone_weightings,
         )
+
+    def _pilot(self, system, theta, conditions):
+        """Return a model of which only the sum over the zone is of interest, in detailed balance."""
+        where = QPath("one", np.zeros((1, 3)), np.zeros(1, dtype=np.int64), np.zeros(1))
+        spectrum = replace(self.spectrum, weighting="detailed_balance")
+        return DynamicsModel(system, theta, conditions, [where], self.energy, self.trajectory, spectrum)
 
     def _states(self, model, theta, conditions, generator, start=None):
         first = None if self._structure is None else structure_spins(model.system, self._structure)
@@ -195,9 +201,7 @@ class DynamicsSimulator:
         wanted, factor = float(np.sum(spins * (spins + 1.0)) / np.sum(spins**2)), np.ones(len(spins))
         few = replace(self.start, n_configuration=min(self.start.n_configuration, _PILOT))
         for _ in range(_MAX_LENGTH_STEP):
-            model = self.dynamics(
-                self._system(factor), theta, conditions, spectrum=replace(self.spectrum, weighting="detailed_balance")
-            )
+            model = self._pilot(self._system(factor), theta, conditions)
             found = model.spectrum(self._states(model, theta, conditions, generator, few))
             last, factor = factor, np.full(len(spins), np.sqrt(wanted * found.moment[0] / found.moment[1]))
             if abs(factor[0] - last[0]) < _LENGTH_TOLERANCE:

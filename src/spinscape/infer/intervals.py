@@ -57,20 +57,23 @@ def information_covariance(problem, best, box):
 def sandwich_covariance(problem, best, box, *, measurements, block=(12, 18)):
     """Return the covariance H⁻¹ G H⁻¹, where G is the scatter of what blocks of pixels say of the parameters.
 
-    Independent of the size of the noise; right as far as residuals of different blocks are independent.
+    Independent of the size of the noise; right as far as residuals of different blocks are independent and there are
+    many: G is scaled by n/(n − p) for the p parameters that n blocks were fitted with, backgrounds not counted.
     """
     predictions, jacobians = problem.linearise(best, box)
-    p, bread, filling = len(box.names), 0.0, np.zeros((len(box.names), len(box.names)))
+    p, n_all = len(box.names), 0
+    bread, filling = np.zeros((p, p)), np.zeros((p, p))
     scores = problem.objective.scores(predictions, jacobians)
     for (columns, residuals), one, m in zip(scores, problem.objective.pixels, measurements, strict=True):
-        bread = bread + gram(columns)
+        bread += gram(columns)
         labels, n_block = block_labels(m.shape, segments(m.momentum), block)
         where = one.gather(labels)
         sums = np.array([np.bincount(where, weights=column * residuals, minlength=n_block) for column in columns])
         filling += gram(sums)
+        n_all += len(np.unique(where))
     inverse = np.linalg.inv(bread)
-    matrix = inverse @ filling @ inverse
-    return Covariance(box.names, matrix.reshape(p, p), (), "sandwich")
+    matrix = n_all / max(n_all - p, 1) * inverse @ filling @ inverse
+    return Covariance(box.names, matrix, (), "sandwich")
 
 
 def profile_interval(problem, best, box, name, *, level=0.95, tolerance=0.01):

@@ -9,34 +9,38 @@ result is χ².
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import chi2 as chi2_law
+from scipy.stats import norm
 
 from .inner import rows_dot
 
+LEVEL = 0.03
+"""Chance of a false alarm."""
+TAILS = 5.0 / 6.0
+"""Part of it that is spent on tails; they are sought on the side of more weight in them only."""
 REACH = 0.5
 """Half-widths of the Lorentzian tails, in units of the line's own FWHM, that lines are tried with."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LineShapeTest:
     """Result of a line-shape test.
 
     Parameters
     ----------
-    statistic : float
-        χ² with ``dof`` degrees of freedom where the shape is right.
-    dof : int
     p_value : float
+        Chance of such residuals under the right shape, at most: tails are one-sided, a lean has two sides, and they
+        share the chance as :data:`TAILS` says.
     amplitudes : dict of str to float
-        Of each form, in units of its own standard deviation.
+        Of each form, in units of its own standard deviation: standard normal where the shape is right.
+    shift : (n_parameter,) float64
+        What tails as one more free parameter would move the others by, to first order.
     """
 
-    statistic: float
-    dof: int
     p_value: float
     amplitudes: dict[str, float]
+    shift: np.ndarray
 
-    def fires(self, level=0.01):
+    def fires(self, level=LEVEL):
         """Tell whether the line shape does not fit, with this chance of a false alarm."""
         return self.p_value < level
 
@@ -112,6 +116,8 @@ def _score_test(scores, n_parameter, names):
     mix = np.linalg.solve(information[a, a], information[a, b])
     matrix = information[b, b] - information[b, a] @ mix
     rest = gradient[b] - mix.T @ gradient[a]
-    statistic = float(rest @ np.linalg.solve(matrix, rest))
     sizes = dict(zip(names, (rest / np.sqrt(np.diag(matrix))).tolist(), strict=True))
-    return LineShapeTest(statistic, len(names), float(chi2_law.sf(statistic, len(names))), sizes)
+    chances = norm.sf(sizes["tails"]) / TAILS, 2.0 * norm.sf(abs(sizes["lean"])) / (1.0 - TAILS)
+    tails = names.index("tails")
+    shift = -mix[:, tails] * rest[tails] / matrix[tails, tails]
+    return LineShapeTest(float(min(1.0, *chances)), sizes, shift)

@@ -1,0 +1,69 @@
+"""The classical Kitaev honeycomb at T = 0.01 |K|: what stands in the spectrum of the whole zone, plain and weighted.
+
+Reference: our own earlier runs of another program, quoted in docs/studies/kitaev_heisenberg.md: central half width
+0.91 to 0.96 T, upper maximum 1.838(6) |K|S, 1.29 times the dip below it.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spinscape.config import build
+from spinscape.config.load import load_study
+from spinscape.hamiltonian.conditions import Conditions
+from spinscape.lattice.qspace import EnergyAxis, QPath
+from spinscape.observables.bands import fit_centre
+from spinscape.simulate.dynamics import TrajectorySettings
+from spinscape.simulate.dynamics_simulator import DynamicsSimulator
+from spinscape.simulate.dynamics_start import StartSettings
+from spinscape.simulate.protocol import StreamKey
+from spinscape.units import K_B
+
+STUDY = Path(__file__).parents[2] / "config" / "studies" / "kitaev_heisenberg.yaml"
+T = 0.01
+WEIGHTINGS = ("classical", "detailed_balance", "density_of_states")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_the_spectrum_of_the_whole_zone(sign):
+    model, _ = build.build_model(load_study(STUDY))
+    gamma = QPath("gamma", np.zeros((1, 3)), np.zeros(1, dtype=np.int64), np.zeros(1))
+    axis = EnergyAxis.from_range(first=-0.1, last=2.4, step=T / 5)
+    simulator = DynamicsSimulator(
+        model,
+        (36, 36, 1),
+        [gamma],
+        axis,
+        Conditions(T / K_B),
+        trajectory=TrajectorySettings(n_probe=512),
+        zone_weightings=WEIGHTINGS,
+        start=StartSettings(n_configuration=8, n_equilibrate=200, n_between=200, hottest=1.0 / K_B, n_temperature=40),
+    )
+    found = simulator.run(np.array([0.0, sign]), StreamKey(5, "kitaev"))
+    energy, plain, error = axis.centres, found.arrays["zone"][0, 0], found.arrays["zone_error"][0, 0]
+    # −½ per site, and half of a degree of freedom in four soft ones: between ½ T and T above.
+    assert 0.5 * T < found.arrays["state_energy"][0] + 0.5 < T
+    assert found.diagnostics["energy_drift"] < 1e-13
+    centre = fit_centre(energy, plain, error, reach=2.0 * T, least=0.35 * T)
+    assert centre.half_width == pytest.approx(0.95 * T, abs=0.1 * T)
+    for k, _ in enumerate(WEIGHTINGS):
+        _check_upper_maximum(energy, found.arrays["zone"][0, k], found.arrays["zone_error"][0, k], at_least=1.2)
+    # Only the factor E makes a maximum at finite energy of the central one, at its half width.
+    low = (energy > 2.5 * axis.step / 5) & (energy < 0.2)
+    assert energy[low][np.argmax(found.arrays["zone"][0, 2][low])] == pytest.approx(centre.half_width, abs=2.5e-3)
+    assert np.argmax(plain[np.abs(energy) < 0.2]) == np.argmin(np.abs(energy[np.abs(energy) < 0.2]))
+
+
+def _check_upper_maximum(energy, values, errors, *, at_least):
+    width = 10
+    smooth = np.convolve(values, np.ones(width) / width, "same")
+    sigma = np.sqrt(np.convolve(errors**2, np.ones(width), "same")) / width
+    top = np.flatnonzero((energy > 1.6) & (energy < 2.1))
+    top = top[np.argmax(smooth[top])]
+    dip = np.flatnonzero((energy > 1.2) & (energy < 1.75))
+    dip = dip[np.argmin(smooth[dip])]
+    assert energy[top] == pytest.approx(1.838, abs=0.03)
+    assert smooth[top] > at_least * smooth[dip]
+    assert smooth[top] - smooth[dip] > 10.0 * np.hypot(sigma[top], sigma[dip])

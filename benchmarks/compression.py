@@ -2,9 +2,8 @@
 
 Square lattice, J1 = 1, J2, J3 and β on a grid of 8,100 points, self-consistent Gaussian, 24 × 24 pixels, noise of 22 %
 a pixel: 2,000 images to learn from, 1,000 others with their truth. Run with ``python benchmarks/compression.py``; about
-a quarter of an hour of CPU in one thread. ``--figure FILE`` draws the curves, ``--log FILE`` notes what is done and goes
-on from there, ``--part`` chooses ``curves``,
-``generator`` or ``large`` (2,000 volumes of 10⁵ voxels).
+a quarter of an hour of CPU in one thread. ``--figure FILE`` draws the curves, ``--log FILE`` notes what is done and
+goes on from there, ``--part`` chooses ``curves``, ``generator`` or ``large`` (2,000 volumes of 10⁵ voxels).
 """
 
 import argparse

@@ -17,6 +17,8 @@ from .inner import gram
 from .problem import Problem
 from .uncertainty import Covariance, block_labels, group_jackknife
 
+FAR = 1.3
+"""A width that differs from the declared one by more than this factor is warned of."""
 MOVED = 2.0
 """Shifts beyond this many standard deviations are warned of."""
 
@@ -173,9 +175,30 @@ def robust_fit(problem, best, box, *, freer=None):
     matrix = plain.matrix + np.outer(shift, shift)
     warnings = _moved(box, clipped.parameters - np.asarray(best), plain.std, "leaving out what stands out")
     warnings += _moved(box, shift, plain.std, "a background with more freedom")
-    warnings += [f"{name} sits at a bound of its interval" for name in plain.fixed]
+    warnings += instrument_warnings(box, clipped.parameters)
     covariance = Covariance(box.names, matrix, plain.fixed, "robust")
     return Robust(clipped.parameters, clipped, covariance, shift, tuple(warnings))
+
+
+def instrument_warnings(box, parameters):
+    """Say which parameters sit at a bound, and which widths are far from the declared ones.
+
+    Parameters
+    ----------
+    box : Box
+        Widths are the parameters ``fwhm_factor`` and ``ln_fwhm_factor``.
+    parameters : (n_parameter,) float64
+
+    Returns
+    -------
+    tuple of str
+    """
+    out = [f"{name} sits at a bound of its interval" for name in box.at_bound(parameters)]
+    for name, value in zip(box.names, parameters, strict=True):
+        factor = {"fwhm_factor": value, "ln_fwhm_factor": np.exp(value)}.get(name, 1.0)
+        if not 1.0 / FAR < factor < FAR:
+            out.append(f"the fitted resolution is {factor:.2f} times the declared one: doubt the line shape")
+    return tuple(out)
 
 
 def _moved(box, shift, std, what):

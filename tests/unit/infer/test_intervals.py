@@ -13,6 +13,7 @@ from spinscape.infer.gauss_newton import gauss_newton
 from spinscape.infer.held import held_problem
 from spinscape.infer.intervals import (
     information_covariance,
+    instrument_warnings,
     interval_width,
     jackknife_covariance,
     profile_interval,
@@ -161,3 +162,10 @@ def test_the_quoted_error_is_the_larger_and_few_groups_have_wide_intervals():
     assert quoted_std(np.array([0.0, 1.0]), both) == (pytest.approx(0.3), "jackknife")
     assert interval_width(0.95, n_group=10**6) == pytest.approx(interval_width(0.95), abs=1e-4)
     assert interval_width(0.6827) == pytest.approx(1.0, abs=1e-4)
+
+
+def test_widths_far_from_the_declared_ones_and_bounds_are_warned_of():
+    box = Box(("a", "ln_fwhm_factor"), [0.0, -0.7], [1.0, 0.7])
+    assert instrument_warnings(box, np.array([0.5, 0.2])) == ()
+    assert "1.35 times" in instrument_warnings(box, np.array([0.5, 0.3]))[0]
+    assert "a sits at a bound" in instrument_warnings(box, np.array([1.0, 0.0]))[0]

@@ -1,4 +1,4 @@
-"""The classical square lattice J1 = 1, J2, J3: four orders told apart without labels, by near neighbours' correlations."""
+"""The square lattice J1 = 1, J2, J3: four orders told apart without labels, by the correlations of near neighbours."""
 
 import numpy as np
 import pytest

@@ -172,12 +172,27 @@ def robust_fit(problem, best, box, *, freer=None):
         other = Problem(problem.forward, freer.reweighted(weights), problem.calls)
         shift = gauss_newton(other, clipped.parameters, box=box).parameters - clipped.parameters
         shift = np.where(plain.std > 0, shift, 0.0)
-    matrix = plain.matrix + np.outer(shift, shift)
     warnings = _moved(box, clipped.parameters - np.asarray(best), plain.std, "leaving out what stands out")
     warnings += _moved(box, shift, plain.std, "a background with more freedom")
     warnings += instrument_warnings(box, clipped.parameters)
-    covariance = Covariance(box.names, matrix, plain.fixed, "robust")
+    covariance = widened(plain, shift, method="robust")
     return Robust(clipped.parameters, clipped, covariance, shift, tuple(warnings))
+
+
+def widened(covariance, *shifts, method=None):
+    """Return a covariance with the squares of what choices move added: Σ + Σ_k δ_k δ_kᵀ.
+
+    Parameters
+    ----------
+    covariance : Covariance
+    *shifts : (n_parameter,) float64
+        Of a freer background, or of tails (:class:`~spinscape.infer.line_shape_test.LineShapeTest`); zero is taken for
+        parameters at a bound.
+    method : str, optional
+    """
+    free = covariance.std > 0
+    matrix = covariance.matrix + sum(np.outer(np.where(free, d, 0.0), np.where(free, d, 0.0)) for d in shifts)
+    return Covariance(covariance.names, matrix, covariance.fixed, method or covariance.method)
 
 
 def instrument_warnings(box, parameters):

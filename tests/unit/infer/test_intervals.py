@@ -20,6 +20,7 @@ from spinscape.infer.intervals import (
     quoted_std,
     robust_fit,
     sandwich_covariance,
+    widened,
 )
 from spinscape.infer.poisson import gaussian_likelihood
 from spinscape.infer.problem import Problem
@@ -169,3 +170,10 @@ def test_widths_far_from_the_declared_ones_and_bounds_are_warned_of():
     assert instrument_warnings(box, np.array([0.5, 0.2])) == ()
     assert "1.35 times" in instrument_warnings(box, np.array([0.5, 0.3]))[0]
     assert "a sits at a bound" in instrument_warnings(box, np.array([1.0, 0.0]))[0]
+
+
+def test_shifts_widen_along_themselves_only():
+    before = Covariance(("a", "b", "c"), np.diag([1.0, 4.0, 0.0]), ("c",), "hessian")
+    after = widened(before, np.array([2.0, 0.0, 9.0]), np.array([0.0, 3.0, 0.0]), method="wide")
+    assert after.std.tolist() == pytest.approx([np.sqrt(5.0), np.sqrt(13.0), 0.0])
+    assert (after.method, after.fixed) == ("wide", ("c",)) and widened(before).method == "hessian"

@@ -14,6 +14,8 @@ from spinscape.infer.gauss_newton import gauss_newton
 from spinscape.infer.objectives import chi2_profiled
 from spinscape.infer.poisson import gaussian_likelihood, poisson_likelihood, student_likelihood
 from spinscape.infer.problem import Problem
+from spinscape.infer.protocols import Objective
+from spinscape.infer.uncertainty import block_bootstrap
 
 TRUTH = np.array([14.0, 5.0, 2.0])
 FORMS = {
@@ -234,3 +236,16 @@ def test_bad_requests_are_named(counted, measure):
         BackgroundForm(decays=(0.0,))
     with pytest.raises(FitError, match="degree"):
         BackgroundForm(degree=(-1, 0))
+
+
+def test_it_is_an_objective_like_the_others_and_can_be_bootstrapped(counted, band, box):
+    measurement = counted(per_mean=4.0)
+    problem = Problem(band(), poisson_likelihood([measurement]))
+    assert isinstance(problem.objective, Objective)
+    best = gauss_newton(problem, TRUTH, box=box).parameters
+    replicas = block_bootstrap(problem, best, box, measurements=[measurement], block=(3, 5), n_replica=60)
+    predictions, jacobians = problem.linearise(best, box)
+    _, matrix = problem.objective.normal_equations(predictions, jacobians)
+    std = np.sqrt(np.diag(problem.objective.covariance(predictions, jacobians, matrix)))
+    # Sixty replicas of 48 blocks: 9 % and 10 %; blocks drawn twice leave rows with fewer pixels, which widens a little.
+    assert replicas.covariance().std / std == pytest.approx(np.ones(3), abs=0.45)

@@ -80,7 +80,7 @@ def slice_figure(*, grid, rows, columns, images):
                 norm = intensity_norm(image)
                 mesh = axes.pcolormesh(u, v, image.T, cmap="viridis", norm=norm, rasterized=True)
                 axes.set_aspect(np.linalg.norm(grid.basis[seen[1]]) / np.linalg.norm(grid.basis[seen[0]]))
-                axes.set_title(f"{row}, {column}", fontsize=_SMALL + 0.5)
+                axes.set_title(f"{row}\n{column}", fontsize=_SMALL + 0.5)
                 axes.set_xlabel(f"along ({' '.join(f'{x:g}' for x in grid.basis[seen[0]])})")
                 axes.set_ylabel(f"along ({' '.join(f'{x:g}' for x in grid.basis[seen[1]])})")
                 figure.colorbar(mesh, ax=axes, pad=0.02, extend="max")

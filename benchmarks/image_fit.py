@@ -133,7 +133,8 @@ def main():
     for name, truth, value, sigma in zip(TRUTH, TRUTH.values(), best, covariance.std, strict=True):
         print(f"{name:8s} {truth:7.3f} {value:9.4f} {sigma:9.4f} {(value - truth) / sigma:6.2f}")
     quality = problem.objective.quality(problem.forward.predict(best))
-    print(f"chi2/dof {quality['chi2_per_dof']:.3f}; {search.best.n_start} of {asked.starts} starts, {len(search.minima)} minima")
+    starts = f"{search.best.n_start} of {asked.starts} starts, {len(search.minima)} minima"
+    print(f"chi2/dof {quality['chi2_per_dof']:.3f}; {starts}")
     print(f"{search.n_call} spectra, {seconds:.1f} s")
 
 

@@ -3,6 +3,8 @@
 Signals are (n_q, n_energy) on each of them: the bins of a grid stand in the order of its ``points``.
 """
 
+from typing import Any
+
 import numpy as np
 
 from ..errors import ConfigError
@@ -11,7 +13,7 @@ from .qspace import QPath
 from .volumes import QGrid
 
 MomentumAxis = QPath | PowderAxis | QGrid
-MOMENTUM_KIND = {"path": QPath, "powder": PowderAxis, "grid": QGrid}
+MOMENTUM_KIND: dict[str, Any] = {"path": QPath, "powder": PowderAxis, "grid": QGrid}
 """Name in files and in plain data → class. Append only."""
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spinscape.errors import FitError
-from spinscape.infer.noise import estimate_noise, has_estimated_std, smoothed, with_estimated_std
+from spinscape.infer.noise import estimate_noise, has_estimated_std, smoothed, with_estimated_std, with_fitted_std
 
 
 def counted(measure, *, per_unit, seed=0, line=1.0, shape=(120, 60)):
@@ -80,3 +80,16 @@ def test_data_without_noise_or_neighbours_are_refused(measure):
         estimate_noise(measure(np.ones((20, 20))))
     with pytest.raises(FitError, match="too few neighbouring"):
         estimate_noise(measure(np.ones((20, 20)), segment=np.arange(20)))
+
+
+def test_noise_of_counts_that_a_fit_expects(noisy):
+    data = noisy(with_std=False)
+    fitted = np.full(data.shape, 4.0)
+    fitted[0] = 0.001
+    got = with_fitted_std(data, fitted, gain=0.25)
+    np.testing.assert_allclose(got.std[1], 1.0)
+    # Below one count the variance is that of one.
+    np.testing.assert_allclose(got.std[0], 0.25)
+    assert not has_estimated_std(got) and got.provenance["noise"] == {"std": "fitted", "gain": 0.25}
+    with pytest.raises(FitError, match="not positive"):
+        with_fitted_std(data, fitted, gain=0.0)

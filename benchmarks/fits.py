@@ -42,7 +42,9 @@ def measured(path):
 def stand_in(path, model, structure, settings):
     axis = EnergyAxis.from_range(first=20.0, last=140.0, step=1.0)
     image = SpectrumModel(model, structure, path, axis, settings).predict(np.array([29.6, 1.8]))
-    return simulated_measurement(image, momentum=path, energy=axis, counts=5e5, seed=1, background=Background(5.0, 35.0))
+    return simulated_measurement(
+        image, momentum=path, energy=axis, counts=5e5, seed=1, background=Background(5.0, 35.0)
+    )
 
 
 def cpu(action, n=1):

@@ -70,7 +70,12 @@ BAD = {
     ),
     "a field with loops": (DY, {"conditions": {"field": ["0 T", "0 T", "1 T"]}}, "conditions.field", "field with loop"),
     "flips of vectors": (CUBIC, {"simulate/moves": [{"kind": "flip"}]}, "simulate.moves", "flip"),
-    "over-relaxed Ising spins": (ISING, {"simulate/moves": [{"kind": "over_relaxation"}]}, "simulate.moves", "for ising"),
+    "over-relaxed Ising spins": (
+        ISING,
+        {"simulate/moves": [{"kind": "over_relaxation"}]},
+        "simulate.moves",
+        "for ising",
+    ),
     "an unknown move": (ISING, {"simulate/moves": [{"kind": "worm"}]}, "simulate.moves.0.kind", "flip"),
     "no moves": (ISING, {"simulate/moves": []}, "simulate.moves", "at least 1"),
     "a width of flips": (ISING, {"simulate/moves": [{"kind": "flip", "width": 0.1}]}, "move flip", "width"),

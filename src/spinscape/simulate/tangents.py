@@ -91,7 +91,7 @@ def quartic(model: Model, theta) -> Quartic:
     kinds = np.column_stack([table.parameter, np.round(weight, 12)]).reshape(-1, 2)
     family = np.unique(kinds, axis=0, return_inverse=True)[1].reshape(-1)
     constant = float(values @ parts.constant)
-    return Quartic(table.site_i, table.site_j, table.offset, table.turn, weight, family, constant)
+    return Quartic(table.site_i, table.site_j, table.offset, np.asarray(table.turn), weight, family, constant)
 
 
 def best_tangents(base: Exchange, terms: Quartic, mesh) -> np.ndarray:

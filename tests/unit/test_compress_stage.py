@@ -154,6 +154,7 @@ def test_a_noisy_study_without_repeated_points_is_refused():
     from spinscape.config.load import read_yaml
 
     data = read_yaml("config/test/kitaev_phases.yaml")
+    del data["replicas"]
     data["learn"] = {"small": {**MODEL, "arrays": ["signal_hk0"]}}
     with pytest.raises(ConfigError, match="noise") as caught:
         study_from_data(data)

@@ -14,6 +14,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from spinscape.config import build
+from spinscape.config.axes import energy_axis
 from spinscape.config.load import load_study
 from spinscape.experiment.measurement import Measurement
 from spinscape.infer.box import Box
@@ -40,7 +41,7 @@ class SimulatedSpectra:
     def __init__(self, study):
         model, structure = build.build_model(study)
         settings = SpinwaveSettings.from_dict(build.spinwave_settings(study.simulate))
-        self.energy = build.energy_axis(study.simulate.energy)
+        self.energy = energy_axis(study.simulate.energy)
         self.models = {
             f"signal_{name}": SpectrumModel(
                 model, structure, build.path(study, name), self.energy, settings, build.conditions(study)

@@ -79,8 +79,17 @@ def note(stream_key):
         # Two ranks may write before either has counted: the number itself may be seen by neither.
         if runs >= int(os.environ.get("TOY_KILLED_AT", sys.maxsize)):
             os.kill(os.getpid(), signal.SIGKILL)
-        if runs >= int(os.environ.get("TOY_DISK_FULL_AT", sys.maxsize)):
+        if runs >= int(os.environ.get("TOY_DISK_FULL_AT", sys.maxsize)) and is_first(f"{diary}.full"):
             limit_files(0)
+
+
+def is_first(path):
+    """Tell whether this process is the first of all that asks, by a file that only one of them can make."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return False
+    return True
 
 
 def limit_files(n_byte):

@@ -163,11 +163,7 @@ BAD |= {
         "first < last",
     ),
     "powder smeared along a path": (POWDER, "simulate.q_smear.kind", "none"),
-    "powder of a spiral": (
-        POWDER | {"simulate/q_smear": "none", "structure": SPIRAL},
-        "structure.magnetic_cell",
-        "rotating frame",
-    ),
+    "numbers of another kind of bins": ({"simulate/bins": "sums"}, "simulate.bins", "means"),
     "powder of twins": (
         POWDER | {"simulate/q_smear": "none", "simulate/twins": MANY | {"weights": [1, 1]}},
         "simulate.powders",

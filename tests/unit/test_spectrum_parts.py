@@ -65,6 +65,12 @@ CASES = {
     "form factors in barn": {"form_factor": {"g": {"Ni2+": 2.2}}, "units": "cross_section"},
     "spread and interval": {"spread": SPREAD, "ranges": (RANGE,)},
     "twins of one component": {"twins": TWINS, "component": "xx"},
+    "means over bins": {
+        "bins": "means",
+        "fwhm_table": ((-20.0, 60.0), (1.0, 2.0)),
+        "line": "pseudo_voigt",
+        "mixing": 0.3,
+    },
     "all at once": {"thermal": True, "line": "lorentzian", "twins": TWINS, "form_factor": {"g": "sites"}},
 }
 
@@ -87,6 +93,37 @@ def test_derivatives_are_exact_through_everything(name, axes):
     cotangent = np.cos(np.arange(value.size)).reshape(value.shape)
     expected = np.sum(gradient * cotangent, axis=(1, 2))
     np.testing.assert_allclose(pullback(cotangent), expected, rtol=1e-9, atol=1e-12)
+
+
+def small_grid():
+    edges = (np.linspace(0.1, 0.25, 4), np.linspace(0.1, 0.25, 4), np.array([-0.3, 0.3]))
+    return QGrid("g", [0, 0, 0], np.eye(3), edges)
+
+
+@pytest.mark.parametrize("axes", [path, small_grid])
+def test_means_over_bins_are_means_of_finer_bins(axes):
+    """Against the same spectrum at the centres of ten times as many bins of energy and of a grid's axes."""
+    coarse = spectrum(axes(), bins="means").predict(THETA)
+    n, fine_axes = 10, axes()
+    steps = EnergyAxis(np.linspace(ENERGY.edges[0], ENERGY.edges[-1], 61 * n * 2 + 1)[1::2])
+    if axes is small_grid:
+        edges = [np.linspace(e[0], e[-1], 3 * n + 1) for e in fine_axes.edges[:2]]
+        fine_axes = replace(fine_axes, edges=(*edges, fine_axes.edges[2]))
+    how = SpinwaveSettings(component="perp", fwhm=(1.5, 0.02))
+    fine = SpectrumModel(*orthorhombic(), fine_axes, steps, how, Conditions(30.0, (0.0, 0.0, 2.0))).predict(THETA)
+    if axes is small_grid:
+        fine = fine.reshape(3, n, 3, n, -1).mean(axis=(1, 3)).reshape(9, -1)
+    fine = fine.reshape(9, 61, n).mean(axis=2)
+    # Midpoints of a tenth of a bin are good to 1/2400 of the second derivative times the bin squared.
+    np.testing.assert_allclose(coarse, fine, atol=5e-3 * fine.max())
+    away = np.abs(spectrum(axes()).predict(THETA) - fine).max()
+    assert np.abs(coarse - fine).max() < 0.1 * away
+
+
+def test_means_over_bins_of_unequal_widths_are_refused():
+    uneven = replace(grid(), edges=(np.array([0.1, 0.2, 0.5]), *grid().edges[1:]))
+    with pytest.raises(ConfigError, match="bins of one width"):
+        spectrum(uneven, bins="means")
 
 
 def test_forms_that_are_not_kept_give_the_same(monkeypatch):

@@ -61,6 +61,9 @@ class SpinwaveSection(SimulationSection):
     stability: Literal["zone", "points"] = Field(
         "zone", description="where instabilities are looked for: in the whole zone, or at the points of the spectrum"
     )
+    bins: Literal["centres", "means"] = Field(
+        "centres", description="values at the centres of bins, or means over the bins: of energy, volumes and |Q|"
+    )
     empty: Literal["failed", "keep"] = Field("failed", description="a spectrum whose energy window holds no mode")
 
     @property
@@ -145,15 +148,6 @@ class SpinwaveSection(SimulationSection):
             )
 
     def _check_structure(self, study):
-        turning = study.structure is not None and study.structure.kind == "spiral"
-        if self.powders and turning and study.structure.magnetic_cell is None:
-            raise ConfigError(
-                "the powder average of a spiral in the rotating frame is not known",
-                where="structure.magnetic_cell",
-                expected="a magnetic cell that k fits",
-                got="none",
-                fix="name the magnetic cell",
-            )
         moving = self.relax or self.unstable != "code"
         if moving and study.structure is not None and study.structure.kind == "ground_state":
             raise ConfigError(
@@ -200,6 +194,8 @@ def spinwave_settings(simulate, study=None):
     }
     if isinstance(smear, QEllipsoid):
         out["spread"] = smear.plain(2.0 * np.pi * np.linalg.inv(vectors(study)).T)
+    if simulate.bins != "centres":
+        out["bins"] = simulate.bins
     if simulate.integrate:
         out["ranges"] = [one.plain() for one in simulate.integrate]
     return out if simulate.twins is None else {**out, "twins": twins_settings(simulate.twins, study)}

@@ -102,14 +102,34 @@ def interval_rule(axis, low: float, high: float, *, order: int = 8) -> OffsetRul
     return _product([(axis, 0.5 * (low + high) + 0.5 * (high - low) * nodes, 0.5 * weights)])
 
 
-def grid_rule(grid: QGrid, *, order: int = 8) -> OffsetRule:
-    """Return the rule of the mean over the integrated axes of a grid, about the centres of its bins, in r.l.u."""
+def grid_rule(grid: QGrid, *, order: int = 8, bin_order: int = 0) -> OffsetRule:
+    """Return the rule of the mean over the integrated axes of a grid, about the centres of its bins, in r.l.u.
+
+    Parameters
+    ----------
+    grid : QGrid
+    order : int
+        Points along each axis that is integrated over.
+    bin_order : int
+        Points across the bins of the other axes, which must be of one width; 0 for their centres alone.
+    """
     rule = OffsetRule(np.zeros((1, 3)), np.ones(1))
     for axis, edges, integrated in zip(grid.basis, grid.edges, grid.integrated, strict=True):
-        if integrated:
-            half = 0.5 * float(np.ptp(edges))
-            rule = combined_rule([rule, interval_rule(axis, -half, half, order=order)])
+        n = order if integrated else bin_order
+        if n:
+            half = 0.5 * _bin_width(edges, grid.name)
+            rule = combined_rule([rule, interval_rule(axis, -half, half, order=n)])
     return rule
+
+
+def _bin_width(edges, name):
+    """Return the width of bins that are all as wide."""
+    widths = np.diff(edges)
+    if np.ptp(widths) > 1e-6 * widths[0]:
+        raise ConfigError(
+            "means over bins need bins of one width", where=name, got=widths[:6].tolist(), fix="take equal bins"
+        )
+    return float(np.mean(widths))
 
 
 def combined_rule(rules: Sequence[OffsetRule]) -> OffsetRule:

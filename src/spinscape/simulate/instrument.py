@@ -40,7 +40,7 @@ class Instrument:
 
     def __init__(self, settings, energy, temperature=None):
         self.settings, self.energy, self.temperature = settings, energy, temperature
-        self._plain = settings.line == "gaussian" and settings.fwhm_table is None
+        self._plain = settings.line == "gaussian" and settings.fwhm_table is None and settings.bins == "centres"
         self._polynomial = np.array(settings.fwhm)
         self._shape, self._width = LineShape(settings.line, settings.mixing), width_of(settings)
 
@@ -196,6 +196,7 @@ class _Profiles:
     def profiles(self):
         """Yield rows, values (n_row, n_mode, n_energy) and derivatives by the position of the line."""
         how = {"axis": self.instrument.energy, "width": self.width, "shape": self.instrument._shape}
+        how["integrate"] = self.instrument.settings.bins == "means"
         for rows, profile, growth in line_profiles(self.energy + self.offset, self.total, **how):
             yield rows, profile.value, profile.by_position + profile.by_width * growth[..., None]
 

@@ -14,10 +14,13 @@ from ..errors import ConfigError
 from ..hamiltonian.model import MagneticStructure, Model
 from ..hamiltonian.operations import axial_rotations, model_operations
 from ..hamiltonian.primitive import CellLattice
+from ..hamiltonian.spiral import SpiralStructure
 from ..lattice.powder_axis import PowderAxis
 from ..lattice.symmetry import cartesian_rotations, site_maps
 from ..observables.powder import MAX_DEGREE, sphere_rule
+from ..observables.structure_factor import polarisation_weights
 from .sampling import Means, Samples
+from .spiral_energy import perpendicular_frame
 
 FIRST_DEGREE = 15
 _SAME = 1e-6
@@ -36,27 +39,39 @@ class PowderSampling:
         Cartesian operations under which the spectrum is the same; the identity and the inversion at least.
     reciprocal : (3, 3) float64, 1/Å
         Reciprocal vectors as rows: Q come in their units.
+    bin_order : int
+        Points across each bin of |Q| (Gauss-Legendre), for means over it; 0 for its centre alone.
     """
 
     axis: PowderAxis
     degrees: tuple[int, ...]
     rotations: np.ndarray
     reciprocal: np.ndarray
+    bin_order: int = 0
 
     @property
     def counts(self):
         """Points of each |Q|, (n_q,) int64."""
-        return np.array([len(self._rule(degree)[1]) for degree in self.degrees], dtype=np.int64)
+        return np.array([len(self._rule(degree)[1]) for degree in self.degrees], np.int64) * max(1, self.bin_order)
 
     def at(self, start, stop):
         """Return :class:`~spinscape.simulate.sampling.Samples` of |Q| number start to stop - 1."""
         rules = [self._rule(degree) for degree in self.degrees[start:stop]]
-        moduli = self.axis.centres[start:stop]
-        q = np.concatenate([q * rule[0] for q, rule in zip(moduli, rules, strict=True)])
-        weights = np.concatenate([rule[1] for rule in rules])
-        row = np.repeat(np.arange(len(rules)), [len(rule[1]) for rule in rules])
-        means = Means(row, np.arange(len(q)), weights, (len(rules), len(q)))
-        return Samples(q @ np.linalg.inv(self.reciprocal), means)
+        moduli, shares = self._moduli(start, stop)
+        q = [np.kron(radii[:, None], rule[0]) for radii, rule in zip(moduli, rules, strict=True)]
+        weights = [np.kron(shares, rule[1]) for rule in rules]
+        row = np.repeat(np.arange(len(rules)), [len(w) for w in weights])
+        points = np.concatenate(q)
+        means = Means(row, np.arange(len(points)), np.concatenate(weights), (len(rules), len(points)))
+        return Samples(points @ np.linalg.inv(self.reciprocal), means)
+
+    def _moduli(self, start, stop):
+        """Return the |Q| across each bin, (n_row, n), and their weights (n,) of sum 1."""
+        if not self.bin_order:
+            return self.axis.centres[start:stop, None], np.ones(1)
+        nodes, weights = np.polynomial.legendre.leggauss(self.bin_order)
+        low, high = self.axis.edges[start:stop, None], self.axis.edges[start + 1 : stop + 1, None]
+        return 0.5 * (low + high) + 0.5 * (high - low) * nodes, 0.5 * weights
 
     def _rule(self, degree):
         """Return one direction of each orbit, and the orbits' weights."""
@@ -106,7 +121,7 @@ def _places(directions):
 
 
 def spectrum_rotations(
-    model: Model, structure: MagneticStructure, *, field=(0.0, 0.0, 0.0), operations=None
+    model: Model, structure: MagneticStructure | SpiralStructure, *, field=(0.0, 0.0, 0.0), operations=None
 ) -> np.ndarray:
     """Return the Cartesian operations under which S(Q, ω) of a structure is the same, (n, 3, 3) float64.
 
@@ -118,7 +133,7 @@ def spectrum_rotations(
     Parameters
     ----------
     model : Model
-    structure : MagneticStructure
+    structure : MagneticStructure or SpiralStructure
     field : (3,) float, T
     operations : (n,) int, optional
         Those of the model, where they are known.
@@ -127,7 +142,7 @@ def spectrum_rotations(
     axial = axial_rotations(crystal)
     cartesian = cartesian_rotations(crystal.vectors, crystal.rotations)
     maps = site_maps(crystal.vectors, crystal.positions, crystal.rotations, crystal.translations)
-    table = _Spins(structure)
+    table = _SpiralSpins(structure) if isinstance(structure, SpiralStructure) else _Spins(structure)
     kept = [
         sign * cartesian[o]
         for o in (model_operations(model, field=field) if operations is None else operations)
@@ -158,7 +173,55 @@ class _Spins:
         return found
 
 
-def frozen_sampling(axis: PowderAxis, function, *, rotations, reciprocal, tolerance: float, max_degree=MAX_DEGREE):
+class _SpiralSpins:
+    """The directions of a spiral, which may be turned about its axis as a whole: its spectrum does not see it."""
+
+    def __init__(self, spiral):
+        self.spiral = spiral
+        # Half turns and whole ones leave terms that know a direction across the axis: nothing turns freely then.
+        self.free = bool(np.any(np.abs(2.0 * spiral.k - np.round(2.0 * spiral.k)) > _SAME))
+
+    def signs(self, rotation, axial, site, cell):
+        """Return a set: 1 where an operation keeps the spiral, -1 where it reverses all its spins.
+
+        S_i(c) = R(a, 2π k·c) n_i becomes A S_i(c) at the site j of the cell d = W c + t_i. Where A a = s a that is
+        R(a, 2π s k·W⁻¹(d - t_i)) A n_i, the same spiral if s k W⁻¹ is k but for a reciprocal vector, and A n_i is n_j
+        turned by k·t_i and by one angle for all sites.
+        """
+        s, turned_axis = self.spiral, axial @ self.spiral.axis
+        hand = next((h for h in (1, -1) if np.abs(turned_axis - h * s.axis).max() <= _SAME), 0)
+        moved = hand * s.k @ np.linalg.inv(rotation) - s.k
+        if hand == 0 or np.abs(moved - np.round(moved)).max() > _SAME:
+            return set()
+        turned, there = s.direction @ axial.T, s.directions(cell)[np.arange(len(site)), site]
+        return {sign for sign in (1, -1) if self._same(sign * turned, there)}
+
+    def _same(self, first, second):
+        """Tell whether two sets of directions differ by a turn about the axis, none where turns are not free."""
+        if not self.free:
+            return np.abs(first - second).max() <= _SAME
+        x, y = perpendicular_frame(self.spiral.axis)
+        one, two = (n @ x + 1j * (n @ y) for n in (first, second))
+        overlap = np.vdot(one, two)
+        phase = overlap / abs(overlap) if abs(overlap) > _SAME else 1.0
+        along = np.abs((first - second) @ self.spiral.axis).max()
+        return max(along, np.abs(phase * one - two).max()) <= _SAME
+
+
+def seen_rotations(rotations, component: str) -> np.ndarray:
+    """Return the rotations (n, 3, 3) that a component of S^αβ may be averaged with: all but for Cartesian ones.
+
+    S(R Q) = R S(Q) Rᵀ, so that W·S is the same at R Q where Rᵀ W(R Q) R = W(Q).
+    """
+    q = np.array([[0.3, 0.5, 0.7]])
+    here = polarisation_weights(component, q)[0]
+    there = [r.T @ polarisation_weights(component, q @ r.T)[0] @ r for r in rotations]
+    return rotations[[np.abs(w - here).max() <= _SAME for w in there]]
+
+
+def frozen_sampling(
+    axis: PowderAxis, function, *, rotations, reciprocal, tolerance: float, bin_order=0, max_degree=MAX_DEGREE
+):
     """Return the sampling whose averages have converged at one set of couplings.
 
     Parameters
@@ -166,7 +229,7 @@ def frozen_sampling(axis: PowderAxis, function, *, rotations, reciprocal, tolera
     axis : PowderAxis
     function : callable
         (n, 3) float64, r.l.u. -> (n, n_energy): the spectrum at wave vectors.
-    rotations, reciprocal
+    rotations, reciprocal, bin_order
         As of :class:`PowderSampling`.
     tolerance : float
         Largest root mean square change of a row when the degree of its rule would be doubled, relative to the root
@@ -187,7 +250,7 @@ def frozen_sampling(axis: PowderAxis, function, *, rotations, reciprocal, tolera
     degrees = np.full(axis.shape[0], FIRST_DEGREE)
 
     def row(k):
-        samples = PowderSampling(axis, tuple(degrees.tolist()), rotations, reciprocal).at(k, k + 1)
+        samples = PowderSampling(axis, tuple(degrees.tolist()), rotations, reciprocal, bin_order).at(k, k + 1)
         return samples.means(function(samples.q))[0]
 
     rows = np.array([row(k) for k in range(len(degrees))])
@@ -208,4 +271,4 @@ def frozen_sampling(axis: PowderAxis, function, *, rotations, reciprocal, tolera
         still = change > tolerance * np.sqrt(np.mean(rows**2))
         degrees[moving[~still]] //= 2
         moving = moving[still]
-    return PowderSampling(axis, tuple(int(d) for d in degrees), rotations, reciprocal)
+    return PowderSampling(axis, tuple(int(d) for d in degrees), rotations, reciprocal, bin_order)

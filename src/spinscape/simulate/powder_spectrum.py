@@ -1,24 +1,39 @@
 """S(|Q|, ω) of a powder, on the smallest cell that model and structure have, with exact derivatives."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..errors import ConfigError, UnstableError
 from ..hamiltonian.conditions import Conditions
-from ..hamiltonian.model import MagneticStructure
+from ..hamiltonian.model import Model
 from ..hamiltonian.operations import model_operations
 from ..hamiltonian.primitive import in_primitive_cell
+from ..hamiltonian.spiral import SpiralStructure
 from ..observables.structure_factor import polarisation_weights
 from .instrument import Instrument
-from .lines import LineSource
-from .powder_sampling import frozen_sampling, spectrum_rotations
+from .lines import LineSource, parts_of
+from .powder_sampling import frozen_sampling, seen_rotations, spectrum_rotations
 from .relaxed_lines import Relaxation, RelaxedSource
+from .sampling import bin_order_of
 from .spectrum import SpectrumModel
 from .spectrum_settings import SpinwaveSettings
 
 TOLERANCE = 0.02
 """Root mean square error of the average over directions, relative to that of the spectrum."""
+
+
+@dataclass(frozen=True, eq=False)
+class _ChemicalCell:
+    """A model and its spiral as they are, in place of a ``PrimitiveModel``."""
+
+    model: Model
+    structure: SpiralStructure
+    n_copy: int = 1
+
+    def q(self, q):
+        """Return wave vectors as they are."""
+        return np.asarray(q, dtype=np.float64)
 
 
 class PowderSpectrum:
@@ -30,8 +45,9 @@ class PowderSpectrum:
     Parameters
     ----------
     model : Model
-    structure : MagneticStructure
-        Declared; with ``relax`` the start of every relaxation.
+    structure : MagneticStructure or SpiralStructure
+        Declared; with ``relax`` the start of every relaxation. A spiral is calculated in its rotating frame, on the
+        chemical cell.
     axis : PowderAxis
     energy : EnergyAxis
     settings : SpinwaveSettings
@@ -59,21 +75,13 @@ class PowderSpectrum:
         tolerance=TOLERANCE,
         width=1.0,
     ):
-        if not isinstance(structure, MagneticStructure):
-            raise ConfigError(
-                "the powder average of a spiral in the rotating frame is not known",
-                where="structure.kind",
-                expected="a structure in a magnetic cell",
-                got=type(structure).__name__,
-                fix="lay the spiral out in a magnetic cell",
-            )
         self.settings, self.conditions = settings or SpinwaveSettings(), conditions or Conditions()
         self._check()
         self._arguments = (model, structure, axis, energy, self.settings, self.conditions)
         self._options = {"reference": reference, "relax": relax, "tolerance": tolerance}
         self.axis, self.energy, self._full = axis, energy, model
         start = Relaxation(model, structure, self.conditions).at(reference) if relax else structure
-        self._cell = in_primitive_cell(model, start)
+        self._cell = _ChemicalCell(model, start) if parts_of(start) > 1 else in_primitive_cell(model, start)
         self._operations = model_operations(self._cell.model, field=self.conditions.field)
         self.rotations = self._rotations(self._cell.structure)
         self._relaxation = Relaxation(self._cell.model, self._cell.structure, self.conditions) if relax else None
@@ -83,6 +91,7 @@ class PowderSpectrum:
             rotations=self.rotations,
             reciprocal=self._cell.model.crystal.reciprocal,
             tolerance=tolerance,
+            bin_order=bin_order_of(self.settings),
         )
         self._spectrum = SpectrumModel(
             self._cell.model,
@@ -132,7 +141,7 @@ class PowderSpectrum:
         return self._spectrum.shows_a_mode(theta)
 
     def structure_at(self, theta):
-        """Return the structure on the primitive cell at θ."""
+        """Return the structure at θ, on the primitive cell where it is no spiral."""
         return self._cell.structure if self._relaxation is None else self._relaxation.at(theta)
 
     def mode_energies(self, theta, q):
@@ -142,7 +151,8 @@ class PowderSpectrum:
         return self.settings.energy_factor * energies
 
     def _rotations(self, structure):
-        return spectrum_rotations(self._cell.model, structure, operations=self._operations)
+        kept = spectrum_rotations(self._cell.model, structure, operations=self._operations)
+        return seen_rotations(kept, self.settings.component)
 
     def _source(self, q, weights, conditions):
         """Return a source of lines on the primitive cell, intensities for a chemical one."""

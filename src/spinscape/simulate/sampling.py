@@ -12,8 +12,8 @@ from scipy.sparse import csr_array
 from ..lattice.volumes import QGrid
 from ..observables.integration import OffsetRule, combined_rule, gaussian_rule, grid_rule, interval_rule
 
-GRID_ORDER = 8
-"""Points along each axis of a grid that is integrated over."""
+GRID_ORDER, BIN_ORDER = 8, 3
+"""Points along each axis of a grid that is integrated over, and across one bin of an axis, of |Q| too."""
 
 
 class Means:
@@ -125,13 +125,18 @@ def merged_samples(q, row, weight, *, n_row):
     return Samples(unique, Means(row, inverse.reshape(-1), weight, (n_row, len(unique))))
 
 
+def bin_order_of(settings):
+    """Return how many points stand across one bin of Q; 0 for the centre alone."""
+    return BIN_ORDER if settings.bins == "means" else 0
+
+
 def axes_sampling(axes, settings, crystal):
     """Return the sampling of a path or a grid with the spread and the ranges of spin-wave settings.
 
     Parameters
     ----------
     axes : QPath or QGrid
-        A grid's integrated axes are averaged over.
+        A grid's integrated axes are averaged over; with ``bins: means`` its bins too.
     settings : SpinwaveSettings
     crystal : Crystal
 
@@ -141,7 +146,7 @@ def axes_sampling(axes, settings, crystal):
     """
     rules = [OffsetRule(np.zeros((1, 3)), np.ones(1))]
     if isinstance(axes, QGrid):
-        rules.append(grid_rule(axes, order=GRID_ORDER))
+        rules.append(grid_rule(axes, order=GRID_ORDER, bin_order=bin_order_of(settings)))
     rules += [interval_rule(r["axis"], r["low"], r["high"], order=r["order"]) for r in settings.ranges]
     if settings.spread is not None:
         cartesian = gaussian_rule(settings.spread["covariance"], order=settings.spread["order"])

@@ -11,6 +11,8 @@ from .modes import REGULARISATION
 
 UNITS = ("spin", "moment", "cross_section")
 """What stands behind the numbers: S^αβ of spins, of moments in μ_B, or the cross section of neutrons."""
+BINS = ("centres", "means")
+"""What a number of a spectrum is: its value at the centre of a bin, or its mean over the bin."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class SpinwaveSettings:
         ``axis`` (3,) in r.l.u., ``low``, ``high``, ``order``: averages over intervals about each Q.
     twins : dict or None
         ``rotations`` (n_twin, 3, 3), Cartesian, and ``weights``; see :class:`~spinscape.observables.twins.Twins`.
+    bins : str
+        One of :data:`BINS`; means are over bins of energy, of a grid's three coordinates, and of |Q|.
     """
 
     energy_factor: float = 1.0
@@ -70,6 +74,7 @@ class SpinwaveSettings:
     spread: dict | None = None
     ranges: tuple[dict, ...] = ()
     twins: dict | None = None
+    bins: str = "centres"
 
     def __post_init__(self):
         object.__setattr__(self, "fwhm", tuple(float(c) for c in self.fwhm))
@@ -84,6 +89,7 @@ class SpinwaveSettings:
             "energy_offset": (bool(np.isfinite(self.energy_offset)), "a finite number, meV"),
             "regularisation": (0 < self.regularisation < 1e-3, "a small positive number"),
             "units": (self.units in UNITS, f"one of {', '.join(UNITS)}"),
+            "bins": (self.bins in BINS, f"one of {', '.join(BINS)}"),
         }
         for name, (fits, expected) in checks.items():
             if not fits:

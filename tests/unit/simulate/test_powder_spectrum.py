@@ -1,5 +1,8 @@
 """Powder spectra: directions reduced by symmetry, frozen rules, primitive cells, exact derivatives."""
 
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -8,7 +11,8 @@ from spinscape.hamiltonian.assemble import model_from_terms
 from spinscape.hamiltonian.conditions import Conditions
 from spinscape.hamiltonian.model import MagneticStructure
 from spinscape.hamiltonian.primitive import in_primitive_cell
-from spinscape.hamiltonian.terms import BondTerm, dm, heisenberg
+from spinscape.hamiltonian.spiral import SpiralStructure
+from spinscape.hamiltonian.terms import BondTerm, OnsiteTerm, dm, heisenberg
 from spinscape.lattice import symmetry
 from spinscape.lattice.bonds import Bond
 from spinscape.lattice.crystal import lattice_vectors
@@ -19,7 +23,9 @@ from spinscape.observables.structure_factor import polarisation_weights
 from spinscape.simulate.lines import LineSource
 from spinscape.simulate.powder_sampling import PowderSampling, reduced_directions, spectrum_rotations
 from spinscape.simulate.powder_spectrum import PowderSpectrum
+from spinscape.simulate.spectrum import SpectrumModel
 from spinscape.simulate.spectrum_settings import SpinwaveSettings
+from spinscape.simulate.spiral_search import minimise_spiral
 
 SETTINGS = SpinwaveSettings(component="perp", fwhm=(0.8,))
 AXIS = PowderAxis.from_range(first=0.4, last=2.4, n=6)
@@ -142,6 +148,86 @@ def test_derivatives_are_those_of_the_frozen_average(relax):
     cotangent = np.random.default_rng(1).normal(size=value.shape)
     np.testing.assert_allclose(pullback(cotangent), np.einsum("qe,kqe->k", cotangent, slope), rtol=1e-9)
     assert np.array_equal(spectrum.predict(THETA), spectrum.predict(THETA))
+
+
+def full_sphere(spectrum):
+    """The same average over every direction of the rules."""
+    sampling = replace(spectrum.sampling, rotations=np.eye(3)[None])
+    cell, axes = spectrum._cell, (spectrum.axis, spectrum.energy, spectrum.settings, spectrum.conditions)
+    model = SpectrumModel(cell.model, cell.structure, *axes, sampling=sampling, source=spectrum._source)
+    assert sampling.counts.sum() > spectrum.sampling.counts.sum()
+    return model
+
+
+@pytest.mark.parametrize("component", ["perp", "xx", "zz"])
+def test_components_are_averaged_over_the_directions_that_they_are_the_same_for(component):
+    """A tetragonal magnet whose exchange knows the direction of its bond: a quarter turn changes S^xx to S^yy."""
+    crystal = symmetry.crystal_from_space_group(
+        lattice_vectors(a=4.0, b=4.0, c=5.0), "P 4/m m m", [symmetry.SiteSpec("A", "Mn2+", (0.0, 0.0, 0.0), 1.0)]
+    )
+    terms = [BondTerm("matrix", {"J": np.diag([1.4, 0.5, 1.0])}, Bond(0, 0, (1, 0, 0)), where="J")]
+    model = model_from_terms(
+        crystal, ("J", "D"), [*terms, OnsiteTerm("matrix", {"D": np.diag([0.0, 0.0, -1.0])}, 0, where="D")]
+    )
+    up = MagneticStructure(np.eye(3, dtype=int), [0], np.zeros((1, 3)), [[0, 0, 1]])
+    theta, settings = np.array([-1.0, 1.0]), replace(SETTINGS, component=component)
+    spectrum = PowderSpectrum(model, up, AXIS, ENERGY, settings, reference=theta, tolerance=0.05)
+    whole = full_sphere(spectrum).predict(theta)
+    np.testing.assert_allclose(spectrum.predict(theta), whole, atol=1e-12 * max(whole.max(), 1.0))
+
+
+def chains(sites, bonds, *, couplings):
+    """A magnet of chains along c, each coupled to its neighbours by a ferromagnetic F, with an easy plane P."""
+    crystal = symmetry.crystal_from_space_group(lattice_vectors(a=4.0, b=4.5, c=5.0), "P m m m", sites)
+    names = (*couplings, "F", "P")
+    n = len(sites)
+    bonds = [*bonds, *(("F", Bond(k, k, offset)) for k in range(n) for offset in ((1, 0, 0), (0, 1, 0)))]
+    terms = [BondTerm("heisenberg", heisenberg(name, names), bond, where=name) for name, bond in bonds]
+    terms += [OnsiteTerm("matrix", {"P": np.diag([0.0, 0.0, 1.0])}, k, where="P") for k in range(n)]
+    return model_from_terms(crystal, names, terms)
+
+
+def test_a_powder_of_spirals_has_their_symmetry_and_their_derivatives():
+    """Two unlike sites in turn along the chain; the angle between them is no half of the turn of a cell."""
+    sites = [symmetry.SiteSpec(label, "Mn2+", (0.0, 0.0, z), s) for label, z, s in (("A", 0.0, 1.0), ("B", 0.5, 1.5))]
+    bonds = [("J", Bond(0, 1, (0, 0, 0))), ("K", Bond(0, 0, (0, 0, 1))), ("K", Bond(1, 1, (0, 0, 1)))]
+    model, theta = chains(sites, bonds, couplings=("J", "K")), np.array([-1.0, 1.0, -0.5, 0.3])
+    spiral = minimise_spiral(model, theta, n_mesh=6).spiral
+    assert 0.05 < abs(spiral.k[2]) < 0.45
+    settings = replace(SETTINGS, fwhm=(3.0,))
+    spectrum = PowderSpectrum(model, spiral, AXIS, ENERGY, settings, reference=theta, tolerance=0.3)
+    assert len(spectrum.rotations) == 8
+    value, pullback = spectrum.predict_with_pullback(theta)
+    np.testing.assert_allclose(value, full_sphere(spectrum).predict(theta), atol=1e-9 * value.max())
+    slope = spectrum.predict_gradient(theta)
+    np.testing.assert_allclose(pullback(np.ones(value.shape)), slope.sum(axis=(1, 2)), rtol=1e-8)
+
+
+def test_a_powder_of_a_commensurate_spiral_is_that_of_its_supercell():
+    site = symmetry.SiteSpec("A", "Mn2+", (0.0, 0.0, 0.0), 1.0)
+    model = chains([site], [("K", Bond(0, 0, (0, 0, 2)))], couplings=("K",))
+    spiral, theta = SpiralStructure([0, 0, 0.25], [0, 0, 1], [[1, 0, 0]]), np.array([1.0, -0.5, 0.5])
+    how = {"reference": theta, "tolerance": 0.1}
+    settings = replace(SETTINGS, fwhm=(2.0,))
+    turning, laid_out = (
+        PowderSpectrum(model, s, AXIS, ENERGY, settings, **how).predict(theta)
+        for s in (spiral, spiral.in_cell((1, 1, 4)))
+    )
+    error = np.sqrt(np.mean((turning - laid_out) ** 2))
+    assert error < 0.1 * np.sqrt(np.mean(laid_out**2))
+
+
+def test_means_over_bins_of_q_and_energy():
+    settings = replace(SETTINGS, bins="means")
+    how = {"reference": THETA, "tolerance": 0.02}
+    means = PowderSpectrum(MODEL, STRUCTURE, AXIS, ENERGY, settings, **how).predict(THETA)
+    n = 8
+    edges = AXIS.edges
+    inner = [0.5 * (e[1:] + e[:-1]) for e in (np.linspace(a, b, n + 1) for a, b in pairwise(edges))]
+    energy = EnergyAxis(np.linspace(ENERGY.edges[0], ENERGY.edges[-1], 2 * 5 * len(ENERGY.centres) + 1)[1::2])
+    fine = PowderSpectrum(MODEL, STRUCTURE, PowderAxis("fine", np.concatenate(inner)), energy, SETTINGS, **how)
+    expected = fine.predict(THETA).reshape(6, n, -1, 5).mean(axis=(1, 3))
+    assert np.sqrt(np.mean((means - expected) ** 2)) < 0.05 * np.sqrt(np.mean(expected**2))
 
 
 def test_the_directions_of_a_sampling_lie_on_their_spheres():

@@ -17,6 +17,8 @@ K_B = _c.k / MEV_IN_JOULE
 """Boltzmann constant, meV / K."""
 MU_B = _c.value("Bohr magneton") / MEV_IN_JOULE
 """Bohr magneton, meV / T."""
+NEUTRON_ENERGY = _c.hbar**2 / (2.0 * _c.m_n) / MEV_IN_JOULE * 1e20
+"""ħ²/2m of a neutron, meV Å²: its energy is this times the square of its wave number in 1/Å."""
 FWHM_PER_SIGMA = 2.0 * math.sqrt(2.0 * math.log(2.0))
 """Full width at half maximum of a Gaussian, in units of its standard deviation."""
 

@@ -8,7 +8,7 @@ import pytest
 
 from spinscape.cli import main
 from spinscape.config import build
-from spinscape.config.crosscheck import changed_fit
+from spinscape.config.fits import changed_fit
 from spinscape.config.load import load_study, study_from_data
 from spinscape.config.schema import ModelSections, Study
 from spinscape.config.summary import summary

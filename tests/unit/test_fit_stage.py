@@ -8,7 +8,7 @@ from spinscape.errors import FitError, StoreError
 from spinscape.experiment.measurement import Measurement
 from spinscape.lattice.qspace import EnergyAxis, path_through
 from spinscape.stages import fit_arrays
-from spinscape.stages.fit import inside
+from spinscape.stages.fit_job import inside
 from spinscape.store.files import hdf5_bytes, write_whole
 
 PATH = path_through([[0, 0, 0], [1, 0, 0], [1, 1, 0]], n_point=[4, 3], reciprocal=np.eye(3), labels=["A", "B", "C"])

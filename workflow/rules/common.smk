@@ -86,9 +86,8 @@ def simulation_code(wildcards):
 
 
 def fit_code(study, wildcards):
-    """Return the fingerprint of a fit; what only trained networks need counts for fits through one."""
-    network = study.fits[wildcards.name].forward.kind == "siren"
-    return code("fit", "spinscape.stages.fit", without=() if network else ("spinscape.learn.checkpoint",))
+    """Return the fingerprint of a fit: what kinds of forward models and objectives need counts for fits with them."""
+    return code("fit", "spinscape.stages.fit", *build.fit_modules(study, wildcards.name), without=())
 
 
 def ranks(wildcards):
@@ -127,10 +126,9 @@ def fitted_measurements(study, wildcards):
     return expand("<results>/{study}/measurements/{name}.h5", study=study.study, name=names)
 
 
-def learned_model(study, wildcards):
-    """Return the trained model of a fit whose forward is one, by the name that the script knows it by."""
-    forward = study.fits[wildcards.name].forward
-    return {"siren": f"<results>/{study.study}/learn/{forward.model}.pt"} if forward.kind == "siren" else {}
+def fit_files(study, wildcards):
+    """Return what a fit reads of other stages (trained models, stores), in one order; the script names them."""
+    return [f"<results>/{study.study}/{path}" for path in build.fit_files(study, wildcards.name).values()]
 
 
 def learned(kind, pattern):

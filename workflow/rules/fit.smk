@@ -1,8 +1,8 @@
 rule fit:
     input:
-        unpack(of_study(learned_model)),
         model="<results>/{study}/model.json",
         measurements=of_study(fitted_measurements),
+        files=of_study(fit_files),
     output:
         result="<results>/{study}/fits/{name}.json",
         arrays="<results>/{study}/fits/{name}.h5",
@@ -17,6 +17,7 @@ rule fit:
         runtime=60,
     params:
         section=built(build.fit_section),
+        files=of_study(lambda study, wildcards: list(build.fit_files(study, wildcards.name))),
         seed=of_study(lambda study, wildcards: study.seed),
         code=of_study(fit_code),
     script:

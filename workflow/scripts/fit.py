@@ -9,7 +9,7 @@ with logged(snakemake.log[0]):
         snakemake.wildcards.name,
         snakemake.input.model,
         list(snakemake.input.measurements),
-        snakemake.input.get("siren"),
+        dict(zip(snakemake.params.files, snakemake.input.files, strict=True)),
         snakemake.params.seed,
         snakemake.output.result,
         snakemake.output.arrays,

@@ -21,6 +21,8 @@ __all__ = [
     "compression_section",
     "conditions",
     "files_of",
+    "fit_files",
+    "fit_modules",
     "fit_section",
     "grid_points",
     "is_local",
@@ -77,25 +79,27 @@ def replicas(study):
     return None if study.replicas is None else study.replicas.model_dump()
 
 
-def spectrum_section(study):
-    """Return how a study's spectra are made beside their settings: plain data."""
-    powder = getattr(study.simulate, "powder", None)
-    reference = None if powder is None or powder.reference is None else theta_from_couplings(study, powder.reference)
-    return {
-        "relax": getattr(study.simulate, "relax", False),
-        "reference": None if reference is None else reference.tolist(),
-        "tolerance": None if powder is None else powder.tolerance,
-    }
-
-
 def fit_section(study, name):
     """Return what the fit stage needs of a study, as plain data."""
+    fit = study.fits[name]
     return {
         "fit": study.section("fits")[name],
-        "spinwave": spinwave_settings(study.simulate, study),
         "couplings": {n: c.value for n, c in study.couplings.items()},
-        **spectrum_section(study),
+        "forward": fit.forward.settings(study),
+        "objective": fit.objective.settings(study),
     }
+
+
+def fit_modules(study, name):
+    """Return the modules of ``spinscape.stages`` that a fit's kinds are made by."""
+    fit = study.fits[name]
+    return tuple(dict.fromkeys((fit.forward.module, *fit.objective.modules())))
+
+
+def fit_files(study, name):
+    """Return what a fit reads of other stages beside model and measurements: name → path below the study's results."""
+    fit = study.fits[name]
+    return {**fit.forward.files(), **fit.objective.files()}
 
 
 def report_section(study):

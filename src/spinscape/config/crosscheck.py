@@ -1,12 +1,11 @@
 """What a study's sections must agree on, beyond the type of each."""
 
-import difflib
-
 from ..errors import ConfigError
 from ..hamiltonian.expression import linear_coefficients
 from .build_model import site_labels
-from .fits import FitSection
-from .learning import check_learning, names_of_kind
+from .checks import check_names_of_couplings, check_range, known
+from .fits import changed_fit
+from .learning import check_learning
 from .phases import check_phases
 
 
@@ -22,19 +21,6 @@ def cross_check(study):
     _check_measurements(study)
     for name, fit in study.fits.items():
         _check_fit(study, name, fit)
-
-
-def known(name, names, *, what, where):
-    """Raise unless ``name`` is one of ``names``; the error names the nearest."""
-    if name not in names:
-        near = difflib.get_close_matches(str(name), [str(n) for n in names], 1)
-        raise ConfigError(
-            f"unknown {what} {name!r}",
-            where=where,
-            expected=f"one of {', '.join(sorted(str(n) for n in names))}" if names else "none is declared",
-            got=name,
-            fix=f"did you mean {near[0]!r}?" if near else f"declare the {what} or correct the name",
-        )
 
 
 def term_expressions(term):
@@ -64,38 +50,19 @@ def _check_couplings(study):
         )
 
 
-def _check_names_of_couplings(study, names, *, where, complete=True):
-    free = [name for name, coupling in study.couplings.items() if coupling.value is None]
-    missing = sorted(set(free) - set(names)) if complete else []
-    unknown = sorted(set(names) - set(free))
-    if missing or unknown:
-        raise ConfigError(
-            "the couplings do not match",
-            where=where,
-            expected=f"every free coupling once: {', '.join(free)}",
-            got=f"missing {missing}, unknown or fixed {unknown}",
-            fix="name each free coupling once",
-        )
-
-
-def _check_range(pair, *, where):
-    if not pair[0] < pair[1]:
-        raise ConfigError("an empty range", where=where, expected="[lower, upper] with lower < upper", got=list(pair))
-
-
 def _check_grid(study):
     grid = study.grid
     if grid.kind in ("random", "sobol"):
-        _check_names_of_couplings(study, grid.box, where="grid.box")
+        check_names_of_couplings(study, grid.box, where="grid.box")
         for name, pair in grid.box.items():
-            _check_range(pair, where=f"grid.box.{name}")
+            check_range(pair, where=f"grid.box.{name}")
     elif grid.kind == "lattice":
-        _check_names_of_couplings(study, grid.axes, where="grid.axes")
+        check_names_of_couplings(study, grid.axes, where="grid.axes")
     elif grid.kind == "map":
-        _check_names_of_couplings(study, grid.couplings, where="grid.couplings")
+        check_names_of_couplings(study, grid.couplings, where="grid.couplings")
     else:
         for index, point in enumerate(grid.points):
-            _check_names_of_couplings(study, point, where=f"grid.points.{index}")
+            check_names_of_couplings(study, point, where=f"grid.points.{index}")
 
 
 def _check_sites(study):
@@ -160,7 +127,7 @@ def _check_measurements(study):
         section, axis = measurement.place
         known(axis, getattr(study, section), what=section[:-1], where=f"{where}.{section[:-1]}")
         if measurement.simulated is not None:
-            _check_names_of_couplings(study, measurement.simulated.couplings, where=f"{where}.simulated.couplings")
+            check_names_of_couplings(study, measurement.simulated.couplings, where=f"{where}.simulated.couplings")
 
 
 def _check_fit(study, name, fit):
@@ -169,20 +136,12 @@ def _check_fit(study, name, fit):
         known(measurement, study.measurements, what="measurement", where=f"{where}.measurements")
     if all(study.measurements[m].optional for m in fit.measurements):
         raise ConfigError("a fit needs a measurement that is not optional", where=f"{where}.measurements")
-    _check_names_of_couplings(study, fit.box, where=f"{where}.box")
+    check_names_of_couplings(study, fit.box, where=f"{where}.box")
     for coupling, pair in fit.box.items():
-        _check_range(pair, where=f"{where}.box.{coupling}")
-    _check_forward(study, fit, where)
-    if fit.forward.kind == "siren":
-        known(fit.forward.model, names_of_kind(study, "siren"), what="network", where=f"{where}.forward.model")
-    if fit.strategy.kind == "adam" and fit.forward.kind != "siren":
-        raise ConfigError(
-            "the strategy adam needs a forward that is differentiated by pixel",
-            where=f"{where}.strategy.kind",
-            expected="forward: {kind: siren, ...}",
-            got=f"forward.kind {fit.forward.kind}",
-            fix="use the strategy multistart, or a siren",
-        )
+        check_range(pair, where=f"{where}.box.{coupling}")
+    fit.forward.check(study, fit, where)
+    fit.objective.check(study, fit, where)
+    _check_search(fit, where)
     if fit.background is not None and fit.background.window <= fit.background.order:
         raise ConfigError(
             "a Savitzky-Golay window must be longer than its order",
@@ -194,50 +153,20 @@ def _check_fit(study, name, fit):
         changed_fit(fit, variant.change, where=f"{where}.variants.{index}.change")
 
 
-def _check_forward(study, fit, where):
-    """Raise where a powder meets a forward model that has none, or lacks the couplings to begin with."""
-    places = {study.measurements[m].place[0] for m in fit.measurements}
-    network, reference = fit.forward.kind == "siren", getattr(fit.forward, "reference", None)
-    begins = reference or getattr(getattr(study.simulate, "powder", None), "reference", None)
-    if network and places != {"paths"}:
+def _check_search(fit, where):
+    """Raise where a search asks for what the forward model cannot do."""
+    if fit.strategy.kind == "adam" and not fit.forward.by_pixel:
         raise ConfigError(
-            "a network knows paths only",
-            where=f"{where}.forward.kind",
-            expected="measurements on paths, or forward: {kind: spinwave, ...}",
-            got=f"measurements on {', '.join(sorted(places))}",
-        )
-    if reference is not None:
-        _check_names_of_couplings(study, reference, where=f"{where}.forward.reference")
-    searched = study.structure is not None and study.structure.kind == "ground_state"
-    if not network and begins is None and ("powders" in places or searched):
-        raise ConfigError(
-            "a powder, and a structure that is searched for, need couplings to begin with",
-            where=f"{where}.forward.reference",
-            expected="a value for each free coupling, where the structure is stable",
-            got="none",
-            fix="add reference: {coupling: value, ...} there or under simulate.powder",
-        )
-    if network and fit.strategy.kind == "descents":
-        raise ConfigError(
-            "descents begin with wide lines, which a network does not know",
+            "the strategy adam needs a forward that is differentiated by pixel",
             where=f"{where}.strategy.kind",
-            expected="multistart or adam",
+            expected="forward: {kind: siren, ...}",
+            got=f"forward.kind {fit.forward.kind}",
+            fix="use the strategy multistart, or a siren",
+        )
+    if fit.strategy.kind == "descents" and not fit.forward.can_blur:
+        raise ConfigError(
+            f"descents begin with wide lines, which a forward model of kind {fit.forward.kind!r} does not know",
+            where=f"{where}.strategy.kind",
+            expected="multistart, or another search",
             got="descents",
         )
-
-
-def changed_fit(fit, change, *, where="variant"):
-    """Return the fit with some keys changed, validated as a fit of its own."""
-    data = _merged(fit.model_dump(mode="json", by_alias=True), change)
-    try:
-        return FitSection.model_validate(data)
-    except ValueError as error:
-        raise ConfigError(
-            "a variant changes what a fit does not have", where=where, got=str(error).splitlines()[1:4]
-        ) from None
-
-
-def _merged(base, change):
-    if not isinstance(base, dict) or not isinstance(change, dict):
-        return change
-    return {**base, **{key: _merged(base.get(key), value) for key, value in change.items()}}

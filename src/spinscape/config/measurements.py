@@ -103,6 +103,11 @@ class CsvMeasurement(Strict):
     simulated: SimulatedSection | None = None
 
     @property
+    def quantity(self):
+        """What is measured, as ``experiment.measurement`` names it."""
+        return "spectrum"
+
+    @property
     def files(self):
         """The declared files by what they hold."""
         return {"signal": self.signal, "momentum": self.momentum, "energy": self.energy}
@@ -137,6 +142,11 @@ class TableMeasurement(Strict):
         if sum(name is not None for name in (self.path, self.powder, self.volume)) != 1:
             raise ValueError("a table has one momentum axis: path, powder or volume")
         return self
+
+    @property
+    def quantity(self):
+        """What is measured, as ``experiment.measurement`` names it."""
+        return "spectrum"
 
     @property
     def files(self):

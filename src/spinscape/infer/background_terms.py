@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import FitError, check_shape
-from ..lattice.momentum import segments
 
 GROUPINGS = ("none", "row", "row_segment")
 """Groups with a constant each: none, the pixels of one energy, those of one energy on one segment of the path."""
@@ -49,12 +48,13 @@ class BackgroundForm:
             return None
         group = np.zeros(n_q, dtype=np.int64)
         if self.constant == "row_segment":
-            group = np.unique(segments(measurement.momentum), return_inverse=True)[1].reshape(-1)
+            group = np.unique(measurement.segments, return_inverse=True)[1].reshape(-1)
         return np.arange(n_energy)[None, :] * (group.max() + 1) + group[:, None]
 
     def columns(self, measurement):
         """Return the images of the given columns, (n_column, n_q, n_energy); constants of groups are not in them."""
-        shape, energies = measurement.shape, measurement.energy.centres
+        shape = measurement.shape
+        energies = np.zeros(1) if measurement.energy is None else measurement.energy.centres
         images = [np.broadcast_to(np.exp(-(energies - energies[0]) / d), shape) for d in self.decays]
         if self.degree is not None:
             x = _unit(np.arange(shape[0]))[:, None]

@@ -9,7 +9,6 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from ..errors import FitError
-from ..lattice.momentum import segments
 from .clip import Clipped, clipped_fit
 from .gauss_newton import gauss_newton
 from .held import held_problem
@@ -68,7 +67,7 @@ def sandwich_covariance(problem, best, box, *, measurements, block=(12, 18)):
     scores = problem.objective.scores(predictions, jacobians)
     for (columns, residuals), one, m in zip(scores, problem.objective.pixels, measurements, strict=True):
         bread += gram(columns)
-        labels, n_block = block_labels(m.shape, segments(m.momentum), block)
+        labels, n_block = block_labels(m.shape, m.segments, block)
         where = one.gather(labels)
         sums = np.array([np.bincount(where, weights=column * residuals, minlength=n_block) for column in columns])
         filling += gram(sums)

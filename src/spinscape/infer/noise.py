@@ -6,7 +6,6 @@ import numpy as np
 from scipy.ndimage import uniform_filter
 
 from ..errors import FitError
-from ..lattice.momentum import segments
 
 MEDIAN_CHI2_1 = 0.45493642311957
 """Median of the square of a standard normal variable."""
@@ -73,7 +72,7 @@ def estimate_noise(measurement, *, window=5):
     Below one count the variance is that of one count. Data × c gives std × c. Limits: neighbours that share counts
     (interpolated data) have less noise in δ than in truth; for such data give standard deviations.
     """
-    valid, segment = measurement.valid, segments(measurement.momentum)
+    valid, segment = measurement.valid, measurement.segments
     signal = np.where(valid, measurement.signal, 0.0)
     mean, _ = smoothed(signal, valid, window=window)
     triple = valid[2:] & valid[1:-1] & valid[:-2] & (segment[2:] == segment[:-2])[:, None]

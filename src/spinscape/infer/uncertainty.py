@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import FitError
-from ..lattice.momentum import segments
 from ..rng import stream
 from .gauss_newton import gauss_newton
 
@@ -261,7 +260,7 @@ def _refit_all(problem, best, box, multiplicities, keys, first):
 
 
 def _block_map(measurement, block):
-    labels, n_block = block_labels(measurement.shape, segments(measurement.momentum), block)
+    labels, n_block = block_labels(measurement.shape, measurement.segments, block)
     known = np.unique(labels[measurement.valid])
     return labels, known, n_block
 
@@ -274,7 +273,7 @@ def _drawn(labels, known, n_block, generator):
 def _groups(measurements, n_band):
     labels, start = [], 0
     for m in measurements:
-        _, segment = np.unique(segments(m.momentum), return_inverse=True)
+        _, segment = np.unique(m.segments, return_inverse=True)
         band = np.arange(m.shape[1]) * n_band // m.shape[1]
         labels.append(start + segment.reshape(-1)[:, None] * n_band + band[None, :])
         start = int(labels[-1].max()) + 1

@@ -11,7 +11,7 @@ from ..lattice.momentum import MomentumAxis, momentum_from_dict, momentum_to_dic
 from ..lattice.qspace import EnergyAxis
 from ..store.files import hdf5_bytes, write_whole
 
-CONTRACT = "fit-arrays/2"
+CONTRACT = "fit-arrays/3"
 _IMAGES = ("data", "fitted", "residual", "valid", "bands")
 
 
@@ -23,24 +23,31 @@ class FittedSpectrum:
     ----------
     name : str
         Of the measurement.
-    momentum : QPath, PowderAxis or QGrid
-    energy : EnergyAxis
+    momentum : QPath, PowderAxis, QGrid or None
+    energy : EnergyAxis or None
+        None of diffuse scattering, which has one column.
     data, fitted, residual : (n_q, n_energy) float64
     valid : (n_q, n_energy) bool
     bands : (n_q, n_mode) float64, meV
         Mode energies of the best fit; no columns where the forward model has none.
     simulated : bool
+    quantity : str
+        ``spectrum``, ``diffuse``, or that of a table over the temperature.
+    temperatures : (n_q,) float64, K, or None
+        Rows of such a table, which has neither momenta nor energies.
     """
 
     name: str
-    momentum: MomentumAxis
-    energy: EnergyAxis
+    momentum: MomentumAxis | None
+    energy: EnergyAxis | None
     data: np.ndarray
     fitted: np.ndarray
     residual: np.ndarray
     valid: np.ndarray
     bands: np.ndarray
     simulated: bool
+    quantity: str = "spectrum"
+    temperatures: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +80,7 @@ def _fill(file, spectra, landscape):
     file.attrs["contract"] = CONTRACT
     for one in spectra:
         group = file.create_group(f"spectra/{one.name}")
-        group.attrs["axes"] = json.dumps({"momentum": momentum_to_dict(one.momentum), "energy": one.energy.to_dict()})
+        group.attrs["axes"] = json.dumps(_axes(one))
         group.attrs["simulated"] = one.simulated
         for name in _IMAGES:
             group.create_dataset(name, data=getattr(one, name), compression="gzip", shuffle=True)
@@ -82,6 +89,15 @@ def _fill(file, spectra, landscape):
         group.attrs["axes"] = json.dumps({"names": list(landscape.names), "units": list(landscape.units)})
         for name in ("x", "y", "values", "covariance"):
             group.create_dataset(name, data=getattr(landscape, name))
+
+
+def _axes(one):
+    return {
+        "quantity": one.quantity,
+        "momentum": None if one.momentum is None else momentum_to_dict(one.momentum),
+        "energy": None if one.energy is None else one.energy.to_dict(),
+        "temperatures": None if one.temperatures is None else list(map(float, one.temperatures)),
+    }
 
 
 def read(path):
@@ -105,8 +121,10 @@ def _spectrum(name, group):
     images = {key: group[key][()] for key in _IMAGES}
     return FittedSpectrum(
         name=name,
-        momentum=momentum_from_dict(axes["momentum"]),
-        energy=EnergyAxis.from_dict(axes["energy"]),
+        quantity=axes["quantity"],
+        momentum=None if axes["momentum"] is None else momentum_from_dict(axes["momentum"]),
+        energy=None if axes["energy"] is None else EnergyAxis.from_dict(axes["energy"]),
+        temperatures=None if axes["temperatures"] is None else np.array(axes["temperatures"]),
         simulated=bool(group.attrs["simulated"]),
         **images,
     )

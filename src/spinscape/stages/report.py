@@ -17,15 +17,9 @@ from ..store.files import write_whole
 from ..store.provenance import provenance
 from . import fit_arrays, report_dynamics, report_montecarlo
 from .model_file import read_model
+from .report_columns import figure_of_column
 from .report_compression import compression_section_content
 from .report_phases import phase_section_content
-
-SCALES = {
-    "correlation": ({"quantity": "log(1 + c·signal)", "unit": ""}, "residual / its standard deviation"),
-    "chi2_profiled": ({"quantity": "signal"}, "residual / standard deviation"),
-    "squared_error": ({"quantity": "signal"}, "residual / its root mean square"),
-}
-"""What the figures of an objective's data and residuals show."""
 
 
 def run(section, index, model, fits, arrays, metrics, output, *, phases=(), compressions=(), code=None):
@@ -124,7 +118,9 @@ def _fit(result, arrays_path):
 
 
 def _spectrum_figure(result, one):
-    signal, residual = SCALES[result["objective"]["kind"]]
+    shown = result["objective"]["shown"][one.name]
+    if one.quantity != "spectrum":
+        return figure_of_column(one, shown)
     figure = data_model_figure(
         momentum=one.momentum,
         energy=one.energy,
@@ -133,8 +129,9 @@ def _spectrum_figure(result, one):
         residual=one.residual,
         valid=one.valid,
         curves=one.bands if one.bands.shape[1] else None,
-        **signal,
-        residual_label=residual,
+        quantity=shown["quantity"],
+        unit=shown["unit"],
+        residual_label=shown["residual"],
         simulated=one.simulated,
     )
     what = "Simulated measurement" if one.simulated else "Measurement"

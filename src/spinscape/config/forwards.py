@@ -1,0 +1,14 @@
+"""The forward models of fits, by kind. A kind has a file of its own; here it is registered, one line each."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from .forward_siren import SirenForwardSection
+from .forward_spinwave import SpinwaveForwardSection
+
+Forward = Annotated[
+    SpinwaveForwardSection
+    | SirenForwardSection,
+    Field(discriminator="kind"),
+]  # fmt: skip

@@ -1,0 +1,14 @@
+"""The objectives that stand alone, by kind. A kind has a file of its own; here it is registered, one line each."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from .objective_spectra import Chi2Section, CorrelationSection, SquaredErrorSection
+
+SingleObjective = Annotated[
+    CorrelationSection
+    | Chi2Section
+    | SquaredErrorSection,
+    Field(discriminator="kind"),
+]  # fmt: skip

@@ -1,0 +1,33 @@
+"""The objective ``weighted_sum`` of a fit."""
+
+from importlib import import_module
+
+from ..infer.weighted_sum import Term, weighted_sum
+from .shown import Shown
+
+
+def objective(declared, job, measurements):
+    """Return the :class:`~spinscape.infer.weighted_sum.WeightedSum` that a section declares."""
+    terms = []
+    for term, settings in zip(declared.terms, job.objective_settings["terms"], strict=True):
+        own = _positions(term, measurements)
+        if not own:
+            continue  # its measurements are optional, and not at hand
+        part = job.objective(term.objective, [measurements[k] for k in own], settings=settings)
+        terms.append(Term(part, own, term.weight))
+    return weighted_sum(terms, n_measurement=len(measurements))
+
+
+def shown(declared, measurements):
+    """Return what figures of each measurement show: what its term's objective says, the sum being labelled alike."""
+    out = [Shown("weighted sum")] * len(measurements)
+    for term in declared.terms:
+        own = _positions(term, measurements)
+        labels = import_module(term.objective.module).shown(term.objective, [measurements[k] for k in own])
+        for k, one in zip(own, labels, strict=True):
+            out[k] = Shown("weighted sum", one.quantity, one.unit, one.residual)
+    return out
+
+
+def _positions(term, measurements):
+    return tuple(k for k, m in enumerate(measurements) if m.name in term.measurements)

@@ -92,7 +92,7 @@ def test_settings_are_plain_and_read_back(name):
 
 
 def test_full_studies_are_valid():
-    for name in (*NAMES, "kitaev_dimers"):
+    for name in (*NAMES, "kitaev_dimers", "kitaev_points"):
         load_study(CONFIG / "studies" / f"{name}.yaml")
 
 

@@ -115,8 +115,8 @@ class EnergyProjection:
     index : (n_frequency,) int64
         Frequencies that count, as indices of a transform of n_sample numbers.
     energy : (n_frequency,) float64, meV
-    matrix : (n_energy, n_frequency) sparse float64
-        Weights, resolution and weighting, for amplitudes squared per meV.
+    plain, matrix : (n_energy, n_frequency) sparse float64
+        Weights and resolution, without and with the weighting, for amplitudes squared per meV.
     """
 
     def __init__(self, axis, n_sample, energy_step, settings, temperature=None):
@@ -142,7 +142,8 @@ class EnergyProjection:
             matrix = energy_step * np.exp(-0.5 * x**2) / (np.sqrt(2.0 * np.pi) * width)
             matrix[np.abs(x) > _REACH] = 0.0
         factor = weighting_factor(settings.weighting, self.energy, temperature=temperature)
-        self.matrix = csr_array(csr_array(matrix) * factor)
+        self.plain = csr_array(matrix)
+        self.matrix = csr_array(self.plain * factor)
 
     @staticmethod
     def _width(energy, settings):
@@ -176,9 +177,9 @@ class WholeProjection(EnergyProjection):
 
     Attributes
     ----------
-    matrix : (n_weighting n_energy + 1 + n_weighting, n_frequency) sparse float64
+    plain, matrix : (n_weighting n_energy + 1 + n_weighting, n_frequency) sparse float64
         The spectra of one weighting after the other; then the integral over all energies, classical and of each
-        weighting.
+        weighting. All weightings are 1 in ``plain``.
     """
 
     def __init__(self, axis, n_sample, energy_step, settings, temperature=None, *, weightings=()):
@@ -190,8 +191,11 @@ class WholeProjection(EnergyProjection):
         onto = csr_array((np.ones(len(place)), (np.arange(len(place)), place)), shape=(len(place), n_sample))
         kinds = weightings or (settings.weighting,)
         factors = [weighting_factor(kind, energy, temperature=temperature) for kind in kinds]
-        totals = csr_array(energy_step * np.stack([np.ones(n_sample), *factors]))
-        self.matrix = csr_array(vstack([(self.matrix @ onto) * factor for factor in factors] + [totals]))
+        totals = energy_step * np.stack([np.ones(n_sample), *factors])
+        binned = self.plain @ onto
+        self.matrix = csr_array(vstack([binned * factor for factor in factors] + [csr_array(totals)]))
+        alike = csr_array(energy_step * np.ones(totals.shape))
+        self.plain = csr_array(vstack([binned] * len(factors) + [alike]))
         self.index, self.energy = index, energy
 
 
@@ -225,6 +229,11 @@ class SpectrumSum:
     Notes
     -----
     Memory does not grow with the number of trajectories.
+
+    What does not move along a trajectory is taken apart from the rest, amplitude by amplitude: C = D + s. Of |C|² the
+    part |s|² is the line at zero energy, which no weighting touches; the rest, |D|² and the product of the two, is
+    motion. So a Bragg peak leaks nowhere that a weighting would lift it, and a slow fluctuation, of which s is only
+    what the trajectory was too short for, keeps its shape through zero energy.
     """
 
     def __init__(self, transform, q, projection, settings, *, n_cell, n_sample, interval, per_block=1, pooled=False):
@@ -234,6 +243,10 @@ class SpectrumSum:
         hat = np.fft.ifft(self.weight, norm="forward")
         self._kept = np.flatnonzero(np.abs(hat) > TINY * np.abs(hat).max())
         self._hat = hat[self._kept].astype(np.complex64)
+        # Rows of the block at which the steady part stands, and its shape there.
+        self._near = np.flatnonzero(np.isin(projection.index, self._kept))
+        self._shape = (np.abs(hat[projection.index[self._near]]) ** 2).astype(np.float32)
+        self._line = (csr_array(projection.plain)[:, self._near] @ self._shape)[:, None]
         # Wave after wave, as the blocks of them come; only the order is another one.
         self._order = np.argsort(transform.row, kind="stable")
         self._factors = _square_roots(polarisation_weights(settings.component, q))[self._order]
@@ -243,6 +256,7 @@ class SpectrumSum:
         self._scale = interval / (2.0 * np.pi * HBAR * n_sample * n_cell)
         self._matrix = csr_array(projection.matrix)
         self._block = np.zeros((len(projection.energy), 1 if pooled else len(q)), dtype=np.float32)
+        self._steady = np.zeros(self._block.shape[1], dtype=np.float32)
         self._in_block, self.n_block = 0, 0
         self._mean = np.zeros((projection.matrix.shape[0], self._block.shape[1]))
         self._square = np.zeros_like(self._mean)
@@ -264,19 +278,23 @@ class SpectrumSum:
         """Add the power of some waves, those from ``first`` on, at the wave vectors that are made of them."""
         # The waves are conjugates of those in S(Q): what goes as exp(−iEt) stands for +E.
         wave = scipy.fft.ifft(series, axis=0, norm="forward")
+        index, near = self._projection.index, self._near
+        whole = np.zeros((len(near), chosen.stop - chosen.start), dtype=np.float32)
+        self._power(wave, index[near], first, chosen, whole)
         steady = np.empty(wave.shape[1:], dtype=np.complex64)
         take_off_steady(wave, self._kept, self._hat, steady)
-        index = self._projection.index
-        out = np.zeros((len(index), chosen.stop - chosen.start), dtype=np.float32)
+        out = np.zeros((len(index), whole.shape[1]), dtype=np.float32)
         self._power(wave, index, first, chosen, out)
+        line = np.zeros((1, out.shape[1]), dtype=np.float32)
         if self._settings.elastic:
-            line = np.zeros((1, out.shape[1]), dtype=np.float32)
             self._power(steady[None], np.zeros(1, dtype=np.int64), first, chosen, line)
-            out[index == 0] += np.float32(self._n_sample) ** 2 * line
+            out[near] = whole - self._shape[:, None] * line
         if self._pooled:
             self._block[:, 0] += out.sum(axis=1) / np.float32(len(self._row))
+            self._steady += line.sum() / np.float32(len(self._row))
         else:
             self._block[:, chosen] += out
+            self._steady[chosen] += line[0]
 
     def _power(self, wave, index, first, chosen, out):
         row, beyond, phase = self._row[chosen] - first, self._beyond[chosen], self._phase[:, chosen]
@@ -289,13 +307,14 @@ class SpectrumSum:
 
     def _close_block(self):
         values = self._matrix @ self._block
+        values += self._line * self._steady
         values *= self._scale / self._in_block
         self.n_block += 1
         values -= self._mean
         self._mean += values / self.n_block
         values *= values
         self._square += values * ((self.n_block - 1) / self.n_block)
-        self._block[:], self._in_block = 0.0, 0
+        self._block[:], self._steady[:], self._in_block = 0.0, 0.0, 0
 
     @property
     def mean(self):

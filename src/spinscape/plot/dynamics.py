@@ -5,7 +5,7 @@ import numpy as np
 from ..errors import check_shape
 from ..lattice.momentum import segments
 from .momentum import momentum_positions
-from .spectra import draw_map, intensity_norm
+from .spectra import draw_map, intensity_bar, intensity_norm
 from .style import colour, new_figure, styled, with_unit
 
 _SMALL = 8.0
@@ -32,7 +32,7 @@ def path_figure(*, momentum, energy, panels, unit="1/meV"):
         for axes_row, row in zip(grid, panels, strict=True):
             for axes, panel in zip(axes_row, row, strict=True):
                 mesh = _draw_path(axes, momentum, energy, panel)
-                figure.colorbar(mesh, ax=axes, label=with_unit("S(Q, E)", unit), pad=0.02, extend="max")
+                intensity_bar(figure, mesh, axes, label=with_unit("S(Q, E)", unit), extend="max")
     return figure
 
 
@@ -83,7 +83,7 @@ def slice_figure(*, grid, rows, columns, images):
                 axes.set_title(f"{row}\n{column}", fontsize=_SMALL + 0.5)
                 axes.set_xlabel(f"along ({' '.join(f'{x:g}' for x in grid.basis[seen[0]])})")
                 axes.set_ylabel(f"along ({' '.join(f'{x:g}' for x in grid.basis[seen[1]])})")
-                figure.colorbar(mesh, ax=axes, pad=0.02, extend="max")
+                intensity_bar(figure, mesh, axes, extend="max")
     return figure
 
 

@@ -48,6 +48,39 @@ def intensity_norm(values, *, power=0.5, quantile=0.995):
     return PowerNorm(power, vmin=low, vmax=top, clip=True) if low == 0.0 else Normalize(low, top)
 
 
+def intensity_bar(figure, mesh, axes, **how):
+    """Draw the colour bar of an :func:`intensity_norm`, its ticks evenly far apart on the scale that it has.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+    mesh : matplotlib.collections.QuadMesh
+    axes : Axes, or list of them
+    **how
+        Of ``Figure.colorbar``.
+    """
+    bar = figure.colorbar(mesh, ax=axes, pad=0.02, **how)
+    norm = mesh.norm
+    if isinstance(norm, PowerNorm) and norm.vmax > norm.vmin:
+        bar.set_ticks(root_ticks(norm.vmax))
+    return bar
+
+
+def root_ticks(top, *, n=5):
+    """Return round numbers from 0 to ``top``, about evenly far apart on a square-root scale, one digit each.
+
+    >>> root_ticks(22.0).tolist()
+    [0.0, 1.0, 5.0, 10.0, 20.0]
+    """
+    wanted = top * (np.arange(1, n) / (n - 1)) ** 2
+    unit = 10.0 ** np.floor(np.log10(wanted))
+    steps = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0])
+    # The last one not above the top, the others the nearest.
+    choice = np.abs(wanted[:, None] / unit[:, None] - steps)
+    choice[-1, steps * unit[-1] > top * (1.0 + 1e-9)] = np.inf
+    return np.unique(np.concatenate([[0.0], steps[np.argmin(choice, axis=1)] * unit]))
+
+
 def data_model_figure(
     *,
     momentum,

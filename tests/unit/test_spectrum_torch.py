@@ -9,7 +9,8 @@ from spinscape.lattice.qspace import EnergyAxis, path_through
 from spinscape.simulate.spectrum import SpectrumModel, SpinwaveSettings
 from spinscape.simulate.spectrum_torch import predict_torch
 
-DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+NO_CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+DEVICES = ["cpu", pytest.param("cuda", marks=NO_CUDA)]
 
 
 def spectrum():

@@ -54,7 +54,7 @@ class SpinwaveSection(SimulationSection):
     q_smear: Smear = "none"
     integrate: tuple[Interval, ...] = Field((), max_length=3)
     twins: TwinsSection | None = None
-    relax: bool = Field(False, description="let the declared structure come to rest at each point")
+    relax: bool = Field(False, description="let the declared structure come to rest at each point, a spiral with its k")
     unstable: Literal["code", "own_ground_state"] | OwnGroundState = Field(
         "code", description="a point where the structure is not stable: a result code, or its own ground state"
     )

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from ..errors import UnstableError
 from ..hamiltonian.structures import GroundStateSearch, Structure
 from .own_state import own_ground_state
-from .relaxation import relaxed_structure
+from .spiral_relaxation import relaxed
 from .stability import check_structure
 
 
@@ -26,7 +26,7 @@ class StructureRule:
         As declared; a search gives every point a ground state of its own.
     conditions : Conditions
     relax : bool
-        Let the declared structure come to rest in its magnetic cell.
+        Let the declared structure come to rest in its magnetic cell, a spiral at its axis.
     unstable : GroundStateSearch, optional
         Where the structure is not stable, search for the ground state; without it such a point is an error.
     check : bool
@@ -71,7 +71,7 @@ class StructureRule:
     def _declared(self, theta):
         if not self.relax:
             return PointStructure(self._checked(self.structure, theta), "declared")
-        found = relaxed_structure(self.model, self.structure, theta, self.conditions)
+        found = relaxed(self.model, self.structure, theta, self.conditions)
         return PointStructure(self._checked(found, theta), "relaxed")
 
     def _checked(self, structure, theta):

@@ -14,7 +14,8 @@ from ..observables.structure_factor import polarisation_weights
 from .instrument import Instrument
 from .lines import LineSource, parts_of
 from .powder_sampling import frozen_sampling, seen_rotations, spectrum_rotations
-from .relaxed_lines import Relaxation, RelaxedSource
+from .relaxed_lines import Relaxation
+from .relaxed_spiral_lines import relaxed_source
 from .sampling import bin_order_of
 from .spectrum import SpectrumModel
 from .spectrum_settings import SpinwaveSettings
@@ -160,7 +161,7 @@ class PowderSpectrum:
         if self._relaxation is None:
             model, structure = self._cell.model, self._cell.structure
             return LineSource(model, structure, q, whole, conditions=conditions, settings=self.settings)
-        return RelaxedSource(self._relaxation, q, whole, settings=self.settings)
+        return relaxed_source(self._relaxation, q, whole, settings=self.settings)
 
     def _check(self):
         """Raise where a powder is asked for what it has not."""

@@ -16,7 +16,7 @@ import numpy as np
 from ..errors import ConfigError
 from ..hamiltonian.conditions import Conditions
 from ..hamiltonian.dipole_sums import dipole_interaction
-from ..hamiltonian.model import MagneticStructure
+from ..hamiltonian.spiral import SpiralStructure
 from ..hamiltonian.zeeman import zeeman_field
 from ..kernels.spectrum import mode_intensities
 from .directed import directed_bonds
@@ -24,9 +24,10 @@ from .gradient import eigenmodes, line_gradient
 from .lines import DEGENERACY, SlopedLines
 from .modes import blocks_of, checked_couplings, solve
 from .quadratic import QuadraticForm, local_axes, quadratic_form
-from .relaxation import relaxed_structure, structure_derivative
+from .relaxation import structure_derivative
 from .seen import seen_form
 from .spectrum_settings import SpinwaveSettings
+from .spiral_relaxation import SpiralMotion, relaxed, spiral_motion
 
 
 class Relaxation:
@@ -35,38 +36,38 @@ class Relaxation:
     Parameters
     ----------
     model : Model
-    structure : MagneticStructure
+    structure : MagneticStructure or SpiralStructure
         Where every relaxation starts: results do not depend on the order of questions.
     conditions : Conditions, optional
     """
 
     def __init__(self, model, structure, conditions=None):
-        if not isinstance(structure, MagneticStructure):
-            raise ConfigError(
-                "only a structure in a magnetic cell can be relaxed at every set of couplings",
-                where="structure",
-                expected="kind: supercell, file or ground_state",
-                got=type(structure).__name__,
-                fix="lay the spiral out in a magnetic cell, or leave relax out",
-            )
         self.model, self.declared, self.conditions = model, structure, conditions or Conditions()
-        self._theta, self._structure, self._slopes = None, None, None
+        self._theta, self._structure, self._motion = None, None, None
 
     def at(self, theta):
         """Return the structure at rest at θ; raises ``UnstableError``."""
         key = np.asarray(theta, dtype=np.float64).tobytes()
         if key != self._theta:
-            self._structure = relaxed_structure(self.model, self.declared, theta, self.conditions)
-            self._theta, self._slopes = key, None
+            self._structure = relaxed(self.model, self.declared, theta, self.conditions)
+            self._theta, self._motion = key, None
         return self._structure
 
     def slopes(self, theta):
         """Return how its unit vectors move with the couplings, (n_parameter, N, 3), 1/meV."""
+        return self.motion(theta).direction
+
+    def motion(self, theta):
+        """Return how structure and wave vector move with the couplings, a :class:`SpiralMotion`; k of a cell stays."""
         structure = self.at(theta)
-        if self._slopes is None:
-            moved = structure_derivative(self.model, structure, theta, self.conditions)
-            self._slopes = moved / self.model.crystal.spins[structure.site][:, None]
-        return self._slopes
+        if self._motion is None:
+            arguments = (self.model, structure, theta, self.conditions)
+            if isinstance(structure, SpiralStructure):
+                self._motion = spiral_motion(*arguments)
+            else:
+                moved = structure_derivative(*arguments) / self.model.crystal.spins[structure.site][:, None]
+                self._motion = SpiralMotion(np.zeros((len(moved), 3)), moved)
+        return self._motion
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,13 +110,18 @@ class RelaxedSource:
         self.settings = settings or SpinwaveSettings()
         self.parameter_names, self.regularisation = model.parameter_names, self.settings.regularisation
         self._relaxation, self._weights = relaxation, np.ascontiguousarray(weights)
-        self._spins = model.crystal.spins[structure.site]
-        self._exchange = exchange_matrices(model, structure, q)
-        self._uniform = exchange_matrices(model, structure, np.zeros((1, 3)))[:, 0].real
-        self._base = quadratic_form(model, structure, np.zeros((1, 3)), relaxation.conditions)
-        # The derivative of the energy, not the field: the other sign.
-        self._field = -zeeman_field(model, relaxation.conditions)[structure.site]
         self._q = np.asarray(q, dtype=np.float64)
+        site = self._lay_out(model, structure)
+        self._spins = model.crystal.spins[site]
+        # The derivative of the energy, not the field: the other sign.
+        self._field = -zeeman_field(model, relaxation.conditions)[site]
+
+    def _lay_out(self, model, structure):
+        """Prepare what the directions of the spins do not change; return the site of each sublattice."""
+        self._exchange = exchange_matrices(model, structure, self._q)
+        self._uniform = exchange_matrices(model, structure, np.zeros((1, 3)))[:, 0].real
+        self._base = quadratic_form(model, structure, np.zeros((1, 3)), self._relaxation.conditions)
+        return structure.site
 
     def lines(self, theta):
         """Return energies, ascending, and intensities at θ, (n_q, n_mode) each; meV and per chemical cell.
@@ -138,7 +144,8 @@ class RelaxedSource:
         direction, slopes = self._relaxation.at(values).direction, self._relaxation.slopes(values)
         found = self._eigenmodes(values, direction, slopes)
         lines = line_gradient(found)
-        brighten = lines.brighten + np.stack([self._turned(found, direction, slope) for slope in slopes])
+        turned = [self._turned(found, self._vector_change(direction, *motion)) for motion in enumerate(slopes)]
+        brighten = lines.brighten + np.stack(turned)
         return SlopedLines(found.energies, found.intensities, brighten, lines.shift)
 
     def lines_with_pullback(self, theta):
@@ -157,14 +164,14 @@ class RelaxedSource:
     def _form(self, theta):
         """Return the form at θ without derivatives."""
         direction = self._relaxation.at(theta).direction
-        axes, exchange = _frames(direction, self._spins), self._at(theta)
+        axes, exchange = frames(direction, self._spins), self._summed(theta)
         value = _sandwich(axes, exchange, axes)
         value -= self._diagonal(self._fields(theta, direction), direction)
         return self._made(theta, direction, np.zeros((0, *value.shape), dtype=np.complex128), value)
 
     def _eigenmodes(self, theta, direction, slopes):
         """Return the eigenmodes of the tangent form of spins that move by ``slopes`` (n_parameter, N, 3)."""
-        axes, exchange = _frames(direction, self._spins), self._at(theta)
+        axes, exchange = frames(direction, self._spins), self._summed(theta)
         right = _right(exchange, axes)
         value = _left(axes, right)
         field = self._fields(theta, direction)
@@ -172,8 +179,9 @@ class RelaxedSource:
         total = np.empty((len(theta), *value.shape), dtype=np.complex128)
         for k, slope in enumerate(slopes):
             turned = _left(_moved(axes, direction, slope), right)
-            total[k] = _sandwich(axes, self._exchange[k], axes) + turned + turned.conj().swapaxes(-1, -2)
-            pulled = _uniform_field(self._uniform[k], self._spins, direction)
+            exchange, uniform = self._changes(theta, k)
+            total[k] = _sandwich(axes, exchange, axes) + turned + turned.conj().swapaxes(-1, -2)
+            pulled = _uniform_field(uniform, self._spins, direction)
             pulled += _uniform_field(np.tensordot(theta, self._uniform, axes=1), self._spins, slope)
             total[k] -= self._diagonal(pulled, direction) + self._diagonal(field, slope)
         form = self._made(theta, direction, total, value)
@@ -196,9 +204,9 @@ class RelaxedSource:
             classical=self._base.classical,
             classical_constant=self._base.classical_constant,
         )
-        return self._as_seen(form, _frames(direction, self._spins))
+        return self._as_seen(form, self._vectors(frames(direction, self._spins)))
 
-    def _at(self, theta):
+    def _summed(self, theta):
         """Return J(q; θ), (n_q, 3N, 3N) complex128, meV."""
         return np.tensordot(theta, self._exchange, axes=1)
 
@@ -210,17 +218,28 @@ class RelaxedSource:
     def _diagonal(field, direction):
         return np.diag(np.tile(np.sum(field * direction, axis=1), 2))
 
-    def _turned(self, found, direction, slope):
-        """Return what the turn of the spins adds to the derivative of intensities, (n_q, n_mode)."""
+    def _changes(self, theta, k):
+        """Return the derivatives by the coupling k of J(q) and of J(0) at fixed directions."""
+        return self._exchange[k], self._uniform[k]
+
+    def _vector_change(self, direction, k, slope):
+        """Return how v^α moves with the coupling k, (n_q, 3, 2N), where the spins turn by ``slope`` (N, 3)."""
+        return self._vectors(_moved(frames(direction, self._spins), direction, slope))
+
+    def _turned(self, found, vectors):
+        """Return what a change of v^α, (n_q, 3, 2N), adds to the derivative of intensities, (n_q, n_mode)."""
         n, form = found.form.n_mode, found.form
-        change = self._as_seen(form, _moved(_frames(direction, self._spins), direction, slope)).vectors
+        change = self._as_seen(form, vectors).vectors
         moved = found.transform[:, :, n:].conj().swapaxes(-1, -2) @ change.swapaxes(-1, -2)
         seen = found.sources[:, n:] @ self._weights
         return 2.0 * np.sum(seen.conj() * moved, axis=2).real / form.n_cell
 
-    def _as_seen(self, form, axes):
-        """Return a form with the vectors v^α of S^α = Σ_m x_m† v^α_m that L (2, N, 3) gives, seen by the settings."""
-        vectors = np.tile(axes.reshape(-1, 3).T, (len(self._q), 1, 1))
+    def _vectors(self, axes):
+        """Return the vectors v^α of S^α = Σ_m x_m† v^α_m that L (2, N, 3) gives, (n_q, 3, 2N)."""
+        return np.tile(axes.reshape(-1, 3).T, (len(self._q), 1, 1))
+
+    def _as_seen(self, form, vectors):
+        """Return a form with the vectors v^α (n_q, 3, 2N) as the settings see them."""
         model, structure = self._relaxation.model, self._relaxation.declared
         shown = replace(form, vectors=vectors)
         return seen_form(shown, crystal=model.crystal, structure=structure, settings=self.settings)
@@ -245,7 +264,7 @@ def exchange_matrices(model, structure, q):
     return out.reshape(model.n_parameter, len(points), 3 * n, 3 * n)
 
 
-def _frames(direction, spins):
+def frames(direction, spins):
     """Return L: rows sqrt(S/2) (e1 + i e2) and their conjugates, (2, N, 3) complex128."""
     axes = np.sqrt(spins / 2.0)[:, None] * local_axes(direction)
     return np.stack([axes, axes.conj()])

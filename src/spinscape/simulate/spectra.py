@@ -8,7 +8,8 @@ from ..lattice.powder_axis import PowderAxis
 from .own_state import own_ground_state
 from .powder_spectrum import TOLERANCE, PowderSpectrum
 from .protocol import StreamKey
-from .relaxed_lines import Relaxation, RelaxedSource
+from .relaxed_lines import Relaxation
+from .relaxed_spiral_lines import relaxed_source
 from .spectrum import SpectrumModel
 
 
@@ -29,7 +30,7 @@ class RelaxedSpectrum(SpectrumModel):
         field = tuple(conditions.field)  # each domain of a crystal has the field in another direction
         if field not in self._relaxations:
             self._relaxations[field] = Relaxation(self.model, self.structure, conditions)
-        return RelaxedSource(self._relaxations[field], q, weights, settings=self.settings)
+        return relaxed_source(self._relaxations[field], q, weights, settings=self.settings)
 
 
 def spectrum_on(

@@ -59,7 +59,7 @@ def check_turns(model, spiral, conditions):
     for name, matrix in tables.items():
         _check_commutes(name, matrix, turn)
     if model.dipolar.n_row:
-        between = dipole_interaction(model.crystal, _one_cell(spiral), _GENERIC).reshape(-1, 3, 3)
+        between = dipole_interaction(model.crystal, one_cell(spiral), _GENERIC).reshape(-1, 3, 3)
         scale = np.abs(between).max()
         clash = np.abs(turn @ between - between @ turn).max()
         if clash > _TOLERANCE * scale:
@@ -96,7 +96,7 @@ def _check_commutes(name, matrix, turn):
         )
 
 
-def _one_cell(spiral):
+def one_cell(spiral):
     """Return the spins of the cell R = 0 as a structure of one cell."""
     n = len(spiral.direction)
     return MagneticStructure(np.eye(3), np.arange(n), np.zeros((n, 3)), spiral.direction)
@@ -115,7 +115,7 @@ def rotating_frame(model, spiral):
 
     bonds = replace(model.bonds, matrix=turned(model.bonds, model.bonds.matrix))
     quartic = replace(model.biquadratic, turn=turned(model.biquadratic, model.biquadratic.turn))
-    return replace(model, bonds=bonds, biquadratic=quartic, dipolar=empty_dipolar()), _one_cell(spiral)
+    return replace(model, bonds=bonds, biquadratic=quartic, dipolar=empty_dipolar()), one_cell(spiral)
 
 
 def _turn_parts(axis):
@@ -125,9 +125,9 @@ def _turn_parts(axis):
     return np.stack([along.astype(np.complex128), plus, plus.conj()])
 
 
-def _turned_dipoles(model, spiral, q):
+def turned_dipoles(model, spiral, q):
     """Return the dipole tensors M'(q) of the rotating frame, (n_q, n_site, n_site, 3, 3) complex128."""
-    crystal, structure = model.crystal, _one_cell(spiral)
+    crystal, structure = model.crystal, one_cell(spiral)
     between = (crystal.positions[None] - crystal.positions[:, None]) @ spiral.k
     out = np.zeros((len(q), crystal.n_site, crystal.n_site, 3, 3), dtype=np.complex128)
     for sign, part in zip((0.0, 1.0, -1.0), _turn_parts(spiral.axis), strict=True):
@@ -136,7 +136,7 @@ def _turned_dipoles(model, spiral, q):
     return out
 
 
-def _components(spiral):
+def frame_components(spiral):
     """Return the matrices that go with S'(Q), S'(Q + k) and S'(Q - k): (3, 3, 3) complex128."""
     parts = _turn_parts(spiral.axis)
     whole, half = _kind_of_k(spiral)
@@ -153,9 +153,9 @@ def rotating_form(model, spiral, q, conditions=None):
     form = quadratic_form(turned, structure, q, conditions)
     if not model.dipolar.n_row:
         return form
-    at_zero = _turned_dipoles(model, spiral, np.zeros((1, 3)))[0].real
+    at_zero = turned_dipoles(model, spiral, np.zeros((1, 3)))[0].real
     bound = 3.0 * dipole_bound(model.crystal, structure)
-    return with_interaction(form, model, structure, at_zero, _turned_dipoles(model, spiral, form.q), bound)
+    return with_interaction(form, model, structure, at_zero, turned_dipoles(model, spiral, form.q), bound)
 
 
 def spiral_form(model, spiral, q, conditions=None):
@@ -181,7 +181,7 @@ def spiral_form(model, spiral, q, conditions=None):
     phase = np.exp(-2j * np.pi * np.outer([0.0, 1.0, -1.0], model.crystal.positions @ spiral.k))
     phase = np.tile(phase, (1, 2)).reshape(3, 1, 1, -1)
     vectors = form.vectors.reshape(3, len(points), 3, -1)
-    seen = np.einsum("pab,pqbm->pqam", _components(spiral), vectors) * phase
+    seen = np.einsum("pab,pqbm->pqam", frame_components(spiral), vectors) * phase
     return replace(form, vectors=seen.reshape(form.vectors.shape))
 
 

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 
 from spinscape.errors import ConfigError, UnstableError
 from spinscape.hamiltonian.assemble import model_from_terms
 from spinscape.hamiltonian.biquadratic import BiquadraticTable
 from spinscape.hamiltonian.conditions import Conditions
 from spinscape.hamiltonian.model import MagneticStructure
-from spinscape.hamiltonian.spiral import SpiralStructure
 from spinscape.hamiltonian.terms import BondTerm, OnsiteTerm, dm, easy_axis, heisenberg
 from spinscape.lattice import symmetry
 from spinscape.lattice.bonds import Bond
@@ -19,6 +19,7 @@ from spinscape.simulate.relaxed_lines import Relaxation, RelaxedSource, exchange
 from spinscape.simulate.spectra import RelaxedSpectrum, spectrum_on
 from spinscape.simulate.spectrum import SpectrumModel
 from spinscape.simulate.spectrum_settings import SpinwaveSettings
+from spinscape.simulate.spectrum_torch import predict_torch
 from spinscape.units import MU_B
 
 NAMES = ("J", "D", "K")
@@ -114,6 +115,22 @@ def test_a_spectrum_of_a_relaxed_structure_and_its_gradient():
     np.testing.assert_allclose(spectrum.mode_energies(THETA, Q), frozen.mode_energies(THETA, Q), atol=1e-10)
 
 
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_an_image_loss_goes_back_through_the_relaxation(device):
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    path = path_through([[0.05, 0, 0.2], [0.95, 0, 0.2]], n_point=[5], reciprocal=MODEL.crystal.reciprocal)
+    energy = EnergyAxis.from_range(first=0.5, last=9.5, step=0.5)
+    spectrum = spectrum_on(MODEL, STRUCTURE, path, energy, SETTINGS, CONDITIONS, relax=True)
+    theta = torch.tensor(THETA, device=device, requires_grad=True)
+    weights = torch.linspace(-1.0, 1.0, 5 * 19, dtype=torch.float64, device=device).reshape(5, 19)
+    (predict_torch(spectrum, theta) * weights).sum().backward()
+    assert theta.grad.device.type == device
+    total = lambda x, axis: float((spectrum.predict(THETA + x * axis) * weights.cpu().numpy()).sum())  # noqa: E731
+    expected = [five_point(lambda x, axis=axis: total(x, axis), 2e-4) for axis in np.eye(3)]
+    np.testing.assert_allclose(theta.grad.cpu().numpy(), expected, rtol=1e-8)
+
+
 def test_answers_do_not_depend_on_the_order_of_questions():
     there, back = Relaxation(MODEL, STRUCTURE, CONDITIONS), Relaxation(MODEL, STRUCTURE, CONDITIONS)
     there.at(THETA + 0.5)
@@ -122,9 +139,6 @@ def test_answers_do_not_depend_on_the_order_of_questions():
 
 
 def test_what_is_refused():
-    spiral = SpiralStructure([0.1, 0, 0], [0, 0, 1], [[1, 0, 0], [-1, 0, 0]])
-    with pytest.raises(ConfigError, match="magnetic cell"):
-        Relaxation(MODEL, spiral)
     quartic = BiquadraticTable([0], [1], [[0, 0, 0]], [0], [0.1])
     with pytest.raises(ConfigError, match="biquadratic"):
         RelaxedSource(Relaxation(type(MODEL)(**{**vars(MODEL), "biquadratic": quartic}), STRUCTURE), Q, WEIGHTS)

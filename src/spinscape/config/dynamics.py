@@ -102,6 +102,7 @@ class DynamicsSection(SimulationSection):
     window: Literal["hann", "blackman", "gaussian", "none"] = "hann"
     block: int = Field(1, ge=1, description="trajectories in a block, whose scatter gives the errors")
     probes: int = Field(512, ge=1, description="spins followed for the spectrum summed over the zone")
+    gpu: bool = Field(False, description="follow many states at once on a GPU, where there is one")
     length: Annotated[FixedLength | InterpolatedLength, Field(discriminator="kind")] = FixedLength(kind="S")
     weighting: Weighting = "classical"
     zone_weightings: tuple[Weighting, ...] = Field((), description="of the spectrum summed over the zone")
@@ -150,7 +151,9 @@ class DynamicsSection(SimulationSection):
     def _trajectory(self):
         step = {} if self.frequency_error is None else {"frequency_error": self.frequency_error}
         more = {"dt": self.dt, "stride": self.stride, "n_sample": self.samples}
-        return {"integrator": self.integrator, "per_block": self.block, "n_probe": self.probes, **more, **step}
+        # Points are known by their settings: those of studies without the key stay what they were.
+        gpu = {"gpu": True} if self.gpu else {}
+        return {"integrator": self.integrator, "per_block": self.block, "n_probe": self.probes, **more, **step, **gpu}
 
     def _spectrum(self):
         names = ("component", "window", "elastic", "moments", "form_factor", "weighting")

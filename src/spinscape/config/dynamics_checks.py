@@ -47,8 +47,16 @@ def check_dynamics(model, structure, settings, *, between, thetas):
         structure_spins(system, structure)
     coldest = Conditions(min(simulator.temperatures), simulator.conditions.field)
     for theta in thetas:
-        simulator.dynamics(system, theta, coldest)
+        _check_device(simulator.dynamics(system, theta, coldest))
         _check_moves(system, simulator.start, coldest)
+
+
+def _check_device(dynamics):
+    """Refuse what a GPU cannot take where one is asked for, be there one or not: a study runs anywhere or nowhere."""
+    if dynamics.trajectory.gpu:
+        from ..simulate.integrators import check_states
+
+        check_states(dynamics.interactions, dynamics.trajectory.integrator)
 
 
 def _check_moves(system, start, conditions):

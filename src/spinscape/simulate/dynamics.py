@@ -6,6 +6,7 @@
 that temperature.
 """
 
+import itertools
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -17,7 +18,7 @@ from ..lattice.qspace import EnergyAxis
 from ..observables.dynamic import DynamicSettings, EnergyProjection, SpectrumSum, WholeProjection
 from ..observables.dynamic_q import allowed_q
 from ..observables.dynamic_series import Probes, SpatialTransform, check_memory
-from .integrators import INTEGRATORS, integrator
+from .integrators import INTEGRATORS, OneState, integrator
 from .integrators_field import interactions, largest_field
 from .integrators_step import checked_step, frequency_error, sampling, step_from_error
 from .spin_system import SpinSystem
@@ -48,6 +49,8 @@ class TrajectorySettings:
         Spins followed for the spectrum summed over the zone.
     memory : float
         Bytes that the record of a trajectory may take.
+    gpu : bool
+        Follow as many states at once as fit into ``memory``, on a GPU where torch sees one (not on a GPU otherwise).
     """
 
     integrator: str = "suzuki_trotter_2"
@@ -58,6 +61,7 @@ class TrajectorySettings:
     per_block: int | None = None
     n_probe: int = 512
     memory: float = 2e9
+    gpu: bool = False
 
     def __post_init__(self):
         if self.integrator not in INTEGRATORS:
@@ -197,12 +201,25 @@ class DynamicsModel:
             n_cell=1.0 / self.system.cell.n_site,
         )
         watchers = ((self._transform, total), (probes, zone))
+        mover, n_state = self._mover(watchers)
+        s = self.sampling
         # One record for all trajectories: fresh memory would cost as much as the transforms.
-        records = [np.zeros((self.sampling.n_sample, *watcher.shape), dtype=np.complex64) for watcher, _ in watchers]
-        drift = 0.0
-        for spins in configurations:
-            drift = max(drift, self._follow(spins, watchers, records))
+        records = [np.zeros((n_state, s.n_sample, *watcher.shape), dtype=np.complex64) for watcher, _ in watchers]
+        drift, states = 0.0, iter(configurations)
+        while batch := list(itertools.islice(states, n_state)):
+            drift = max(drift, self._follow(mover, batch, watchers, records))
         return self._result(total, zone, drift)
+
+    def _mover(self, watchers):
+        """Return what moves states on, and how many at once: on a GPU, as many as their records leave room for."""
+        if self.trajectory.gpu:
+            from .integrators_torch import StatesOnDevice, gpu_is_there
+
+            if gpu_is_there():
+                size = 8 * self.sampling.n_sample * sum(int(np.prod(watcher.shape)) for watcher, _ in watchers)
+                mover = StatesOnDevice(self.interactions, kind=self.trajectory.integrator, dt=self.sampling.dt)
+                return mover, max(1, int(self.trajectory.memory / size))
+        return OneState(self._integrator), 1
 
     def _sum(self, transform, q, projection, settings, **how):
         s = self.sampling
@@ -210,21 +227,25 @@ class DynamicsModel:
         how = {"n_sample": s.n_sample, "interval": s.interval, "per_block": self.trajectory.per_block or 1, **how}
         return SpectrumSum(transform, q, project, settings, **how)
 
-    def _follow(self, spins, watchers, records):
-        """Follow one state, give the record to each sum, and return the change of the energy per spin, meV."""
-        s, cell, mover = self.sampling, self.system.cell, self._integrator
-        mover.set_spins(spins)
-        grid = np.empty((cell.n_site, 3, *cell.shape), dtype=np.float32)
+    def _follow(self, mover, states, watchers, records):
+        """Follow some states at once, give their records to each sum, and return the change of the energy per spin."""
+        s, cell = self.sampling, self.system.cell
+        mover.set_spins(states)
+        grids = np.empty((len(states), cell.n_site, 3, *cell.shape), dtype=np.float32)
         for k in range(s.n_sample):
             if k:
                 mover.run(s.stride)
-            mover.write_grid(grid)
-            for (transform, total), record in zip(watchers, records, strict=True):
-                transform.sample(grid, total.weight[k], record[k])
-        for (_, total), record in zip(watchers, records, strict=True):
-            total.add(record)
-        change = self.interactions.energy(mover.spins) - self.interactions.energy(np.asarray(spins, dtype=np.float64))
-        return abs(change) / self.system.n_spin
+            mover.write_grids(grids)
+            for (transform, total), rows in zip(watchers, records, strict=True):
+                for grid, record in zip(grids, rows, strict=False):
+                    transform.sample(grid, total.weight[k], record[k])
+        for (_, total), rows in zip(watchers, records, strict=True):
+            for record in rows[: len(states)]:
+                total.add(record)
+        energy = self.interactions.energy
+        pairs = zip(mover.spins, states, strict=True)
+        change = max(abs(energy(after) - energy(np.asarray(before, dtype=np.float64))) for after, before in pairs)
+        return change / self.system.n_spin
 
     def _result(self, total, zone, drift):
         mean, error = self.allowed.interpolated(total.mean), self.allowed.interpolated_error(total.error)

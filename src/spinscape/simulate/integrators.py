@@ -82,10 +82,46 @@ def integrator(of: Interactions, *, kind: str, dt: float, rows: bool = True) -> 
             got=kind,
             fix="take the integrator 'midpoint'",
         )
-    colours = colouring(of.system.cell, of.links, np.concatenate([of.neighbour, of.square_neighbour], axis=1))
+    colours = coloured(of)
     steps = schedule(kind, dt, colours.n_colour, exact=not of.has_quadratic)
     layout = row_layout(of.system.cell, of.links, colours) if rows else None
     return ColouredSpins(of, colours, steps) if layout is None else ColouredRows(of, layout, steps)
+
+
+class OneState:
+    """An integrator of one state in the shape of one of many (:mod:`spinscape.simulate.integrators_torch`)."""
+
+    def __init__(self, mover: Integrator):
+        self._mover, self.run = mover, mover.run
+
+    @property
+    def spins(self):
+        """A copy of the spins, (1, n_spin, 3) float64."""
+        return self._mover.spins[None]
+
+    def set_spins(self, spins):
+        """Take another state, (1, n_spin, 3)."""
+        self._mover.set_spins(spins[0])
+
+    def write_grids(self, out):
+        """Write the spins as (1, n_site, 3, *shape) of the supercell, in the type of ``out``."""
+        self._mover.write_grid(out[0])
+
+
+def check_states(of: Interactions, kind):
+    """Raise :class:`ConfigError` where many states cannot move on together on a GPU."""
+    if not kind.startswith("suzuki"):
+        raise ConfigError("only spins of one colour turn at once on a GPU", where="dynamics.integrator",
+                          expected="suzuki_trotter_2 or suzuki_trotter_4", got=kind)  # fmt: skip
+    if of.dipole is not None or len(of.links.square_strength):
+        got = "dipoles" if of.dipole is not None else "biquadratic terms"
+        raise ConfigError("the GPU takes bonds, fields and on-site terms", where="dynamics.gpu", got=got,
+                          fix="leave gpu out")  # fmt: skip
+
+
+def coloured(of: Interactions) -> Colouring:
+    """Return the colours of the spins of a system."""
+    return colouring(of.system.cell, of.links, np.concatenate([of.neighbour, of.square_neighbour], axis=1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,9 +211,9 @@ class ColouredRows:
         self._system, self._layout, self._steps = of.system, layout, steps
         self._data = np.zeros(layout.size)
         self._coupling, self._is_matrix = _couplings(of.links, layout)
-        centred = of.links.onsite - np.eye(3) * _middle(of.links.onsite)[:, None, None]
+        centred = of.links.onsite - np.eye(3) * middle(of.links.onsite)[:, None, None]
         self._onsite, self._field = centred.ravel(), np.ascontiguousarray(of.links.field).ravel()
-        self._n_iteration = _iterations(of, steps)
+        self._n_iteration = iterations(of, steps)
         # Spins that stand first in their rows, and their places in a grid (n_site, 3, n_cell).
         place, cell = layout.place - layout.halo, of.system.cell
         head = np.flatnonzero(place % layout.width == 0)
@@ -233,13 +269,13 @@ def _couplings(links, layout):
     return np.ascontiguousarray(out if is_matrix else out[..., 0, 0]).ravel(), is_matrix
 
 
-def _middle(onsite):
+def middle(onsite):
     """Return the middle of the eigenvalues of each on-site matrix: that part turns nothing."""
     values = np.linalg.eigvalsh(onsite)
     return 0.5 * (values[:, 0] + values[:, -1])
 
 
-def _iterations(of, steps):
+def iterations(of, steps):
     """Return how many iterations of an implicit turn reach rounding, whatever the state; 0 without on-site terms.
 
     A turn changes by at most 2 |dw| |S| when its axis changes by dw = (h/2ħ) A dS: each iteration shrinks the error by

@@ -185,9 +185,7 @@ class Autoencoder:
 
     def decode_slope(self, latent):
         """Return d(image)/d(latent), (n, n_latent, n_voxel)."""
-        code = torch.from_numpy(np.asarray(latent, dtype=np.float32))
-        jacobian = torch.func.vmap(torch.func.jacrev(self.network.decoder))(code).detach()
-        turned = self.scale * jacobian.double().numpy().swapaxes(1, 2)
+        turned = self.scale * _decoder_slope(self.network.decoder, latent).double().numpy()
         if self.settings.n_component:
             turned = turned @ self.front.components
         return self.transform.slope(self.decode_seen(latent))[:, None] * turned
@@ -206,6 +204,20 @@ class Autoencoder:
         network = Network(settings, settings.n_component or front.n_voxel)
         network.load_state_dict({name: torch.as_tensor(a) for name, a in payload["weights"].items()})
         return cls(settings, front, float(payload["plain"]["scale"]), network, np.asarray(payload["correction"]))
+
+
+@torch.no_grad()
+def _decoder_slope(decoder, latent):
+    """Return d(output)/d(latent), (n, n_latent, n_output): tangents carried through the layers, one for each number."""
+    x = torch.from_numpy(np.asarray(latent, dtype=np.float32))
+    tangent = torch.eye(x.shape[1]).expand(len(x), -1, -1)
+    for layer in decoder:
+        if isinstance(layer, torch.nn.Linear):
+            x, tangent = layer(x), tangent @ layer.weight.T
+        else:  # SiLU: x σ(x)
+            s = torch.sigmoid(x)
+            x, tangent = x * s, tangent * (s * (1.0 + x * (1.0 - s)))[:, None]
+    return tangent
 
 
 def inputs_of(front, scale, values, valid, *, components):

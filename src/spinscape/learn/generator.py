@@ -16,6 +16,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
 from ..errors import DataError, check_shape
+from ..kernels.matern import matern_mean
 from ..lattice.crystal import read_only
 from ..rng import stream
 
@@ -55,21 +56,29 @@ class LatentProcess:
 
     def predict(self, theta):
         """Return mean and standard deviation of the latent number without its noise, both (m,)."""
-        cross = self._cross(theta)[0]
+        cross = self._cross(theta)
         variance = self.amplitude - np.sum(cross * cho_solve((self.root, True), cross.T).T, axis=1)
         return self.mean + self.scale * (cross @ self.weights), self.scale * np.sqrt(np.maximum(variance, 0.0))
 
+    def mean_at(self, theta):
+        """Return the mean of the latent number alone, (m,)."""
+        return self.mean + self.scale * self._mean_and_slope(theta)[0]
+
     def gradient(self, theta):
         """Return the derivative of the mean by the couplings, (m, n_parameter)."""
-        _, slope, step = self._cross(theta)
-        return self.scale * np.einsum("mn,mnk,n->mk", slope, step, self.weights) / self.length
+        return self.scale * self._mean_and_slope(theta)[1] / self.length
+
+    def _mean_and_slope(self, theta):
+        at = np.ascontiguousarray(theta / self.length)
+        mean, slope = np.empty(len(at)), np.empty(at.shape)
+        matern_mean(at, self.points, self.weights, self.amplitude, mean, slope)
+        return mean, slope
 
     def _cross(self, theta):
-        """Return the kernel between θ and the points, its derivative over the distance, and the steps between them."""
+        """Return the kernel between θ and the points, (m, n)."""
         step = theta[:, None] / self.length - self.points[None]
         distance = np.sqrt(5.0) * np.linalg.norm(step, axis=-1)
-        fall = self.amplitude * np.exp(-distance)
-        return fall * (1.0 + distance + distance**2 / 3.0), -5.0 / 3.0 * fall * (1.0 + distance), step
+        return self.amplitude * np.exp(-distance) * (1.0 + distance + distance**2 / 3.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,9 +105,14 @@ class Generator:
         mean, std = zip(*(process.predict(theta) for process in self.processes), strict=True)
         return np.column_stack(mean), np.column_stack(std)
 
+    def mean_latent(self, theta):
+        """Return latent numbers (m, n_latent) without their standard deviations, which are what takes time."""
+        theta = self._checked(theta)
+        return np.column_stack([process.mean_at(theta) for process in self.processes])
+
     def predict(self, theta):
         """Return images (m, n_voxel) at couplings (m, n_parameter)."""
-        return self.compressor.decode(self.latent(theta)[0])
+        return self.compressor.decode(self.mean_latent(theta))
 
     def predict_with_std(self, theta):
         """Return images and the standard deviation that the latent numbers' gives each voxel, both (m, n_voxel)."""
@@ -106,10 +120,21 @@ class Generator:
         slope = self.compressor.decode_slope(mean)
         return self.compressor.decode(mean), np.sqrt(np.einsum("mdv,md->mv", slope**2, std**2))
 
+    def error_columns(self, theta):
+        """Return what one standard deviation of each latent number changes of an image, (n_latent, n_voxel).
+
+        Errors of the latent numbers are independent, those of the voxels are not: the covariance of an image's error
+        is the Gram matrix of these rows, and a fit is misled by all of it at once.
+
+        theta : (n_parameter,) float64
+        """
+        mean, std = self.latent(theta)
+        return std[0][:, None] * self.compressor.decode_slope(mean)[0]
+
     def gradient(self, theta):
         """Return d(image)/dθ, (m, n_parameter, n_voxel)."""
         theta = self._checked(theta)
-        slope = self.compressor.decode_slope(self.latent(theta)[0])
+        slope = self.compressor.decode_slope(self.mean_latent(theta))
         by_coupling = np.stack([process.gradient(theta) for process in self.processes], axis=1)
         return np.einsum("mdk,mdv->mkv", by_coupling, slope)
 
@@ -152,12 +177,24 @@ def fit_generator(theta, latent, compressor, *, seed, parameter_names):
         raise DataError("too few different points for a generator", where="theta", got=theta.shape)
     order = stream(seed, "dataset", "generator", len(theta)).permutation(len(theta))
     kept, tuned = np.sort(order[:MAX_KEPT]), np.sort(order[:MAX_TUNED])
-    processes = tuple(_process(theta, column, kept, tuned) for column in latent.T)
+    processes = tuple(fitted_process(theta, column, kept=kept, tuned=tuned) for column in latent.T)
     box = read_only(np.stack([theta.min(axis=0), theta.max(axis=0)]))
     return Generator(compressor, tuple(parameter_names), box, processes)
 
 
-def _process(theta, column, kept, tuned):
+def fitted_process(theta, column, *, kept=None, tuned=None):
+    """Return the :class:`LatentProcess` of numbers (n,) at points (n, n_parameter), its lengths by maximum likelihood.
+
+    Parameters
+    ----------
+    theta : (n, n_parameter) float64
+    column : (n,) float64
+    kept, tuned : (m,) int, optional
+        Points that the prediction rests on, and that the lengths are found from; the first :data:`MAX_KEPT` and
+        :data:`MAX_TUNED` by default.
+    """
+    kept = np.arange(min(len(theta), MAX_KEPT)) if kept is None else kept
+    tuned = np.arange(min(len(theta), MAX_TUNED)) if tuned is None else tuned
     mean, scale = float(column.mean()), float(column.std()) or 1.0
     span = np.where(np.ptp(theta, axis=0) > 0, np.ptp(theta, axis=0), 1.0)
     kernel = ConstantKernel(1.0, (1e-3, 1e3)) * Matern(np.full(len(span), 0.5), (0.02, 50.0), nu=2.5)
@@ -170,6 +207,12 @@ def _process(theta, column, kept, tuned):
     amplitude, noise = float(found.k1.k1.constant_value), float(found.k2.noise_level)
     length = np.atleast_1d(found.k1.k2.length_scale) * span
     return _conditioned(theta[kept], column[kept], length, mean, scale, amplitude, noise)
+
+
+def conditioned_process(process, theta, column):
+    """Return a process with the lengths, variances and units of another one, of other numbers (n,) at other points."""
+    p = process
+    return _conditioned(theta, column, p.length, p.mean, p.scale, p.amplitude, p.noise)
 
 
 def _conditioned(theta, column, length, mean, scale, amplitude, noise):

@@ -1,0 +1,76 @@
+"""A generator as a forward model: its images on the measurement's axes, its own error in the intervals."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from spinscape.errors import FitError
+from spinscape.infer.box import Box
+from spinscape.infer.generator_forward import generator_forward, surrogate_covariance
+from spinscape.infer.problem import Problem
+from spinscape.infer.robust_descents import RobustDescents
+from spinscape.infer.robust_tiled import robust_tiled
+
+from .test_robust_tiled import N, hills, measured, plane
+
+BOX = Box.from_intervals({"x": (0.2, 1.8), "y": (0.2, 1.8)})
+
+
+@dataclass(frozen=True)
+class Hills:
+    """A generator with a closed form; ``wrong`` moves its hills along x."""
+
+    wrong: float = 0.0
+    parameter_names: tuple = ("x", "y")
+
+    def predict(self, theta):
+        return hills(np.atleast_2d(theta)[0] + [self.wrong, 0.0])[None]
+
+    def gradient(self, theta):
+        theta = np.atleast_2d(theta)[0]
+        steps = 1e-5 * np.eye(2)
+        return np.array([(self.predict(theta + s)[0] - self.predict(theta - s)[0]) / 2e-5 for s in steps])[None]
+
+    def error_columns(self, theta):
+        """One error of the images: that of couplings off by 0.05 along x."""
+        return 0.05 * self.gradient(theta)[0][:1]
+
+
+def problem(data, generator=None):
+    forward = generator_forward(generator or Hills(), [data], voxels=[(plane(), 0)])
+    return Problem(forward, robust_tiled([data], model_error=0.0))
+
+
+def noisy(seed=1, scale=3.0):
+    rng = np.random.default_rng(seed)
+    return measured(scale * hills([0.7, 1.2]) + 0.3 + 0.05 * rng.standard_normal(N * N), std=0.05)
+
+
+def test_the_fit_finds_the_couplings():
+    found = RobustDescents().minimise(problem(noisy()), BOX, 1)
+    assert found.best.parameters == pytest.approx([0.7, 1.2], abs=0.02)
+    assert np.array_equal(found.best.parameters, RobustDescents().minimise(problem(noisy()), BOX, 1).best.parameters)
+
+
+def test_the_generators_error_moves_the_couplings_as_it_says():
+    """The answer of a generator that is off by one standard deviation is off by what the covariance says."""
+    one = problem(noisy())
+    best = RobustDescents().minimise(one, BOX, 1).best.parameters
+    covariance = surrogate_covariance(one, best, BOX)
+    other = RobustDescents().minimise(problem(noisy(), Hills(wrong=0.05)), BOX, 1).best.parameters
+    assert covariance.std[0] == pytest.approx(abs(other[0] - best[0]), rel=0.1)
+    assert covariance.std[0] == pytest.approx(0.05, rel=0.05) and covariance.std[1] < 0.01
+
+
+def test_other_axes_are_refused():
+    small = measured(hills([1.0, 1.0], 10), std=0.1)
+    with pytest.raises(FitError, match="axes"):
+        generator_forward(Hills(), [small], voxels=[(plane(), 0)])
+
+
+def test_fixed_couplings_are_held():
+    forward = generator_forward(Hills(), [noisy()], voxels=[(plane(), 0)], fixed={"y": 1.2})
+    assert forward.parameter_names == ("x",)
+    assert np.array_equal(forward.predict([0.7])[0].ravel(), hills([0.7, 1.2]))
+    assert forward.gradient([0.7])[0].shape == (1, N * N, 1)

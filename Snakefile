@@ -18,6 +18,7 @@ include: "workflow/rules/collect.smk"
 include: "workflow/rules/learn.smk"
 include: "workflow/rules/compress.smk"
 include: "workflow/rules/phases.smk"
+include: "workflow/rules/refine.smk"
 include: "workflow/rules/measurement.smk"
 include: "workflow/rules/fit.smk"
 include: "workflow/rules/report.smk"
@@ -28,6 +29,9 @@ localrules:
     all,
     model,
     collect,
+    collect_round,
+    choose,
+    plan_round,
     measurement,
     report,
 

@@ -9,6 +9,7 @@ import pytest
 from spinscape.errors import DataError, StoreError
 from spinscape.plot.report import ReportContent, render_report
 from spinscape.stages import collect, phases
+from spinscape.stages.coordinates import grid_coordinates
 from spinscape.stages.report_phases import phase_section_content
 from spinscape.store.contracts import StoreHeader
 from spinscape.store.seal import seal
@@ -42,7 +43,7 @@ def energies(theta):
 @pytest.fixture
 def index(tmp_path):
     angle = np.linspace(0.05, 0.05 + 2 * np.pi * (N - 1) / N, N)
-    theta = phases.map_theta(SECTION, angle[:, None])
+    theta = grid_coordinates(SECTION).theta(angle[:, None])
     first, second = energies(theta)
     kind = (first > second).astype(int)
     rng = np.random.default_rng(1)
@@ -113,7 +114,8 @@ def test_its_part_of_the_report(mapped):
 
 
 def test_a_lattice_of_couplings_is_mapped_in_them(index, tmp_path):
-    section = {**SECTION, "grid": {"kind": "list"}}
+    corners = [{"J": "-1.0 meV", "K": "-1.0 meV"}, {"J": "1.0 meV", "K": "1.0 meV"}]
+    section = {**SECTION, "grid": {"kind": "list", "points": corners}}
     phases.run(section, 3, index, tmp_path / "a.json", tmp_path / "a.h5")
     found = json.loads((tmp_path / "a.json").read_text())
     assert found["coordinate_names"] == ["J", "K"] and found["n_phase"] == 2 and found["boundaries"] == []

@@ -1,6 +1,6 @@
 rule collect:
     input:
-        batches,
+        of_study(batches),
     output:
         "<results>/{study}/collect/index.json",
     log:

@@ -1,5 +1,6 @@
 # The only Python of the workflow: read the studies, plan their batches, and answer what a rule asks about its study.
 import os
+import shlex
 import sys
 from functools import cache
 from pathlib import Path
@@ -53,7 +54,9 @@ BATCHES = {name: plan_batches(study) for name, study in STUDIES.items()}
 
 wildcard_constraints:
     study="|".join(STUDIES),
-    batch=r"b[0-9]+-[0-9a-f]+",
+    batch=r"b[0-9]+-[0-9a-f]+|r[0-9]+-[0-9]+",
+    round=r"[0-9]+",
+    part=r"[0-9]+",
     name=r"[A-Za-z]\w*",
 
 
@@ -85,6 +88,11 @@ def simulation_code(wildcards):
     return code(None, "spinscape.stages.model", "spinscape.stages.simulate", simulator)
 
 
+def choose_code(study, wildcards):
+    """Return the fingerprint of a choice of points: of the chooser that the study names."""
+    return code("choose", "spinscape.stages.choose", study.refine.module)
+
+
 def fit_code(study, wildcards):
     """Return the fingerprint of a fit: what kinds of forward models and objectives need counts for fits with them."""
     return code("fit", "spinscape.stages.fit", *build.fit_modules(study, wildcards.name), without=())
@@ -100,18 +108,59 @@ def work_folder(*parts):
     return lambda wildcards: str(RESULTS.joinpath(wildcards.study, "work", *parts))
 
 
+def keep(wildcards):
+    """Return the option of a batch of a round: its name does not tell its points, so what was simulated is kept."""
+    folder = RESULTS / wildcards.study / "work" / "rounds"
+    return f"--keep {shlex.quote(str(folder))}" if wildcards.batch.startswith("r") else ""
+
+
 def scaled(mem_mb):
     """Return a resource function: memory that doubles with every attempt."""
     return lambda wildcards, attempt: mem_mb * 2 ** (attempt - 1)
 
 
-def batches(wildcards):
-    """Return the sealed batches of a study."""
-    return expand(
-        "<results>/{study}/simulate/{batch}.zarr.zip",
-        study=wildcards.study,
-        batch=BATCHES[wildcards.study],
-    )
+def n_round(study):
+    """Return how many rounds of further points a study has."""
+    return 0 if study.refine is None else study.refine.rounds
+
+
+def last_round(study, wildcards):
+    """Return the round whose points are the last ones that a job knows: its own, or the study's last."""
+    return int(wildcards.get("round", n_round(study)))
+
+
+def batches(study, wildcards):
+    """Return the sealed batches of a study, those of its rounds up to the job's own among them."""
+    rounds = range(1, last_round(study, wildcards) + 1)
+    further = [f"r{number}-{part}" for number in rounds for part in range(build.n_part(study))]
+    names = [*BATCHES[study.study], *further]
+    return expand("<results>/{study}/simulate/{batch}.zarr.zip", study=study.study, batch=names)
+
+
+def round_points(study, wildcards):
+    """Return the files of the points of a study's rounds, up to the job's own."""
+    rounds = range(1, last_round(study, wildcards) + 1)
+    return expand("<results>/{study}/rounds/{round}/points.json", study=study.study, round=rounds)
+
+
+def chosen_from(study, wildcards):
+    """Return what the chooser of a round reads, by the name that it knows it by: the results of the round before."""
+    folder = f"<results>/{study.study}/rounds/{int(wildcards.round) - 1}"
+    kinds = {"phases": lambda refine: {"map": f"{folder}/{refine.map}.h5"}}
+    return kinds[study.refine.kind](study.refine)
+
+
+def round_maps(kind):
+    """Return a function of study and wildcards: the maps that rounds were chosen from, and the last of them."""
+
+    def files(study, wildcards):
+        if n_round(study) == 0 or study.refine.kind != "phases":
+            return []
+        folders = [*(f"rounds/{number}" for number in range(n_round(study))), "phases"]
+        pattern = "<results>/{study}/{folder}/{name}.{kind}"
+        return expand(pattern, study=study.study, folder=folders, name=study.refine.map, kind=kind)
+
+    return files
 
 
 def data_files(study, wildcards):

@@ -1,6 +1,7 @@
 rule phases:
     input:
         index="<results>/{study}/collect/index.json",
+        rounds=of_study(round_points),
     output:
         map="<results>/{study}/phases/{name}.json",
         arrays="<results>/{study}/phases/{name}.h5",

@@ -8,6 +8,9 @@ rule report:
         compressions=learned("compression", "<results>/{study}/compress/{name}.json"),
         maps=every("phases", "<results>/{study}/phases/{name}.json"),
         map_arrays=every("phases", "<results>/{study}/phases/{name}.h5"),
+        rounds=of_study(round_points),
+        round_maps=of_study(round_maps("json")),
+        round_arrays=of_study(round_maps("h5")),
     output:
         report(
             "<results>/{study}/report.html",

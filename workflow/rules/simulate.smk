@@ -23,8 +23,9 @@ rule simulate:
     params:
         code=simulation_code,
         work=work_folder("simulate"),
+        keep=keep,
     shell:
         "OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1"
         " {resources.mpi} -n {resources.tasks} python -m mpi4py -m spinscape.stages.simulate"
-        " --model {input.model:q} --plan {input.plan:q} --work {params.work:q} --output {output:q} --code {params.code}"
+        " --model {input.model:q} --plan {input.plan:q} --work {params.work:q} --output {output:q} --code {params.code} {params.keep}"
         " > {log:q} 2>&1"

@@ -10,4 +10,5 @@ with logged(snakemake.log[0]):
         snakemake.input.index,
         snakemake.output.map,
         snakemake.output.arrays,
+        rounds=list(snakemake.input.rounds),
     )

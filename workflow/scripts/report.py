@@ -13,6 +13,10 @@ with logged(snakemake.log[0]):
         list(snakemake.input.metrics),
         snakemake.output[0],
         phases=list(zip(snakemake.input.maps, snakemake.input.map_arrays, strict=True)),
+        rounds=(
+            list(snakemake.input.rounds),
+            list(zip(snakemake.input.round_maps, snakemake.input.round_arrays, strict=True)),
+        ),
         compressions=list(snakemake.input.compressions),
         code=snakemake.params.code,
     )

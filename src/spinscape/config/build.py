@@ -13,6 +13,7 @@ from .grids import grid_points
 from .learning import compression_section, learn_section, names_of_kind
 from .measurements import files_of, is_local, measurement_section
 from .phases import phase_section
+from .refine import n_part, refine_section
 from .spinwave import spinwave_settings
 
 __all__ = [
@@ -30,11 +31,13 @@ __all__ = [
     "measurement_section",
     "measurements_of",
     "model_section",
+    "n_part",
     "names_of_kind",
     "parameter_names",
     "path",
     "phase_section",
     "plan_header",
+    "refine_section",
     "replicas",
     "report_section",
     "spinwave_settings",

@@ -7,6 +7,7 @@ from .checks import check_names_of_couplings, check_range, known
 from .fits import changed_fit
 from .learning import check_learning
 from .phases import check_phases
+from .refine import check_refine
 
 
 def cross_check(study):
@@ -17,6 +18,7 @@ def cross_check(study):
     _check_paths(study)
     _check_simulation(study)
     check_phases(study)
+    check_refine(study)
     check_learning(study)
     _check_measurements(study)
     for name, fit in study.fits.items():

@@ -5,8 +5,8 @@ from typing import Literal
 from pydantic import Field
 
 from ..errors import ConfigError
-from .couplings import parameter_names
 from .quantities import Name
+from .refine import grid_section
 from .strict import Strict
 
 
@@ -53,9 +53,7 @@ def phase_section(study, name):
     return {
         "name": name,
         "phases": study.section("phases")[name],
-        "grid": study.section("grid"),
-        "parameter_names": list(parameter_names(study)),
-        "couplings": {n: c.value for n, c in study.couplings.items()},
+        **grid_section(study),
     }
 
 

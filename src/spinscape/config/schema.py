@@ -15,6 +15,7 @@ from .model_sections import ModelSections
 from .montecarlo import MonteCarloSection
 from .phases import PhaseSection
 from .quantities import Name
+from .refine import PhaseRounds
 from .spinwave import SpinwaveSection
 
 Simulation = Annotated[
@@ -37,6 +38,7 @@ class Study(ModelSections):
     simulate: Simulation
     learn: dict[Name, Learning] = Field(default_factory=dict)
     phases: dict[Name, PhaseSection] = Field(default_factory=dict)
+    refine: PhaseRounds | None = None
     measurements: dict[Name, MeasurementSection] = Field(default_factory=dict)
     fits: dict[Name, FitSection] = Field(default_factory=dict)
 

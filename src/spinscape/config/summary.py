@@ -113,6 +113,9 @@ def _grid_rows(study, points):
         text = f"{low:g} meV (fixed)" if study.couplings[name].value is not None else f"{low:g} .. {high:g} meV"
         rows.append(f"  {name:8s} {text}  {study.couplings[name].description}")
     rows.append(f"simulate  {study.simulate.kind} {study.simulate.summary(study)}")
+    if study.refine is not None:
+        rounds = f"{study.refine.rounds} rounds of {study.refine.points} points, {build.n_part(study)} batches each"
+        rows.append(f"refine    {rounds}, {study.refine.summary()}")
     return rows
 
 

@@ -25,6 +25,8 @@ _WIDTH = 5.0
 _PENALTY = 1e4
 """Of a point on the wrong side: boundaries bend rather than leave one there."""
 _SHARE = 0.1
+_BEYOND = 0.25
+"""How far beyond the box points of a coordinate that comes back are drawn again, in units of the box."""
 _N_SOBOL = 12
 """Logarithm to base 2 of the number of candidates that are spread over the box."""
 
@@ -85,7 +87,7 @@ def _entropy(shares):
     return np.maximum(0.0, -np.sum(np.where(shares > 0, shares * np.log2(np.maximum(shares, 1e-300)), 0.0), axis=1))
 
 
-def next_points(points, label, *, box, n, seed):
+def next_points(points, label, *, box, n, seed, period=None):
     """Return the points to be simulated next.
 
     Parameters
@@ -98,6 +100,8 @@ def next_points(points, label, *, box, n, seed):
         Where points may lie; its sides are the scales of the coordinates.
     n : int
     seed : int
+    period : (n_coordinate,) float64, optional
+        After which a coordinate comes back; infinite where it does not. The box is then one turn of it.
 
     Returns
     -------
@@ -114,8 +118,10 @@ def next_points(points, label, *, box, n, seed):
             expected="a box with sides, and at least two points",
             got={"box": box.tolist(), "points": len(points)},
         )
-    here = (points - box[0]) / (box[1] - box[0])
-    candidates = _candidates(here, np.asarray(label), seed)
+    here, label = (points - box[0]) / (box[1] - box[0]), np.asarray(label)
+    turns = np.isfinite(np.full(points.shape[1], np.inf) if period is None else np.asarray(period, dtype=np.float64))
+    here, label = _repeated(here, label, turns)
+    candidates = _candidates(here, label, seed)
     worth = uncertainty(here, label, candidates, seed=seed)
     # Where nothing is uncertain, emptiness alone counts.
     worth = np.maximum(worth, 1e-6)
@@ -124,8 +130,20 @@ def next_points(points, label, *, box, n, seed):
     for k in range(len(chosen)):
         best = int(np.argmax(worth * distance))
         chosen[k] = candidates[best]
-        distance = np.minimum(distance, np.linalg.norm(candidates - chosen[k], axis=1))
+        apart = candidates - chosen[k]
+        apart[:, turns] -= np.round(apart[:, turns])
+        distance = np.minimum(distance, np.linalg.norm(apart, axis=1))
     return box[0] + chosen * (box[1] - box[0])
+
+
+def _repeated(here, label, turns):
+    """Return points and labels with those that lie just beyond the box along coordinates that come back."""
+    for axis in np.flatnonzero(turns):
+        for shift in (-1.0, 1.0):
+            moved = here + shift * np.eye(here.shape[1])[axis]
+            near = (moved[:, axis] > -_BEYOND) & (moved[:, axis] < 1.0 + _BEYOND) & (np.abs(here[:, axis] - 0.5) <= 0.5)
+            here, label = np.concatenate([here, moved[near]]), np.concatenate([label, label[near]])
+    return here, label
 
 
 def _candidates(here, label, seed):
@@ -134,4 +152,5 @@ def _candidates(here, label, seed):
     across = pairs[label[pairs[:, 0]] != label[pairs[:, 1]]]
     middle = 0.5 * (here[across[:, 0]] + here[across[:, 1]])
     spread = qmc.Sobol(here.shape[1], rng=stream(seed, "grid", "refine")).random_base2(_N_SOBOL)
+    middle = middle[np.all((middle >= 0.0) & (middle <= 1.0), axis=1)]
     return np.concatenate([middle, spread])

@@ -8,8 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from ..config.phases import PhaseSection
-from ..errors import DataError, StoreError
-from ..hamiltonian.expression import evaluate_map
+from ..errors import DataError
 from ..learn.boundaries import boundary_between, fit_energy
 from ..learn.compressor import fit_pca
 from ..learn.density import density_clusters
@@ -19,7 +18,8 @@ from ..learn.images import StoreImages, Transform
 from ..learn.phase_count import CROSSOVER, CountRule, count_phases, phases_of_clusters
 from ..store.files import hdf5_bytes, write_whole
 from ..store.read import StudyStore
-from ..units import quantity
+from .choose import read_points
+from .coordinates import grid_coordinates
 
 PHASES = "phases/1"
 ENERGY = "energy"
@@ -29,7 +29,7 @@ N_LATENT = 3
 _log = logging.getLogger(__name__)
 
 
-def run(section, seed, index, output, arrays):
+def run(section, seed, index, output, arrays, *, rounds=()):
     """Map the phases of a study and write them.
 
     Parameters
@@ -42,16 +42,19 @@ def run(section, seed, index, output, arrays):
         Index of the simulated points.
     output, arrays : str or Path
         A JSON file with the map and its evidence, and an HDF5 file with the arrays of its figures.
+    rounds : sequence of (str or Path)
+        Files of the points of rounds that are among the simulated ones.
     """
     declared = PhaseSection.model_validate(section["phases"])
+    grid, further = grid_coordinates(section), [read_points(path) for path in rounds]
     with StudyStore(index) as store:
         features = _features(store, declared)
-        coordinates, names, free = _coordinates(section, store)
-        found = _counted(declared, features, _scaled(free), seed)
-        boundaries = _boundaries(section, store, found, coordinates, declared.boundaries)
+        coordinates = grid.of_theta(store.theta, further=[(f.coordinates, f.theta) for f in further])
+        found = _counted(declared, features, _scaled(store.theta[:, grid.free_columns]), seed)
+        boundaries = _boundaries(grid, store, found, coordinates, declared.boundaries)
         pictures = _representatives(store, declared, features, found)
         latent = fit_pca(features, n_latent=min(N_LATENT, *features.shape, len(features) - 1)).encode(features)
-        document = _document(section, declared, found, boundaries, names, store)
+        document = _document(section, declared, found, boundaries, grid.names, store)
         order = {"coordinates": coordinates, "theta": store.theta, "phase": found.phase}
         order |= {"nearest": found.nearest, "label": found.label}
     write_whole(output, json.dumps(document, indent=1, ensure_ascii=False))
@@ -89,69 +92,27 @@ def _scaled(free):
     return free / span.max() if same else free / np.where(np.ptp(free, axis=0) > 0, np.ptp(free, axis=0), 1.0)
 
 
-def _coordinates(section, store):
-    """Return coordinates (n_point, n) on which the map is drawn, their names, and the free couplings (n_point, n)."""
-    names = [name for name, value in section["couplings"].items() if value is None]
-    columns = [section["parameter_names"].index(name) for name in names]
-    free = store.theta[:, columns]
-    axes = map_axes(section)
-    if axes is None:
-        return free, names, free
-    values = np.stack(np.meshgrid(*axes.values(), indexing="ij"), axis=-1).reshape(-1, len(axes))
-    theta = map_theta(section, values)
-    # A point is known by its couplings; of coordinates that give the same ones the first is drawn.
-    place = {row.tobytes(): k for k, row in reversed(list(enumerate(theta + 0.0)))}
-    found = [place.get(row.tobytes(), -1) for row in store.theta + 0.0]
-    if min(found, default=-1) < 0:
-        raise StoreError(
-            "a simulated point lies on no coordinate of the grid",
-            where="grid",
-            fix="collect again: the grid has changed since the points were simulated",
-        )
-    return values[found], list(axes), free
-
-
-def map_axes(section):
-    """Return the values of each axis of a mapped grid by name; None for other grids."""
-    grid = section["grid"]
-    if grid["kind"] != "map":
-        return None
-    return {name: np.linspace(axis["first"], axis["last"], axis["n"]) for name, axis in grid["axes"].items()}
-
-
-def map_theta(section, values):
-    """Return all couplings (n, n_parameter) in meV at coordinates (n, n_axis) of a mapped grid."""
-    grid, values = section["grid"], np.atleast_2d(values)
-    known = dict(zip(grid["axes"], values.T, strict=True))
-    unit = quantity(grid["unit"], "energy")
-    # In one go, as the plan does it: the last bit of a cosine may depend on how many are taken at once.
-    columns = {n: unit * np.broadcast_to(evaluate_map(t, known), len(values)) for n, t in grid["couplings"].items()}
-    out = np.empty((len(values), len(section["parameter_names"])))
-    for k, name in enumerate(section["parameter_names"]):
-        fixed = section["couplings"][name]
-        out[:, k] = columns[name] if fixed is None else fixed
-    return out
-
-
-def _boundaries(section, store, found, coordinates, declared):
+def _boundaries(grid, store, found, coordinates, declared):
     """Return the boundaries along a grid of one coordinate, from the energies on both sides."""
     if coordinates.shape[1] != 1 or ENERGY not in store.template or found.n_phase < 2:
         return []
     energy = store.read_many(ENERGY, np.arange(store.n_point)).reshape(store.n_point, -1)[:, 0]
-    place = coordinates[:, 0]
-    step = float(np.median(np.diff(np.unique(place))))
-    theta_of = _theta_of(section, store)
+    place, period = coordinates[:, 0], grid.period[0]
+    step = grid.step[0] if np.isfinite(grid.step[0]) else float(np.median(np.diff(np.unique(place))))
     out = []
-    for first, second, low, high in _meetings(place, found.phase, _period(section, step)):
+    for first, second, low, high in _meetings(place, found.phase, period):
         middle = 0.5 * (low + high)
         sides = []
         for phase, sign in ((first, -1.0), (second, 1.0)):
-            away = sign * _wrapped(place - middle, _period(section, step)) / step
+            away = sign * _wrapped(place - middle, period) / step
             here = (found.phase == phase) & (away > declared.near) & (away < declared.far)
             sides.append((store.theta[here], energy[here]))
         try:
             edge = boundary_between(
-                fit_energy(*sides[0]), fit_energy(*sides[1]), theta_of, middle - 3 * step, middle + 3 * step
+                *(fit_energy(*side) for side in sides),
+                lambda u: grid.theta([[u]])[0],
+                middle - 3 * step,
+                middle + 3 * step,
             )
         except DataError as error:
             _log.warning("no boundary between phases %d and %d near %.6g: %s", first, second, middle, error)
@@ -162,39 +123,15 @@ def _boundaries(section, store, found, coordinates, declared):
     return out
 
 
-def _theta_of(section, store):
-    """Return the function from the one coordinate to couplings."""
-    if section["grid"]["kind"] == "map":
-        return lambda u: map_theta(section, np.array([[u]]))[0]
-    free = [k for k, name in enumerate(section["parameter_names"]) if section["couplings"][name] is None]
-
-    def theta_of(u):
-        out = store.theta[0].copy()
-        out[free[0]] = u
-        return out
-
-    return theta_of
-
-
-def _period(section, step):
-    """Return the length after which the one coordinate of a map comes back to the same couplings, or None."""
-    axes = map_axes(section)
-    if axes is None or len(axes) != 1:
-        return None
-    first, last = (values := next(iter(axes.values())))[0], values[-1]
-    ends = map_theta(section, np.array([[first], [last + step]]))
-    return float(last + step - first) if np.allclose(*ends, atol=1e-9 * np.abs(ends).max()) else None
-
-
 def _wrapped(difference, period):
-    return difference if period is None else (difference + 0.5 * period) % period - 0.5 * period
+    return difference if np.isinf(period) else (difference + 0.5 * period) % period - 0.5 * period
 
 
 def _meetings(place, phase, period):
     """Return (phase below, phase above, last of below, first of above) of neighbouring phases, crossovers left out."""
     order = [k for k in np.argsort(place) if phase[k] != CROSSOVER]
     pairs = [(a, b, place[a], place[b]) for a, b in pairwise(order)]
-    if period is not None and order:
+    if np.isfinite(period) and order:
         pairs.append((order[-1], order[0], place[order[-1]], place[order[0]] + period))
     return [(int(phase[a]), int(phase[b]), float(x), float(y)) for a, b, x, y in pairs if phase[a] != phase[b]]
 
@@ -221,6 +158,7 @@ def _document(section, declared, found, boundaries, names, store):
         "arrays": list(declared.arrays),
         "rule": declared.count.model_dump(),
         "n_phase": found.n_phase,
+        "n_cluster": int(found.label.max()) + 1,
         "reason": found.reason,
         "numbers": found.numbers.tolist(),
         "silhouette": found.silhouette.tolist(),
@@ -229,7 +167,7 @@ def _document(section, declared, found, boundaries, names, store):
         "borders": found.borders,
         "crossovers": [{"n_point": len(c["points"]), "points": c["points"].tolist()} for c in found.crossovers],
         "boundaries": boundaries,
-        "coordinate_names": names,
+        "coordinate_names": list(names),
         "parameter_names": list(store.parameter_names),
         "n_point": store.n_point,
     }

@@ -121,15 +121,27 @@ def write_plan(out_dir, header, points, batch_size, *, replicas=None):
     batches = plan_batches(list(rows), batch_size, read_plan_index(out_dir / "index.json"))
     out_dir.mkdir(parents=True, exist_ok=True)
     # The header is long and the same for all: it is turned into text once.
-    head = json.dumps({"contract": PLAN, **{name: header[name] for name in _HEADER}}, ensure_ascii=False)[:-1]
+    head = _head(header)
     for name, ids in batches.items():
-        body = json.dumps([rows[point] for point in ids])
-        write_if_changed(out_dir / f"{name}.json", f'{head}, "points": {body}}}\n')
+        write_if_changed(out_dir / f"{name}.json", _with_points(head, [rows[point] for point in ids]))
     write_if_changed(out_dir / "index.json", json.dumps({"contract": PLAN_INDEX, "batches": batches}) + "\n")
     for path in out_dir.glob("b*-*.json"):
         if _BATCH.fullmatch(path.stem) and path.stem not in batches:
             path.unlink()
     return list(batches)
+
+
+def plan_text(header, points):
+    """Return the text of a batch's plan: the header of :func:`write_plan`, and points ``{"id", "theta"}``."""
+    return _with_points(_head(header), points)
+
+
+def _head(header):
+    return json.dumps({"contract": PLAN, **{name: header[name] for name in _HEADER}}, ensure_ascii=False)[:-1]
+
+
+def _with_points(head, points):
+    return f'{head}, "points": {json.dumps(points)}}}\n'
 
 
 def _planned(header, theta, replicas):

@@ -20,9 +20,12 @@ from .model_file import read_model
 from .report_columns import figure_of_column
 from .report_compression import compression_section_content
 from .report_phases import phase_section_content
+from .report_rounds import rounds_content
 
 
-def run(section, index, model, fits, arrays, metrics, output, *, phases=(), compressions=(), code=None):
+def run(
+    section, index, model, fits, arrays, metrics, output, *, phases=(), compressions=(), rounds=((), ()), code=None
+):
     """Write the report of a study.
 
     Parameters
@@ -40,6 +43,8 @@ def run(section, index, model, fits, arrays, metrics, output, *, phases=(), comp
         JSON and HDF5 file of each map of phases.
     compressions : list of str or Path
         JSON file of each comparison of compressors.
+    rounds : (list, list)
+        What :func:`~spinscape.stages.report_rounds.rounds_content` takes; empty lists where there are no rounds.
     code : str, optional
         Fingerprint of the code.
     """
@@ -53,6 +58,7 @@ def run(section, index, model, fits, arrays, metrics, output, *, phases=(), comp
         sections=(
             *_parts(section, index, model),
             *(phase_section_content(*pair) for pair in phases),
+            *((rounds_content(*rounds),) if rounds[0] else ()),
             *(compression_section_content(path) for path in compressions),
         ),
         figures=(_crystal(section, model), *_simulated(section, index, model)),

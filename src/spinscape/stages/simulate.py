@@ -20,8 +20,10 @@ import numpy as np
 from ..errors import ConfigError, SpinscapeError, StoreError, UnstableError
 from ..simulate.protocol import RESULT_CODE, WITH_ARRAYS, PointResult, StreamKey
 from ..store.contracts import StoreHeader, digest
+from ..store.kept import keep_sealed, take_points, take_whole
 from ..store.lock import locked
 from ..store.provenance import provenance
+from ..store.read import open_batch
 from ..store.resume import prepare_work_store, work_path
 from ..store.seal import seal
 from ..store.write import WorkStore, remove_work_store
@@ -41,7 +43,19 @@ LOCK_PATIENCE = 10.0
 """Seconds to wait for the ranks of a killed job to be gone."""
 
 
-def run(model, plan, work, output, *, communicator=None, code=None, simulators=SIMULATORS, progress=50, log=None):
+def run(
+    model,
+    plan,
+    work,
+    output,
+    *,
+    communicator=None,
+    code=None,
+    keep=None,
+    simulators=SIMULATORS,
+    progress=50,
+    log=None,
+):
     """Simulate the points of a plan that are not there yet, and seal the batch.
 
     Parameters
@@ -56,6 +70,8 @@ def run(model, plan, work, output, *, communicator=None, code=None, simulators=S
         Without one, this process does it all.
     code : str, optional
         Fingerprint of the code; results of other code are not mixed in.
+    keep : str or Path, optional
+        Folder where sealed batches are kept under the hash of their content, and looked for first.
     simulators : dict of str to str
         ``"module:Class"`` of each kind.
     progress : int
@@ -80,12 +96,27 @@ def run(model, plan, work, output, *, communicator=None, code=None, simulators=S
     job = together(everyone, lambda: _Job(model, plan, code, simulators, everyone))
     path = work_path(work, job.header)
     with _alone(everyone, path):
-        on_root(everyone, lambda: prepare_work_store(work, job.header).path)
+        if keep is not None and on_root(everyone, lambda: take_whole(keep, job.header, output)):
+            log(f"{Path(plan).stem}: all {job.header.n_point} points are there")
+            return on_root(everyone, lambda: _counts_of(output))
+        on_root(everyone, lambda: _prepare(work, job.header, keep))
         store = together(everyone, lambda: WorkStore.open(path))
         absent = on_root(everyone, lambda: np.flatnonzero(store.states() == 0).tolist())
         log(f"{Path(plan).stem}: {len(absent)} of {job.header.n_point} points to do on {everyone.size} ranks")
         together(everyone, lambda: job.simulate(store, absent, progress, log))
-        return on_root(everyone, lambda: job.finish(store, output, clock, log))
+        return on_root(everyone, lambda: job.finish(store, output, clock, log, keep))
+
+
+def _prepare(work, header, keep):
+    """Make the work store, with the points that are there already."""
+    store = prepare_work_store(work, header)
+    if keep is not None:
+        take_points(store, keep)
+
+
+def _counts_of(output):
+    with open_batch(output) as batch:
+        return batch.code_counts()
 
 
 class _Job:
@@ -188,7 +219,7 @@ class _Job:
         except Exception as error:
             return PointResult("failed", error=one_line(error))
 
-    def finish(self, store, output, clock, log):
+    def finish(self, store, output, clock, log, keep=None):
         """Seal the batch unless too much of it failed; the count of each code."""
         states = store.states()
         counts = {name: int(np.sum(states == number)) for name, number in RESULT_CODE.items()}
@@ -197,6 +228,8 @@ class _Job:
         seconds = {"wall": time.perf_counter() - clock[0], "cpu_of_rank_0": time.process_time() - clock[1]}
         record = provenance(code=self.header.origin["code"], n_rank=self.n_group * self.ranks.size, seconds=seconds)
         seal(store, output, provenance=record)
+        if keep is not None:
+            keep_sealed(output, keep, self.header)
         remove_work_store(store)
         return counts
 
@@ -269,6 +302,7 @@ def main(arguments=None, *, simulators=SIMULATORS):
     for name in ("model", "plan", "work", "output"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--code", help="fingerprint of the code")
+    parser.add_argument("--keep", help="folder where the points of sealed batches are kept, and looked for")
     parser.add_argument("--progress", type=int, default=50, help="points between two lines of the log")
     options = vars(parser.parse_args(arguments))
 

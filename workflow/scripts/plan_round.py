@@ -1,0 +1,13 @@
+"""Binding of the rule ``plan_round``."""
+
+from spinscape.stages import choose
+from spinscape.stages.logged import logged
+
+with logged(snakemake.log[0]):
+    choose.plan_round(
+        snakemake.params.header,
+        snakemake.input[0],
+        int(snakemake.wildcards.part),
+        snakemake.params.batch_size,
+        snakemake.output[0],
+    )

@@ -1,7 +1,7 @@
 """NXSPE: what each detector of a direct-geometry spectrometer counted, by energy transfer, before any binning in Q.
 
-Layout (HDF5, NeXus definition NXspe): one NXentry holds ``NXSPE_info`` with ``fixed_energy``, ``ki_over_kf_scaling`` and
-``psi``, and ``data`` with ``data`` and ``error`` (n_detector, n_energy), ``energy`` (bin edges), ``polar`` and
+Layout (HDF5, NeXus definition NXspe): one NXentry holds ``NXSPE_info`` with ``fixed_energy``, ``ki_over_kf_scaling``
+and ``psi``, and ``data`` with ``data`` and ``error`` (n_detector, n_energy), ``energy`` (bin edges), ``polar`` and
 ``azimuthal``. NaN is a masked detector; ``error`` is a standard deviation.
 """
 

@@ -19,8 +19,8 @@ class Bins:
 
         signal = Σ s/n,   std² = Σ e²/n²
 
-    Every pixel weighs alike. A bin without a pixel was not measured, nor is one whose pixels have no error: files do not
-    tell there how much nothing was seen of.
+    Every pixel weighs alike. A bin without a pixel was not measured, nor is one whose pixels have no error: files do
+    not tell there how much nothing was seen of.
 
     Parameters
     ----------
@@ -124,8 +124,8 @@ def crystal_measurement(runs, grid, *, reciprocal, u, v, name, energy=None, cond
 def rlu_from_laboratory(reciprocal, *, u, v, psi):
     """Return the matrix that takes Q in the laboratory to r.l.u., (3, 3): hkl = Q @ matrix.
 
-    The laboratory has x along the beam, z upwards, and y on the left of one who looks along the beam. psi is the angle from
-    the beam to u, against the clock when seen from above: Q along (cos psi, sin psi, 0) is along u.
+    The laboratory has x along the beam, z upwards, and y on the left of one who looks along the beam. psi is the angle
+    from the beam to u, against the clock when seen from above: Q along (cos psi, sin psi, 0) is along u.
 
     Parameters
     ----------

@@ -98,6 +98,11 @@ def fit_code(study, wildcards):
     return code("fit", "spinscape.stages.fit", *build.fit_modules(study, wildcards.name), without=())
 
 
+def measurement_code(study, wildcards):
+    """Return the fingerprint of a measurement, and of the simulation that may stand in for it."""
+    return code("measurement", "spinscape.stages.measurement", *build.measurement_modules(study, wildcards.name))
+
+
 def ranks(wildcards):
     """Return the number of MPI ranks of a batch; Slurm's executor refuses an MPI job of one."""
     return max(2, STUDIES[wildcards.study].simulate.ranks)

@@ -18,6 +18,6 @@ rule measurement:
         section=built(build.measurement_section),
         downloads=str(RESULTS / "downloads"),
         seed=of_study(lambda study, wildcards: study.seed),
-        code=code("measurement", "spinscape.stages.measurement"),
+        code=of_study(measurement_code),
     script:
         "../scripts/measurement.py"

@@ -86,7 +86,7 @@ def vectors(study):
 
 
 def conditions(study):
-    """Return the conditions of the simulations."""
+    """Return the conditions of a study's simulations, or those that a measurement has of its own."""
     return Conditions(study.conditions.temperature, study.conditions.field or (0.0, 0.0, 0.0))
 
 

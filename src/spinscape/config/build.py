@@ -11,7 +11,7 @@ from .build_model import build_crystal, build_model
 from .couplings import parameter_names, theta_from_couplings
 from .grids import grid_points
 from .learning import compression_section, learn_section, names_of_kind
-from .measurements import files_of, is_local, measurement_section
+from .measurements import files_of, is_local, measurement_modules, measurement_section
 from .phases import phase_section
 from .refine import n_part, refine_section
 from .spinwave import spinwave_settings
@@ -28,6 +28,7 @@ __all__ = [
     "grid_points",
     "is_local",
     "learn_section",
+    "measurement_modules",
     "measurement_section",
     "measurements_of",
     "model_section",

@@ -6,6 +6,7 @@ from .build_model import site_labels
 from .checks import check_names_of_couplings, check_range, known
 from .fits import changed_fit
 from .learning import check_learning
+from .measurements import check_measurement
 from .phases import check_phases
 from .refine import check_refine
 
@@ -125,11 +126,7 @@ def _check_simulation(study):
 
 def _check_measurements(study):
     for name, measurement in study.measurements.items():
-        where = f"measurements.{name}"
-        section, axis = measurement.place
-        known(axis, getattr(study, section), what=section[:-1], where=f"{where}.{section[:-1]}")
-        if measurement.simulated is not None:
-            check_names_of_couplings(study, measurement.simulated.couplings, where=f"{where}.simulated.couplings")
+        check_measurement(study, name, measurement)
 
 
 def _check_fit(study, name, fit):

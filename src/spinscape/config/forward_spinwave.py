@@ -64,7 +64,7 @@ class SpinwaveForwardSection(ForwardPart):
         if self.reference is not None:
             check_names_of_couplings(study, self.reference, where=f"{where}.forward.reference")
         begins = self.reference or getattr(getattr(study.simulate, "powder", None), "reference", None)
-        powders = any(study.measurements[m].place[0] == "powders" for m in fit.measurements)
+        powders = any((study.measurements[m].place or ("",))[0] == "powders" for m in fit.measurements)
         searched = study.structure is not None and study.structure.kind == "ground_state"
         if begins is None and (powders or searched):
             raise ConfigError(

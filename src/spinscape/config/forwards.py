@@ -4,11 +4,13 @@ from typing import Annotated
 
 from pydantic import Field
 
+from .forward_gaussian import GaussianForwardSection
 from .forward_siren import SirenForwardSection
 from .forward_spinwave import SpinwaveForwardSection
 
 Forward = Annotated[
     SpinwaveForwardSection
-    | SirenForwardSection,
+    | SirenForwardSection
+    | GaussianForwardSection,
     Field(discriminator="kind"),
 ]  # fmt: skip

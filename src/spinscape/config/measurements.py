@@ -1,200 +1,103 @@
-"""The ``measurements:`` section: files, and what stands in for them."""
+"""The ``measurements:`` section: its kinds, and what the measurement stage needs of a study."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
-import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field
 
+from ..errors import ConfigError
 from ..lattice.momentum import momentum_to_dict
-from ..lattice.qspace import EnergyAxis
-from .axes import EnergySection, conditions, energy_axis, path, powder, volume
+from .axes import conditions, path, powder, vectors, volume
+from .checks import check_names_of_couplings, known
 from .couplings import theta_from_couplings
-from .quantities import Energy, EnergyRange, Name
+from .measurement_histograms import MantidMeasurement, NxspeMeasurement
+from .measurement_tables import ColumnsMeasurement, CsvMeasurement, TableMeasurement
+from .measurement_thermal import HeatCapacityMeasurement, SusceptibilityMeasurement
 from .spinwave import spinwave_settings
-from .strict import Strict
 
-
-class DataFile(Strict):
-    """A file below the data folder, and where it can be had."""
-
-    file: str
-    url: str | None = None
-    sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
-
-    @model_validator(mode="after")
-    def _sum_for_download(self):
-        if self.url is not None and self.sha256 is None:
-            raise ValueError("a download needs the sha256 of the file")
-        return self
-
-
-class EnergyFile(DataFile):
-    """The file of energy labels."""
-
-    unit: Literal["meV", "eV", "THz", "1/cm"]
-
-
-class MissingMomenta(Strict):
-    """A range of momentum indices without coverage, both ends included."""
-
-    momentum: tuple[int, int]
-
-
-class MissingValue(Strict):
-    """A value that stands for "not measured"."""
-
-    value: float
-
-
-class SimulatedBackground(Strict):
-    """Background of a simulated measurement, in units of the spectrum's mean."""
-
-    level: float = Field(0.0, ge=0)
-    decay: Energy = Field(1.0, gt=0)
-    constant: float = Field(0.0, ge=0)
-
-
-class MissingBlock(Strict):
-    """A block of pixels without coverage."""
-
-    momentum: tuple[int, int]
-    energy: EnergyRange
-
-
-class SimulatedSection(Strict):
-    """What stands in for a measurement that cannot be had."""
-
-    energy: EnergySection
-    couplings: dict[Name, Energy]
-    counts: float = Field(gt=0)
-    background: SimulatedBackground
-    missing_block: MissingBlock | None = None
-
-
-class EnergyBins(Strict):
-    """Equally spaced bin centres, both ends included."""
-
-    first: Energy
-    last: Energy
-    n: int = Field(ge=2, le=100_000)
-
-
-class SimulatedTable(Strict):
-    """What stands in for a table that cannot be had, on the table's own axes."""
-
-    couplings: dict[Name, Energy]
-    counts: float = Field(gt=0)
-    background: SimulatedBackground = SimulatedBackground()
-    missing_block: MissingBlock | None = None
-
-
-class CsvMeasurement(Strict):
-    """Three text files: signal, momenta and energies."""
-
-    kind: Literal["csv"]
-    path: Name
-    layout: Literal["energy_rows", "momentum_rows"]
-    signal: DataFile
-    momentum: DataFile
-    energy: EnergyFile
-    missing: Literal["none", "nan", "zero"] | MissingMomenta | MissingValue
-    optional: bool = False
-    simulated: SimulatedSection | None = None
-
-    @property
-    def quantity(self):
-        """What is measured, as ``experiment.measurement`` names it."""
-        return "spectrum"
-
-    @property
-    def files(self):
-        """The declared files by what they hold."""
-        return {"signal": self.signal, "momentum": self.momentum, "energy": self.energy}
-
-    @property
-    def place(self):
-        """Section and name of the momentum axis."""
-        return "paths", self.path
-
-    @property
-    def simulated_energy(self):
-        """Energies of the simulation that stands in."""
-        return energy_axis(self.simulated.energy)
-
-
-class TableMeasurement(Strict):
-    """One text file of intensities on declared axes."""
-
-    kind: Literal["table"]
-    path: Name | None = None
-    powder: Name | None = Field(None, description="an axis of |Q|, of the section powders")
-    volume: Name | None = Field(None, description="a grid, of the section volumes; its bins in the order of its points")
-    energy: EnergyBins
-    layout: Literal["energy_rows", "momentum_rows"]
-    signal: DataFile
-    missing: Literal["none", "nan", "zero"] | MissingMomenta | MissingValue
-    optional: bool = False
-    simulated: SimulatedTable | None = None
-
-    @model_validator(mode="after")
-    def _one_axis(self):
-        if sum(name is not None for name in (self.path, self.powder, self.volume)) != 1:
-            raise ValueError("a table has one momentum axis: path, powder or volume")
-        return self
-
-    @property
-    def quantity(self):
-        """What is measured, as ``experiment.measurement`` names it."""
-        return "spectrum"
-
-    @property
-    def files(self):
-        """The declared files by what they hold."""
-        return {"signal": self.signal}
-
-    @property
-    def place(self):
-        """Section and name of the momentum axis."""
-        pairs = (("paths", self.path), ("powders", self.powder), ("volumes", self.volume))
-        return next(pair for pair in pairs if pair[1] is not None)
-
-    @property
-    def declared_energy(self):
-        """The energy axis."""
-        return EnergyAxis(np.linspace(self.energy.first, self.energy.last, self.energy.n))
-
-    @property
-    def simulated_energy(self):
-        """Energies of the simulation that stands in."""
-        return self.declared_energy
-
-
-MeasurementSection = Annotated[CsvMeasurement | TableMeasurement, Field(discriminator="kind")]
+MeasurementSection = Annotated[
+    CsvMeasurement
+    | TableMeasurement
+    | ColumnsMeasurement
+    | MantidMeasurement
+    | NxspeMeasurement
+    | HeatCapacityMeasurement
+    | SusceptibilityMeasurement,
+    Field(discriminator="kind"),
+]  # fmt: skip
 _AXES = {"paths": path, "powders": powder, "volumes": volume}
+STAND_INS = {"spinwave": "spinscape.stages.stand_in_spinwave", "gaussian": "spinscape.stages.stand_in_gaussian"}
+"""Kind of simulation → module of what it simulates in place of files that cannot be had."""
 
 
 def momentum_axis(study, measurement):
-    """Return the momentum axis that a measurement names."""
-    section, name = measurement.place
-    return _AXES[section](study, name)
+    """Return the momentum axis that a measurement, or what stands in for it, declares; None for none."""
+    place = measurement.place or getattr(measurement, "stand_in_place", None)
+    return None if place is None else _AXES[place[0]](study, place[1])
+
+
+def conditions_of(study, measurement):
+    """Return the temperature and field of a measurement: its own, or the study's."""
+    return conditions(study if measurement.conditions is None else measurement)
 
 
 def measurement_section(study, name):
     """Return what the measurement stage needs of a study, as plain data."""
     measurement = study.measurements[name]
+    axis = momentum_axis(study, measurement)
     out = {
         "measurement": study.section("measurements")[name],
-        "momentum": momentum_to_dict(momentum_axis(study, measurement)),
-        "conditions": conditions(study).to_dict(),
+        "momentum": None if axis is None else momentum_to_dict(axis),
+        "conditions": conditions_of(study, measurement).to_dict(),
+        "vectors": vectors(study).tolist(),
     }
     if measurement.simulated is not None:
-        out["spinwave"] = spinwave_settings(study.simulate, study)
-        out["theta"] = theta_from_couplings(study, measurement.simulated.couplings).tolist()
-        out["energy"] = measurement.simulated_energy.to_dict()
-        out["relax"] = getattr(study.simulate, "relax", False)
-        out["tolerance"] = getattr(getattr(study.simulate, "powder", None), "tolerance", None)
+        out["stand_in"] = _stand_in(study, measurement)
     return out
+
+
+def _stand_in(study, measurement):
+    """Return how a measurement is simulated where its files cannot be had: plain data."""
+    simulate = study.simulate
+    energy = getattr(measurement, "simulated_energy", None)
+    out = {
+        "module": STAND_INS[simulate.kind],
+        "theta": theta_from_couplings(study, measurement.simulated.couplings).tolist(),
+        "energy": None if energy is None else energy.to_dict(),
+    }
+    if simulate.kind == "gaussian":
+        return {**out, "gaussian": simulate.settings(study)["gaussian"]}
+    return {
+        **out,
+        "spinwave": spinwave_settings(simulate, study),
+        "relax": getattr(simulate, "relax", False),
+        "tolerance": getattr(getattr(simulate, "powder", None), "tolerance", None),
+    }
+
+
+def measurement_modules(study, name):
+    """Return the modules of ``spinscape.stages`` that make a measurement, beside the stage itself."""
+    simulated = study.measurements[name].simulated is not None
+    return (STAND_INS[study.simulate.kind],) if simulated else ()
+
+
+def check_measurement(study, name, measurement):
+    """Raise :class:`ConfigError` where a measurement names what is not there, or cannot be simulated as declared."""
+    where = f"measurements.{name}"
+    for place in (measurement.place, getattr(measurement, "stand_in_place", None)):
+        if place is not None:
+            section, axis = place
+            known(axis, getattr(study, section), what=section[:-1], where=f"{where}.{section[:-1]}")
+    if measurement.simulated is None:
+        return
+    check_names_of_couplings(study, measurement.simulated.couplings, where=f"{where}.simulated.couplings")
+    wanted = "spinwave" if measurement.quantity == "spectrum" else "gaussian"
+    if study.simulate.kind != wanted:
+        raise ConfigError(
+            f"no simulation of kind {study.simulate.kind!r} can stand in for a measurement of {measurement.quantity}",
+            where=f"{where}.simulated", expected=f"simulate: {{kind: {wanted}, ...}}", got=study.simulate.kind,
+            fix="leave simulated out",
+        )  # fmt: skip
 
 
 def files_of(measurement):

@@ -121,7 +121,7 @@ def _grid_rows(study, points):
 
 def _data_rows(study):
     rows = [
-        f"measured  {name}: {m.signal.file}{' (optional)' if m.optional else ''}"
+        f"measured  {name}: {', '.join(f.file for f in build.files_of(m)[:3])}{' (optional)' if m.optional else ''}"
         for name, m in study.measurements.items()
     ]
     for name, fit in study.fits.items():

@@ -94,8 +94,9 @@ def read_csv_spectrum(
 
 
 def read_csv_table(
-    signal, *, momentum, energy, layout, missing="none", delimiter=None, name=None, conditions=None, provenance=None
-):
+    signal, *, momentum, energy, layout, missing="none", delimiter=None, skip=0, errors=(0.0, 0.0), name=None,
+    conditions=None, provenance=None,
+):  # fmt: skip
     """Return the measurement of one text file of intensities, on axes that are declared and not in a file.
 
     Parameters
@@ -103,6 +104,10 @@ def read_csv_table(
     signal : Path
     momentum : QPath, PowderAxis or QGrid
     energy : EnergyAxis
+    skip : int
+        Lines at the beginning that are headers.
+    errors : (float, float)
+        Standard deviation, and relative one, added in squares; without either the measurement has none.
     layout, missing, delimiter, name, conditions, provenance
         As of :func:`read_csv_spectrum`.
 
@@ -115,12 +120,20 @@ def read_csv_table(
     DataError
         With file, line and column, what was expected and what was found.
     """
-    table = read_table(signal, delimiter=delimiter)
-    where = {"momentum": momentum, "energy": energy, "layout": layout, "missing": missing}
+    table = read_table(signal, delimiter=delimiter, skip=skip)
+    where = {"momentum": momentum, "energy": energy, "layout": layout, "missing": missing, "errors": errors}
     return _from_table(table, **where, name=name, conditions=conditions, provenance=provenance)
 
 
-def _from_table(table, *, momentum, energy, layout, missing, name, conditions, provenance):
+def declared_std(values, valid, errors):
+    """Return standard deviations from an absolute and a relative one, or None where neither is given."""
+    absolute, relative = errors
+    if not (absolute > 0 or relative > 0):
+        return None
+    return np.where(valid, np.hypot(absolute, relative * values), 1.0)
+
+
+def _from_table(table, *, momentum, energy, layout, missing, name, conditions, provenance, errors=(0.0, 0.0)):
     """Return the measurement that a table holds on its axes."""
     _check_signal_shape(table, layout=layout, n_q=n_momentum(momentum), n_energy=len(energy.centres))
     by_energy = layout == "energy_rows"
@@ -133,13 +146,14 @@ def _from_table(table, *, momentum, energy, layout, missing, name, conditions, p
         energy=energy,
         signal=values,
         valid=valid,
+        std=declared_std(values, valid, errors),
         conditions=conditions or Conditions(),
         provenance={"reader": "csv", "layout": layout, "missing": _plain(missing), **(provenance or {})},
     )
 
 
-def read_table(path, *, delimiter=None):
-    """Return the numbers of a text file; blank lines and lines that begin with # are passed over.
+def read_table(path, *, delimiter=None, skip=0):
+    """Return the numbers of a text file; blank lines, the first ``skip`` and those that begin with # are passed over.
 
     Raises :class:`DataError` for a file that is absent, empty or not text, for rows of unequal length, and for cells
     that are no numbers.
@@ -148,7 +162,7 @@ def read_table(path, *, delimiter=None):
     rows, lines = [], []
     for number, text in enumerate(_text(path).splitlines(), start=1):
         stripped = text.strip()
-        if not stripped or stripped.startswith("#"):
+        if number <= skip or not stripped or stripped.startswith("#"):
             continue
         if delimiter is None:
             delimiter = "," if "," in stripped else "whitespace"
@@ -193,7 +207,7 @@ def _row(text, delimiter, where):
             where=f"{where}, column {column + 1}",
             expected="a number",
             got=repr(cell.strip()[:40]),
-            fix="remove headers (or begin them with #), and check the delimiter",
+            fix="skip headers (skip: lines, or begin them with #), and check the delimiter",
         ) from None
 
 

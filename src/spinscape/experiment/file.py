@@ -1,4 +1,4 @@
-"""Measurements as HDF5 files under the contract ``measurement/2``: an exact round trip."""
+"""Measurements as HDF5 files under the contract ``measurement/3``: an exact round trip."""
 
 import json
 from pathlib import Path
@@ -11,17 +11,25 @@ from ..hamiltonian.conditions import Conditions
 from ..lattice.momentum import MOMENTUM_KIND, momentum_kind
 from ..lattice.qspace import EnergyAxis
 from ..store.files import hdf5_bytes, write_whole
-from .measurement import Measurement
+from .measurement import QUANTITIES, Measurement, ThermalMeasurement
 
-CONTRACT = "measurement/2"
+CONTRACT = "measurement/3"
 """Name and version of the layout: a file of another version is refused, not guessed at."""
 
 _ARRAYS = {
     "signal": (np.float64, ("q", "energy"), "arbitrary units"),
     "valid": (np.bool_, ("q", "energy"), ""),
     "std": (np.float64, ("q", "energy"), "arbitrary units"),
+    "exposure": (np.float64, ("q", "energy"), "counts"),
     "energy": (np.float64, ("energy",), "meV"),
 }
+_TABLE = {
+    "signal": (np.float64, ("temperature", "column"), ""),
+    "valid": (np.bool_, ("temperature", "column"), ""),
+    "std": (np.float64, ("temperature", "column"), ""),
+    "temperatures": (np.float64, ("temperature",), "K"),
+}
+"""Arrays of a table over the temperature; its unit is that of its quantity."""
 _MOMENTUM = {
     "path": {
         "points": (np.float64, ("q", "component"), "r.l.u."),
@@ -36,7 +44,7 @@ _MOMENTUM = {
     },
 }
 """Arrays of the group ``momentum``, by kind of axis."""
-_OPTIONAL = ("std",)
+_OPTIONAL = ("std", "exposure", "energy")
 
 
 def write_measurement(path, measurement):
@@ -45,28 +53,32 @@ def write_measurement(path, measurement):
 
 
 def _fill(store, measurement):
-    axis = measurement.momentum
+    if isinstance(measurement, ThermalMeasurement):
+        _write_arrays(store, {name: getattr(measurement, name) for name in _TABLE}, _TABLE)
+        store.attrs["direction"] = json.dumps(measurement.direction)
+    else:
+        energy = None if measurement.energy is None else measurement.energy.centres
+        images = {name: getattr(measurement, name) for name in ("signal", "valid", "std", "exposure")}
+        _write_arrays(store, {**images, "energy": energy}, _ARRAYS)
+        _fill_momentum(store, measurement.momentum)
+    store.attrs.update(
+        contract=CONTRACT,
+        quantity=measurement.quantity,
+        name=measurement.name,
+        simulated=bool(measurement.simulated),
+        conditions=json.dumps(measurement.conditions.to_dict()),
+        provenance=_json(measurement),
+    )
+
+
+def _fill_momentum(store, axis):
     kind = momentum_kind(axis)
-    arrays = {
-        "signal": measurement.signal,
-        "valid": measurement.valid,
-        "std": measurement.std,
-        "energy": measurement.energy.centres,
-    }
-    _write_arrays(store, arrays, _ARRAYS)
     group = store.create_group("momentum")
     parts = {f"edges_{k}": edges for k, edges in enumerate(axis.edges)} if kind == "grid" else {}
     _write_arrays(group, {n: parts.get(n, getattr(axis, n, None)) for n in _MOMENTUM[kind]}, _MOMENTUM[kind])
     group.attrs.update(kind=kind, name=axis.name)
     if kind == "path":
         group.attrs["ticks"] = json.dumps(axis.ticks, ensure_ascii=False)
-    store.attrs.update(
-        contract=CONTRACT,
-        name=measurement.name,
-        simulated=bool(measurement.simulated),
-        conditions=json.dumps(measurement.conditions.to_dict()),
-        provenance=_json(measurement),
-    )
 
 
 def _write_arrays(group, arrays, declared):
@@ -135,19 +147,22 @@ def _check_contract(store, path):
 
 def _measurement(store, path):
     attributes = store.attrs
-    asked = [name for name in _ARRAYS if name in store or name not in _OPTIONAL]
-    arrays = {name: _array(store, name, _ARRAYS[name][0], path) for name in asked}
-    return Measurement(
-        name=attributes["name"],
-        momentum=_momentum(store, path),
-        energy=EnergyAxis(arrays["energy"]),
-        signal=arrays["signal"],
-        valid=arrays["valid"],
-        std=arrays.get("std"),
-        conditions=Conditions.from_dict(json.loads(attributes["conditions"])),
-        simulated=bool(attributes["simulated"]),
-        provenance=json.loads(attributes["provenance"]),
-    )
+    thermal = attributes["quantity"] in QUANTITIES
+    declared = _TABLE if thermal else _ARRAYS
+    asked = [name for name in declared if name in store or name not in _OPTIONAL]
+    arrays = {name: _array(store, name, declared[name][0], path) for name in asked}
+    common = {
+        "name": attributes["name"],
+        "conditions": Conditions.from_dict(json.loads(attributes["conditions"])),
+        "simulated": bool(attributes["simulated"]),
+        "provenance": json.loads(attributes["provenance"]),
+    }
+    if thermal:
+        direction = json.loads(attributes["direction"])
+        direction = None if direction is None else tuple(direction)
+        return ThermalMeasurement(quantity=attributes["quantity"], direction=direction, **arrays, **common)
+    energy = EnergyAxis(arrays.pop("energy")) if "energy" in arrays else None
+    return Measurement(momentum=_momentum(store, path), energy=energy, **arrays, **common)
 
 
 def _momentum(store, path):

@@ -27,6 +27,8 @@ class Measurement:
         One standard deviation, where the file has it. Never folded into the signal.
     valid : (n_q, n_energy) bool
         False where nothing was measured. What stands in ``signal`` there is never read.
+    exposure : (n_q, n_energy) float64 or None
+        Counts of an intensity of one, where known: signal · exposure are then counts. Positive where valid.
     conditions : Conditions
     simulated : bool
         True where the "measurement" was made by the program; figures say so.
@@ -43,10 +45,13 @@ class Measurement:
     conditions: Conditions = field(default_factory=Conditions)
     simulated: bool = False
     provenance: dict = field(default_factory=dict)
+    exposure: np.ndarray | None = None
 
     def __post_init__(self):
         shape = (n_momentum(self.momentum), 1 if self.energy is None else len(self.energy.centres))
         _check_images(self, shape, "rows are Q, columns energies")
+        if self.exposure is not None and not np.all(self.exposure[self.valid] > 0):
+            raise DataError("the exposure of a measured pixel is not positive", where=f"measurement {self.name}")
 
     @property
     def quantity(self):
@@ -135,8 +140,8 @@ class ThermalMeasurement:
 
 def _check_images(measurement, shape, hint):
     """Make the arrays of a measurement read-only, and refuse what does not fit its axes."""
-    for name, dtype in (("signal", np.float64), ("valid", bool), ("std", np.float64)):
-        image = getattr(measurement, name)
+    for name, dtype in (("signal", np.float64), ("valid", bool), ("std", np.float64), ("exposure", np.float64)):
+        image = getattr(measurement, name, None)
         if image is not None:
             object.__setattr__(measurement, name, read_only(image, dtype))
             check_shape(name, getattr(measurement, name), shape, hint=f"measurement {measurement.name}: {hint}")

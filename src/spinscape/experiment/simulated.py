@@ -71,7 +71,8 @@ def simulated_measurement(
     ----------
     spectrum : (n_q, n_energy) float64, arbitrary units, not negative
     momentum : QPath, PowderAxis or QGrid
-    energy : EnergyAxis
+    energy : EnergyAxis or None
+        None for diffuse scattering, one column.
     counts : float
         Expected counts in all measured pixels together.
     seed : int
@@ -96,11 +97,12 @@ def simulated_measurement(
     spectrum = np.asarray(spectrum, dtype=np.float64)
     name = name or momentum.name
     background = background or Background()
-    _check_inputs(spectrum, (n_momentum(momentum), len(energy.centres)), counts, background, name)
+    energies = np.zeros(1) if energy is None else energy.centres
+    _check_inputs(spectrum, (n_momentum(momentum), len(energies)), counts, background, name)
     missing = np.zeros(spectrum.shape, bool)
     if missing_block is not None:
-        missing = missing_block.covers(len(spectrum), energy.centres)
-    expected = spectrum + background.values(energy.centres, mean=spectrum.mean())
+        missing = missing_block.covers(len(spectrum), energies)
+    expected = spectrum + background.values(energies, mean=spectrum.mean())
     per_unit = counts / _measured_total(expected, missing, name)
     generator = stream(seed, "counting", name, float(counts), *key, replica=replica)
     counted = generator.poisson(per_unit * expected).astype(np.float64)

@@ -30,8 +30,8 @@ def counts_of(measurement, *, counts_per_unit=None):
     ----------
     measurement : Measurement
     counts_per_unit : float or (n_q, n_energy), optional
-        Counts of an intensity of one. By default the measurement's own, from its provenance, or 1/std² · signal where
-        that is one number for all pixels that saw something: then its errors are those of counting.
+        Counts of an intensity of one. By default the measurement's own exposure, that of its provenance, or
+        1/std² · signal where that is one number for all pixels that saw something: then errors are those of counting.
 
     Raises
     ------
@@ -57,6 +57,8 @@ def counts_of(measurement, *, counts_per_unit=None):
 def _per_unit(measurement, given):
     if given is not None:
         return np.asarray(given, dtype=np.float64), False
+    if measurement.exposure is not None:
+        return measurement.exposure, False
     known = measurement.provenance.get("counts_per_unit")
     if known is not None:
         return float(known), False

@@ -1,23 +1,18 @@
 """Stage ``measurement``: from data files, or from a simulation where there are none, to a Measurement file."""
 
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 from pydantic import TypeAdapter
 
 from ..config.measurements import MeasurementSection
-from ..errors import AbsentError
-from ..experiment.csv_reader import read_csv_spectrum, read_csv_table
+from ..errors import AbsentError, DataError
+from ..experiment.copies import without_copies
 from ..experiment.fetch import locate
 from ..experiment.file import write_measurement
-from ..experiment.simulated import Background, MissingBlock, simulated_measurement
-from ..hamiltonian.conditions import Conditions
-from ..lattice.momentum import momentum_from_dict
-from ..lattice.qspace import EnergyAxis
-from ..simulate.spectra import spectrum_on
-from ..simulate.spectrum_settings import SpinwaveSettings
-from .model_file import read_model
+from .measurement_kinds import READERS, Source
 
 
 def run(section, name, model, seed, data_folder, output, *, cache_folder=None):
@@ -45,7 +40,7 @@ def run(section, name, model, seed, data_folder, output, *, cache_folder=None):
         if declared.simulated is None:
             raise
         print(f"{name}: the measured data cannot be had; a SIMULATED measurement stands in.\n{error}", file=sys.stderr)
-        measurement = _simulated(declared.simulated, section, name, model, seed)
+        measurement = import_module(section["stand_in"]["module"]).measurement(declared, section, name, model, seed)
     write_measurement(output, measurement)
 
 
@@ -56,43 +51,24 @@ def _measured(declared, section, name, data_folder, cache_folder):
         key: locate(file.file, data_folder=folder, url=file.url, sha256=file.sha256, cache_folder=cache_folder)
         for key, file in files.items()
     }
-    missing = declared.missing if isinstance(declared.missing, str) else declared.missing.model_dump()
-    common = {
-        "layout": declared.layout,
-        "missing": missing,
-        "name": name,
-        "conditions": Conditions.from_dict(section["conditions"]),
-        "provenance": {
-            "files": {key: {"file": files[key].file, "sha256": found.sha256} for key, found in located.items()},
-            "source": located["signal"].source,
-        },
+    provenance = {
+        "files": {key: {"file": files[key].file, "sha256": found.sha256} for key, found in located.items()},
+        "source": next(iter(located.values())).source,
     }
-    signal, axis = located["signal"].path, momentum_from_dict(section["momentum"])
-    if declared.kind == "table":
-        return read_csv_table(signal, momentum=axis, energy=declared.declared_energy, **common)
-    labels = {"momentum": located["momentum"].path, "energy": located["energy"].path}
-    return read_csv_spectrum(signal, path=axis, energy_unit=declared.energy.unit, **labels, **common)
+    source = Source(section, name, {key: found.path for key, found in located.items()}, provenance)
+    measurement = READERS[declared.kind](declared, source)
+    if getattr(declared, "symmetrised_by", ()):
+        measurement = without_copies(measurement, declared.symmetrised_by)
+    _check_signal(measurement)
+    return measurement
 
 
-def _simulated(declared, section, name, model_path, seed):
-    axis, energy = momentum_from_dict(section["momentum"]), EnergyAxis.from_dict(section["energy"])
-    conditions = Conditions.from_dict(section["conditions"])
-    model, structure = read_model(model_path)
-    settings = SpinwaveSettings.from_dict(section["spinwave"])
-    theta = np.array(section["theta"])
-    how = {"relax": section["relax"], "tolerance": section["tolerance"], "reference": theta, "seed": seed}
-    spectrum = spectrum_on(model, structure, axis, energy, settings, conditions, **how).predict(theta)
-    block = declared.missing_block
-    return simulated_measurement(
-        spectrum,
-        momentum=axis,
-        energy=energy,
-        counts=declared.counts,
-        seed=seed,
-        name=name,
-        background=Background(**dict(declared.background)),
-        missing_block=None if block is None else MissingBlock(block.momentum, block.energy),
-        key=(theta,),
-        conditions=conditions,
-        provenance={"couplings": dict(zip(model.parameter_names, theta.tolist(), strict=True))},
-    )
+def _check_signal(measurement):
+    """Raise where every value is zero: that is a dead file, not a measurement of nothing."""
+    seen = measurement.signal[measurement.valid]
+    if not np.any(seen != 0.0):
+        raise DataError(
+            "nothing was counted: every measured value is zero", where=f"measurement {measurement.name}",
+            expected="signal in at least one bin", got=f"zero in all {len(seen)}",
+            fix="check that the file is the right one, or leave the measurement out",
+        )  # fmt: skip

@@ -12,12 +12,15 @@ from spinscape.errors import DataError
 from spinscape.experiment.mantid import (
     Histogram,
     HistogramAxis,
+    check_lattice,
     histogram_from_grid,
     measurement_from_histogram,
     projection,
     read_histogram,
     write_histogram,
 )
+from spinscape.infer.counts import counts_of
+from spinscape.lattice.crystal import lattice_vectors
 from spinscape.lattice.qspace import EnergyAxis
 
 REAL = Path(os.environ.get("SPINSCAPE_DATA", "../shared/data")) / "mantid" / "1Dcut_sym_0p00T_K.nxs"
@@ -161,6 +164,55 @@ def test_a_grid_with_an_origin_is_refused(histogram):
     grid = replace(measurement_from_histogram(histogram, name="m").momentum, origin=np.array([0.5, 0, 0]))
     with pytest.raises(DataError, match="origin"):
         histogram_from_grid(grid, EnergyAxis([0.0, 1.0]), np.zeros((12, 2)), np.ones((12, 2)))
+
+
+def test_voxels_that_saw_nothing_are_counts_of_zero(histogram):
+    """One exposure for all: also the voxels without events get it. A smooth one: to what it changes over a voxel."""
+    even = replace(histogram, signal=histogram.events / 0.5, variance=histogram.events / 0.25)
+    found = measurement_from_histogram(even, name="m")
+    np.testing.assert_allclose(found.exposure[found.valid], 0.5)
+    counted = counts_of(found)
+    np.testing.assert_allclose(counted.counts[found.valid], even.events.reshape(12, 5)[found.valid])
+    assert not counted.estimated and np.any(counted.counts[found.valid] == 0)
+    h, k, _, e = np.meshgrid(*(np.arange(n) for n in histogram.events.shape), indexing="ij")
+    smooth = 1.0 + 0.02 * (h + k + e)
+    found = measurement_from_histogram(
+        replace(histogram, signal=histogram.events / smooth, variance=histogram.events / smooth**2), name="m"
+    )
+    here = found.valid
+    np.testing.assert_allclose(found.exposure[here], smooth.reshape(12, 5)[here], rtol=0.06)
+    assert measurement_from_histogram(replace(histogram, variance=histogram.variance * 1.01), name="m").exposure is None
+
+
+def test_diffuse_scattering_has_no_axis_of_energy_or_one_bin(histogram):
+    three = Histogram(axes()[:3], *(getattr(histogram, n)[..., 1] for n in ("signal", "variance", "events", "masked")))
+    one = replace(three, axes=(*axes()[:3], replace(axes()[3], edges=[-1.0, 1.0])),
+                  **{n: getattr(three, n)[..., None] for n in ("signal", "variance", "events", "masked")})  # fmt: skip
+    for found in (measurement_from_histogram(h, name="d", integrated=True) for h in (three, one)):
+        assert found.quantity == "diffuse" and found.shape == (12, 1)
+        np.testing.assert_array_equal(found.valid.ravel(), three.valid.ravel())
+    for wrong, integrated in ((histogram, True), (one, False), (three, False)):
+        with pytest.raises(DataError, match="energy"):
+            measurement_from_histogram(wrong, name="d", integrated=integrated)
+
+
+def test_the_lattice_is_that_of_the_study(histogram):
+    vectors = lattice_vectors(a=4.0, b=4.0, c=6.0)
+    check_lattice(histogram, given=vectors, expected=vectors, where="f")
+    check_lattice(replace(histogram, vectors=vectors * 1.005), given=None, expected=vectors, where="f")
+    with pytest.raises(DataError, match="holds no lattice"):
+        check_lattice(histogram, given=None, expected=vectors, where="f")
+    for other in (vectors * 1.02, lattice_vectors(a=4.0, b=4.0, c=6.0, gamma=120.0)):
+        with pytest.raises(DataError, match="not that of the study"):
+            check_lattice(replace(histogram, vectors=other), given=vectors, expected=vectors, where="f")
+
+
+def test_a_truncated_file_is_refused(histogram, tmp_path):
+    write_histogram(tmp_path / "h.nxs", histogram)
+    whole = (tmp_path / "h.nxs").read_bytes()
+    (tmp_path / "h.nxs").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match="HDF5"):
+        read_histogram(tmp_path / "h.nxs")
 
 
 @pytest.mark.skipif(not REAL.is_file(), reason="the measured file is not at hand")

@@ -39,6 +39,10 @@ def _parser():
     movie.add_argument("--spin", type=int, help="which one is turned; default: one in the middle")
     movie.add_argument("--turn", type=float, default=90.0, help="degrees (default 90)")
     movie.set_defaults(run=_movie)
+    export = commands.add_parser("export", help="write a fit's data, model and residual as histograms of Mantid")
+    export.add_argument("arrays", type=Path, help="results/STUDY/fits/FIT.h5")
+    export.add_argument("folder", type=Path)
+    export.set_defaults(run=_export)
     schema = commands.add_parser("schema", help="print the JSON schema of study files, for editors")
     schema.set_defaults(run=_schema)
     return parser
@@ -86,6 +90,13 @@ def _movie(arguments):
         low, high = arguments.bands[k : k + 2]
         print(f"{low:g} to {high:g} meV: power {power:.3g}, 90 % of it on {sites} sites")
     print(output)
+
+
+def _export(arguments):
+    from .stages.export import export_fit
+
+    for path in export_fit(arguments.arrays, arguments.folder):
+        print(path)
 
 
 def _schema(arguments):

@@ -9,19 +9,13 @@ import numpy as np
 import pytest
 
 from spinscape.errors import DataError
-from spinscape.experiment.mantid import (
-    Histogram,
-    HistogramAxis,
-    check_lattice,
-    histogram_from_grid,
-    measurement_from_histogram,
-    projection,
-    read_histogram,
-    write_histogram,
-)
+from spinscape.experiment.mantid import Histogram, HistogramAxis, projection, read_histogram
+from spinscape.experiment.mantid_measurement import check_lattice, measurement_from_histogram
+from spinscape.experiment.mantid_write import histogram_from_grid, histograms_from_rows, write_histogram
 from spinscape.infer.counts import counts_of
 from spinscape.lattice.crystal import lattice_vectors
-from spinscape.lattice.qspace import EnergyAxis
+from spinscape.lattice.powder_axis import PowderAxis
+from spinscape.lattice.qspace import EnergyAxis, path_through
 
 REAL = Path(os.environ.get("SPINSCAPE_DATA", "../shared/data")) / "mantid" / "1Dcut_sym_0p00T_K.nxs"
 
@@ -205,6 +199,31 @@ def test_the_lattice_is_that_of_the_study(histogram):
     for other in (vectors * 1.02, lattice_vectors(a=4.0, b=4.0, c=6.0, gamma=120.0)):
         with pytest.raises(DataError, match="not that of the study"):
             check_lattice(replace(histogram, vectors=other), given=vectors, expected=vectors, where="f")
+
+
+def test_paths_powders_and_planes_in_the_layout_of_mantid(tmp_path):
+    """Read back, edges are what Mantid makes of first, last and number; NaN is what was not measured."""
+    rng = np.random.default_rng(4)
+    energy = EnergyAxis([1.0, 2.0, 3.0])
+    path = path_through([[0, 0, 0], [1, 0, 0], [1, 1, 0]], n_point=[5, 3], reciprocal=np.eye(3), name="p")
+    powder = PowderAxis.from_range(first=1.0, last=2.0, n=6, name="q")
+    for axis, n, names in ((path, 8, ["_0", "_1"]), (powder, 6, [""])):
+        signal, variance = rng.uniform(size=(n, 3)), rng.uniform(size=(n, 3))
+        valid = rng.uniform(size=(n, 3)) > 0.3
+        made = histograms_from_rows(axis, energy, signal, variance, valid=valid, events=4 * signal)
+        assert list(made) == names
+        write_histogram(tmp_path / "x.nxs", made[names[-1]])
+        again = read_histogram(tmp_path / "x.nxs")
+        rows = path.segment == 1 if axis is path else slice(None)
+        np.testing.assert_array_equal(again.signal, np.where(valid, signal, np.nan)[rows])
+        np.testing.assert_array_equal(again.variance, variance[rows])
+        np.testing.assert_array_equal(again.events, 4 * signal[rows])
+        for edges in (a.edges for a in again.axes):
+            np.testing.assert_allclose(edges, np.linspace(edges[0], edges[-1], len(edges)), rtol=1e-12)
+        assert again.axes[-1].is_energy
+    with pytest.raises(DataError, match="equal bins"):
+        uneven = HistogramAxis("|Q|", "", "", [0.0, 1.0, 3.0])
+        write_histogram(tmp_path / "u", Histogram((uneven,), *np.zeros((3, 2)), np.zeros(2, bool)))
 
 
 def test_a_truncated_file_is_refused(histogram, tmp_path):

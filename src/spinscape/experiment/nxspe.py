@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import DataError, SpinscapeError, check_shape
 from ..lattice.crystal import read_only
 from ..units import NEUTRON_ENERGY, unit_scale
+from .links import own_item
 
 DEFINITION = "NXSPE"
 MAX_PIXEL = 200_000_000
@@ -144,9 +145,10 @@ def _read(file, path):
 
 def _groups(file, path):
     """Return the groups ``NXSPE_info`` and ``data`` of the entry that has both."""
-    for entry in file.values():
-        if isinstance(entry, h5py.Group) and all(isinstance(entry.get(n), h5py.Group) for n in ("NXSPE_info", "data")):
-            return entry["NXSPE_info"], entry["data"]
+    for name in file:
+        found = [own_item(file, f"{name}/{part}", path) for part in ("NXSPE_info", "data")]
+        if all(isinstance(group, h5py.Group) for group in found):
+            return found
     raise DataError(
         "not an NXSPE file", where=str(path), expected="an entry with NXSPE_info and data", got=sorted(file),
         fix="save the reduced run with SaveNXSPE",
@@ -154,7 +156,7 @@ def _groups(file, path):
 
 
 def _array(group, name, path):
-    found = group.get(name)
+    found = own_item(group, name, path)
     if not isinstance(found, h5py.Dataset):
         raise DataError("an array is missing", where=f"{path}: {group.name}", expected=name, got=sorted(group))
     return np.asarray(found[()], dtype=np.float64)

@@ -6,7 +6,8 @@ import numpy as np
 
 from ..experiment.column_reader import read_columns, read_diffuse_table
 from ..experiment.csv_reader import read_csv_spectrum, read_csv_table
-from ..experiment.mantid import check_lattice, measurement_from_histogram, read_histogram
+from ..experiment.mantid import read_histogram
+from ..experiment.mantid_measurement import check_lattice, measurement_from_histogram
 from ..experiment.nxspe import read_nxspe
 from ..experiment.rebin import crystal_measurement, powder_measurement
 from ..experiment.thermal_reader import read_thermal_table

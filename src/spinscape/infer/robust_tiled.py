@@ -4,7 +4,8 @@
 
 ρ is Tukey's loss: beyond c standard deviations a pixel says nothing. Its inner minimum starts from that of Student's
 law with ν = 1, which sees every pixel, so that D is a function of the model alone. σ is found once from the local
-median x̃ of the data: an outlier does not set its own weight. Source: Maronna et al., Robust Statistics, 2nd ed., ch. 4 and 5.
+median x̃ of the data: an outlier does not set its own weight. Source: Maronna et al., Robust Statistics, 2nd ed.,
+ch. 4 and 5.
 """
 
 from dataclasses import dataclass, replace

@@ -17,8 +17,9 @@ from spinscape.observables.dynamic_q import allowed_q
 from spinscape.simulate.dynamics import DynamicsModel, TrajectorySettings
 from spinscape.simulate.dynamics_start import StartSettings, structure_spins, thermal_states
 from spinscape.simulate.integrators import integrator
-from spinscape.simulate.integrators_field import interactions
+from spinscape.simulate.integrators_field import interactions, largest_field
 from spinscape.simulate.integrators_langevin import langevin
+from spinscape.simulate.integrators_step import step_from_error
 from spinscape.simulate.modes import modes
 from spinscape.simulate.quadratic import quadratic_form
 from spinscape.simulate.spin_system import block, spin_system
@@ -119,6 +120,20 @@ def missed_lines(dynamics, spectrum, magnet, *, least=0.02, apart=6):
     return np.array(out)
 
 
+def intensity_ratio(dynamics, spectrum, magnet, *, elastic):
+    """Return S(Q, ω) integrated beyond ``elastic`` (meV) over that of spin waves: the mean over Q, and its error.
+
+    Every Q of every state has the scatter of thermal amplitudes: the error is that of the mean over different Q.
+    """
+    axis, line = dynamics.energy, spectrum.signal["line"]
+    points, rows = np.unique(dynamics.allowed.interpolated(dynamics.allowed.q).round(9), axis=0, return_index=True)
+    energies, values = spin_waves(magnet, points)
+    expected = np.sum(values * (energies > elastic), axis=1)
+    seen = expected > 0.02 * expected.max()
+    ratio = line[rows][:, axis.centres > elastic].sum(axis=1)[seen] * axis.step / expected[seen]
+    return ratio.mean(), ratio.std(ddof=1) / np.sqrt(len(ratio))
+
+
 @pytest.mark.parametrize(
     ("kind", "dt", "drift", "total"),
     [("suzuki_trotter_2", 0.1, 1e-13, 2e-2), ("midpoint", 0.1, 1e-13, 1e-13), ("rk4", 0.02, 3e-3, 1e-13)],
@@ -142,6 +157,23 @@ def test_drift_over_a_long_time(kind, dt, drift, total):
     assert abs(of.energy(after) - of.energy(start)) / 512 < drift
     assert np.linalg.norm((after - start).sum(axis=0)) / 512 < total
     assert np.abs(after - start).max() > 1.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["suzuki_trotter_2", "suzuki_trotter_4", "midpoint"])
+def test_drift_at_default_steps(kind):
+    """8³ spins at T = J, the step of a frequency error of 0.002, over t = 400 ħ/J: the energy per spin to 1e-10."""
+    system = spin_system(cubic(), block(cubic(), (8, 8, 8)))
+    of = interactions(system, [1.0])
+    spins = system.random_spins(np.random.default_rng(1))
+    bath = {"temperature": 1.0 / K_B, "n_step": 300, "dt": 0.03 * HBAR, "generator": np.random.default_rng(2)}
+    start = langevin(of, spins, **bath)
+    dt = step_from_error(kind, TrajectorySettings().frequency_error, bound=largest_field(of))
+    mover = integrator(of, kind=kind, dt=dt)
+    mover.set_spins(start)
+    mover.run(round(400.0 * HBAR / dt))
+    assert abs(of.energy(mover.spins) - of.energy(start)) / 512 < 1e-10
+    np.testing.assert_allclose(np.sum(mover.spins**2, axis=1), 1.0, rtol=0, atol=1e-12)
 
 
 def test_the_energy_of_single_spins_stays_too():
@@ -237,6 +269,9 @@ def test_rb2mnf4_and_its_softening():
         assert len(missed) > 60
         if factor == 1.0:
             assert missed.max() <= 1.0
+            ratio, error = intensity_ratio(dynamics, found, magnet, elastic=0.3)
+            assert abs(ratio - 1.0) < 4.0 * error
+            assert error < 0.05
         boundary = found.signal["line"][24]
         shift.append(axis.centres @ boundary / boundary.sum() / (4 * 0.6544 * 2.5 + 2 * 2.5 * 0.0048) - 1.0)
     # Ten times hotter, softer; by some tenths of a percent.
@@ -255,6 +290,9 @@ def test_the_zigzag_magnet():
     missed = missed_lines(dynamics, found, magnet)
     assert len(missed) > 20
     assert missed.max() <= 1.0
+    ratio, error = intensity_ratio(dynamics, found, magnet, elastic=0.3)
+    assert abs(ratio - 1.0) < 4.0 * error
+    assert error < 0.05
 
 
 def test_paths_of_these_tests_are_on_the_grids_of_their_supercells():

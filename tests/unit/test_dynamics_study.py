@@ -43,7 +43,10 @@ BAD = {
     "window beyond the sampling": ({"simulate/stride": 400}, "simulate.stride", "samples at most"),
     "too few samples": ({"simulate/samples": 8}, "simulate.samples", "too short"),
     "path off the grid": ({**OFF, "simulate/between": None}, "simulate.between", "between: linear"),
-    "no temperature": ({"simulate/temperatures": None}, "simulate.temperatures", "thermal states need"),
+    "a temperature to show that is not there": ({"simulate/shown": ["5 K"]}, "simulate.shown", "one of 21.3 K"),
+    "no temperature": (
+        {"simulate/temperatures": None, "simulate/shown": None}, "simulate.temperatures", "thermal states need",
+    ),
     "nothing asked": ({"simulate/paths": [], "simulate/volumes": None}, "simulate", "paths or volumes"),
     "too small a supercell": ({"simulate/supercell": [1, 1, 1]}, "simulate", "supercell"),
     "structure does not fit": ({"simulate/supercell": [9, 9, 1]}, "simulate.supercell", "whole magnetic cells"),

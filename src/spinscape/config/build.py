@@ -123,7 +123,7 @@ def report_section(study):
 def _shown_settings(study):
     """Return what the report reads of the simulator's settings."""
     if study.simulate.kind == "dynamics":
-        return {"dynamics": study.simulate.settings(study)}
+        return {"dynamics": study.simulate.settings(study), "shown": study.simulate.shown_rows(study)}
     return study.simulate.settings(study) if study.simulate.kind == "montecarlo" else {}
 
 

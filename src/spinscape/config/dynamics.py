@@ -91,6 +91,9 @@ class DynamicsSection(SimulationSection):
     kind: Literal["dynamics"]
     supercell: IntVector | IntMatrix
     temperatures: Temperatures | None = Field(None, description="left out: that of the conditions")
+    shown: tuple[Temperature, ...] = Field(
+        (), max_length=6, description="of the temperatures, for maps of the report; left out: three over the range"
+    )
     start: Annotated[MonteCarloStart | LangevinStart, Field(discriminator="kind")]
     volumes: tuple[Name, ...] = ()
     energy: EnergySection
@@ -171,6 +174,19 @@ class DynamicsSection(SimulationSection):
             )  # fmt: skip
         return (study.conditions.temperature,)
 
+    def shown_rows(self, study):
+        """Return which of the temperatures the report draws maps of; empty where nothing is said."""
+        all_t = np.asarray(self._temperatures(study))
+        rows = [int(np.argmin(np.abs(all_t - t))) for t in self.shown]
+        for t, row in zip(self.shown, rows, strict=True):
+            if abs(all_t[row] - t) > 1e-9 * t:
+                known = ", ".join(f"{x:g} K" for x in all_t)
+                raise ConfigError(
+                    "a temperature that is not simulated", where="simulate.shown", expected=f"one of {known}",
+                    got=f"{t:g} K",
+                )  # fmt: skip
+        return rows
+
     def summary(self, study):
         """Return what is simulated, in a line."""
         all_t = self._temperatures(study)
@@ -194,6 +210,7 @@ class DynamicsSection(SimulationSection):
         if isinstance(self.length, InterpolatedLength) and not self.length.low < self.length.high:
             raise ConfigError("an empty range", where="simulate.length", expected="low < high",
                               got=[self.length.low, self.length.high])  # fmt: skip
+        self.shown_rows(study)
         model, structure = build_model(study)
         try:
             check_dynamics(model, structure, {**self.settings(study), "conditions": conditions(study).to_dict()},

@@ -166,19 +166,23 @@ def participation(power):
     return np.argmax(total >= 0.9 * total[-1] * (1.0 - 1e-12), axis=0) + 1
 
 
-def heat_capacity_from_part(energies, *, beta, n_spin, n_part):
-    """Return the heat capacity from the energy of a part of a system along trajectories of the whole.
+def heat_capacity_from_parts(energies, whole, *, beta, n_spin, n_part):
+    """Return the heat capacity from the energies of parts of several sizes along trajectories of the whole.
 
-        C = β² Var(E_part)/n_part · n_spin/(n_spin − n_part)
+        β² <(E_part − E n_part/n_spin)²> = C n_part (1 − n_part/n_spin) + what the surface adds
 
     Parameters
     ----------
-    energies : (...) float64, meV
-        Of a part of ``n_part`` spins at any times of any trajectories at one temperature (or, of one trajectory, at its
-        energy).
+    energies : (n_size, ..., n_sample) float64, meV
+        Of parts of each size at any times of any trajectories; equal parts of one size (slabs, say, in all places) may
+        stand on the axes between.
+    whole : (n_sample,) float64, meV
+        Energy of the whole at the same times: constant along each trajectory.
     beta : float, 1/meV
-    n_spin, n_part : int
-        Spins of the whole and of the part.
+    n_spin : int
+        Spins of the whole.
+    n_part : (n_size,) int
+        Spins of the parts, two sizes or more, all with equal surfaces.
 
     Returns
     -------
@@ -186,13 +190,18 @@ def heat_capacity_from_part(energies, *, beta, n_spin, n_part):
 
     Notes
     -----
-    The whole has a constant energy: what the part has more the rest has less, so that for parts far larger than the
-    correlation length Var(E_part) = k_B T² c n_part (1 − n_part/n_spin) (Lebowitz, Percus and Verlet, Phys. Rev. 153,
-    250 (1967)). Where the trajectories start at canonical states and all are put together, the energy of the
-    whole varies too and n_spin is to be infinite.
+    The whole has a constant energy: what the part has more the rest has less (Lebowitz, Percus and Verlet, Phys. Rev.
+    153, 250 (1967)). Bonds across a surface correlate a part with the rest; once part and rest are thicker than the
+    correlation length that is a constant, and the slope over n_part (1 − n_part/n_spin) is free of it.
     """
-    share = 1.0 if np.isinf(n_spin) else 1.0 - n_part / n_spin
-    return float(beta**2 * np.var(energies) / n_part / share)
+    n_part = np.asarray(n_part, dtype=np.float64)
+    energies, whole = np.asarray(energies, dtype=np.float64), np.asarray(whole, dtype=np.float64)
+    if len(n_part) < 2 or len(energies) != len(n_part):
+        raise ConfigError("a slope needs parts of two sizes", where="n_part", expected="one size for each row",
+                          got=n_part.tolist())  # fmt: skip
+    share = (n_part / n_spin).reshape(-1, *[1] * (energies.ndim - 1))
+    squares = beta**2 * np.mean((energies - share * whole).reshape(len(n_part), -1) ** 2, axis=1)
+    return float(np.polyfit(n_part * (1.0 - n_part / n_spin), squares, 1)[0])
 
 
 def susceptibility_from_moment(moments, *, beta, n_spin):

@@ -31,7 +31,7 @@ def sections(section, index, model_path):
     Parameters
     ----------
     section : dict
-        ``build.report_section``; ``dynamics`` holds the settings of the simulator.
+        ``build.report_section``; ``dynamics`` holds the settings of the simulator, ``shown`` the temperatures to draw.
     index, model_path : str or Path
     """
     with StudyStore(index, study=section["study"]) as store:
@@ -60,7 +60,8 @@ class _Data:
         self.points = np.unique(np.linspace(0, store.n_point - 1, n).round().astype(int))
         shown = min(N_SHOWN, len(self.temperatures))
         order = np.argsort(self.temperatures, kind="stable")
-        self.shown = order[np.unique(np.linspace(0, len(order) - 1, shown).round().astype(int))]
+        spread = order[np.unique(np.linspace(0, len(order) - 1, shown).round().astype(int))]
+        self.shown = np.array(section["shown"], dtype=int) if section["shown"] else spread
 
     def read(self, name, point):
         """Return an array of one point."""
@@ -154,8 +155,8 @@ def _facts(data):
 
 
 def _line_parts(data):
-    """Return a part on lines for the first of the points shown, where a path has labels."""
-    labelled = [(path, index, label) for path in data.paths for index, label in _corners(path)]
+    """Return a part on lines at the corners of the first path, for the points shown, where it has labels."""
+    labelled = [(path, index, label) for path in data.paths[:1] for index, label in _corners(path)]
     if not labelled:
         return []
     parts = []
@@ -206,8 +207,8 @@ def _line_part(data, point, labels, table):
         figures=(
             report_figure(
                 figure,
-                caption="Damped harmonic oscillators fitted to S(Q, E) at the corners of the paths: energy, width over "
-                f"energy (dotted: {_OVERDAMPED:g}, from where on they do not swing), and the length of the spins.",
+                caption="Damped harmonic oscillators fitted to S(Q, E) at the corners of the first path: energy, width "
+                f"over energy (dotted: {_OVERDAMPED:g}, from where on they do not swing), and the length of the spins.",
                 alt="Energy and width of lines and length of the spins against temperature",
             ),
         ),

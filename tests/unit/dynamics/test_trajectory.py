@@ -13,7 +13,7 @@ from spinscape.simulate.trajectory import (
     band_motion,
     band_power,
     follow,
-    heat_capacity_from_part,
+    heat_capacity_from_parts,
     participation,
     susceptibility_from_moment,
 )
@@ -80,54 +80,69 @@ def test_participation_counts_sites():
     np.testing.assert_array_equal(participation(np.stack([even, one], axis=1)), [45, 1])
 
 
+def test_parts_of_a_fluid_of_independent_energies():
+    """Independent layers of variance c T² each, two of them bound to a layer by a surface term."""
+    rng = np.random.default_rng(8)
+    layers = rng.normal(scale=2.0, size=(12, 40000))
+    layers -= layers.mean(axis=0)
+    surface = rng.normal(size=(2, 40000))
+    slabs = [layers[:w].sum(axis=0) + surface[0] - surface[1] for w in (2, 4, 6)]
+    found = heat_capacity_from_parts(slabs, np.zeros(40000), beta=0.5, n_spin=12, n_part=(2, 4, 6))
+    # Fixing the sum takes a twelfth off the variance of each.
+    assert found == pytest.approx(1.0, abs=0.03)
+    with pytest.raises(ConfigError, match="two sizes"):
+        heat_capacity_from_parts(slabs[:1], np.zeros(40000), beta=1.0, n_spin=12, n_part=(2,))
+
+
 def test_heat_capacity_and_susceptibility_along_trajectories_are_those_of_monte_carlo(models):
-    """Cubic Heisenberg antiferromagnet at T = 2.5 J, well above its order: half of it along trajectories, and the whole
-    in Monte Carlo. χ along a trajectory needs a moment that changes: that of one sublattice.
+    """Cubic antiferromagnet at T = 2.5 J, well above its order: slabs of it along trajectories, and the whole in Monte
+    Carlo. χ along a trajectory needs a moment that changes: that of one sublattice.
     """
-    model = models.cubic()
-    system = models.system(model, (6, 6, 6))
-    of, beta, theta = interactions(system, [1.0]), 1.0 / 2.5, np.array([1.0])
-    engine = engine_for(
-        system, (Move("heat_bath", 1),), theta, Conditions(2.5 / K_B), np.array([1, 2], dtype=np.uint64)
-    )
-    engine.set_spins(system.random_spins(np.random.default_rng(1)))
+    system = models.system(models.cubic(), (12, 6, 6))
+    of, beta, n = interactions(system, [1.0]), 1.0 / 2.5, system.n_spin
     moves = (Move("heat_bath", 1), Move("over_relaxation", 1))
+    seed = np.array([1, 2], dtype=np.uint64)
+    engine = engine_for(system, moves[:1], np.array([1.0]), Conditions(2.5 / K_B), seed)
+    engine.set_spins(system.random_spins(np.random.default_rng(1)))
     engine.run(moves, beta, 300)
-    cells = system.cell.cells
-    part = cells[:, 0] < 3
-    odd = cells.sum(axis=1) % 2 == 1
-    energies, moments, runs = [], [], []
-    for _ in range(48):
-        block_energies, block_moments = [], []
-        for _ in range(25):
+    odd = system.cell.cells.sum(axis=1) % 2 == 1
+    n_run, energies, moments, runs = 48, [], [], []
+    for _ in range(n_run):
+        for _ in range(50):
             engine.run(moves, beta, 4)
-            block_energies.append(engine.energy)
-            block_moments.append(engine.spins[odd].sum(axis=0))
-        energies.append(block_energies)
-        moments.append(block_moments)
-        runs.append(follow(of, engine.spins, duration=60.0 * HBAR, n_sample=60).spins)
-    canonical = [beta**2 * np.var(energies) / 216, np.mean(beta * np.var(np.reshape(moments, (-1, 3)), axis=0)) / 216]
-    kicks = [_with_jackknife(lambda k, x=x: x(k), 48) for x in (
-        lambda kept: beta**2 * np.var(np.array(energies)[kept]) / 216,
-        lambda kept: np.mean(beta * np.var(np.array(moments)[kept].reshape(-1, 3), axis=0)) / 216,
-    )]  # fmt: skip
-    own = np.array([[_part_energy(of, s, part) for s in run[::6].astype(float)] for run in runs])
-    sums = np.array([run[::6, odd].sum(axis=1) for run in runs], dtype=float)
-    along = [
-        _with_jackknife(lambda k: heat_capacity_from_part(own[k], beta=beta, n_spin=np.inf, n_part=108), 48),
-        _with_jackknife(lambda k: np.mean(susceptibility_from_moment(sums[k], beta=beta, n_spin=216)), 48),
-    ]
-    # The energy of bonds inside the slab and half of those across its faces; boundaries cost a part of the fluctuation.
-    for k, name in enumerate(("heat capacity", "susceptibility")):
-        spread = np.hypot(kicks[k][1], along[k][1])
-        surface = 0.12 * canonical[k] if k == 0 else 0.0
-        assert abs(along[k][0] - canonical[k]) < 4.0 * spread + surface, name
-    assert kicks[0][1] < 0.1 * canonical[0]
+            energies.append(engine.energy)
+            moments.append(engine.spins[odd].sum(axis=0))
+        runs.append(follow(of, engine.spins, duration=60.0 * HBAR, n_sample=60).spins[::3].astype(float))
+    energies, moments = np.reshape(energies, (n_run, -1)), np.reshape(moments, (n_run, -1, 3))
+    layers = np.array([[_layer_energies(of, spins) for spins in run] for run in runs])
+    sums = np.array([run[:, odd].sum(axis=1) for run in runs])
+    pairs = {
+        "heat capacity": (
+            _with_jackknife(lambda k: beta**2 * np.var(energies[k]) / n, n_run),
+            _with_jackknife(lambda k: _heat_of_slabs(layers[k], beta, n), n_run),
+        ),
+        "susceptibility": (
+            _with_jackknife(lambda k: np.mean(beta * np.var(moments[k].reshape(-1, 3), axis=0)) / n, n_run),
+            _with_jackknife(lambda k: np.mean(susceptibility_from_moment(sums[k], beta=beta, n_spin=n)), n_run),
+        ),
+    }
+    for name, ((kicked, spread), (along, error)) in pairs.items():
+        assert abs(along - kicked) < 4.0 * np.hypot(spread, error), name
+        assert np.hypot(spread, error) < 0.1 * kicked, name
 
 
-def _part_energy(of, spins, part):
-    """Energy of a part: each spin has half of each of its bonds."""
-    return -0.5 * float(np.sum((of.fields(spins) * spins)[part]))
+def _layer_energies(of, spins):
+    """Energy of each layer of a block of cells, (n_x,): each spin has half of each of its bonds."""
+    return -0.5 * np.sum(of.fields(spins) * spins, axis=1).reshape(of.system.cell.shape[0], -1).sum(axis=1)
+
+
+def _heat_of_slabs(layers, beta, n_spin):
+    """C from slabs of two to six layers in all places, of layers (n_run, n_sample, 12)."""
+    flat = layers.reshape(-1, 12)
+    widths = (2, 3, 4, 5, 6)
+    slabs = [[np.roll(flat, -x, axis=1)[:, :w].sum(axis=1) for x in range(12)] for w in widths]
+    sizes = [w * n_spin // 12 for w in widths]
+    return heat_capacity_from_parts(slabs, flat.sum(axis=1), beta=beta, n_spin=n_spin, n_part=sizes)
 
 
 def _with_jackknife(statistic, n):

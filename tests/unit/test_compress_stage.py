@@ -24,7 +24,7 @@ MODEL = {
     "methods": {"components": {"kind": "pca", "dimensions": [1, 2, 5, 30]}, "net": NETWORK},
     "n_seed": 2,
 }
-SECTION = {"name": "small", "model": MODEL, "replicas": True}
+SECTION = {"name": "small", "model": MODEL, "replicas": True, "reciprocal": np.eye(3).tolist()}
 
 
 def image(theta):
@@ -128,7 +128,7 @@ def test_its_part_of_the_report(compressed):
 def test_without_noise_the_simulation_is_its_own_truth(tmp_path):
     index = make_index(tmp_path, replicas=False, noise=False)
     methods = {"components": {"kind": "pca", "dimensions": [1, 6, 12]}}
-    section = {"name": "exact", "model": {**MODEL, "methods": methods}, "replicas": False}
+    section = {**SECTION, "name": "exact", "model": {**MODEL, "methods": methods}, "replicas": False}
     compress.run(section, 7, index, tmp_path / "c.pt", tmp_path / "g.pt", tmp_path / "c.json", tmp_path / "work")
     found = json.loads((tmp_path / "c.json").read_text())
     assert 10 < found["n_held_out"] < 40 and found["rows"][-1]["held_out"] < 1e-3 < found["rows"][0]["held_out"]

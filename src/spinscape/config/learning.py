@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ..errors import ConfigError
+from .build_model import build_crystal
 from .phases import TransformSection, check_arrays
 from .quantities import Name
 from .strict import Strict
@@ -32,6 +33,18 @@ class PcaMethod(Strict):
     transform: TransformSection = TransformSection(kind="none")
 
 
+class AugmentSection(Strict):
+    """Artefacts that an encoder learns to see through: largest levels, 1 being what a user would call bad."""
+
+    rings: float = Field(4.0, ge=0, le=100)
+    bragg: float = Field(4.0, ge=0, le=100)
+    background: float = Field(4.0, ge=0, le=100)
+    hot: float = Field(4.0, ge=0, le=100, description="single voxels")
+    share: float = Field(0.8, ge=0, le=1, description="of the images that have each kind")
+    missing: float = Field(0.5, ge=0, le=1, description="share of the images that lose a block, gaps or a sector")
+    scale: float = Field(1.0, ge=1, le=100, description="factor up to which images are multiplied or divided")
+
+
 class NetworkMethod(Strict):
     """An autoencoder."""
 
@@ -47,6 +60,7 @@ class NetworkMethod(Strict):
     batch_size: int = Field(64, ge=1)
     learning_rate: float = Field(5e-3, gt=0)
     patience: int = Field(300, ge=1)
+    augment: AugmentSection | None = Field(None, description="it then sees voxels and which of them are missing")
 
 
 class CompressionSection(Strict):
@@ -57,6 +71,7 @@ class CompressionSection(Strict):
     methods: dict[Name, Annotated[PcaMethod | NetworkMethod, Field(discriminator="kind")]] = Field(min_length=1)
     n_seed: int = Field(3, ge=1, le=20, description="trainings of each network")
     held_out: float = Field(0.2, gt=0, lt=1, description="share of the points, where no points have replicas")
+    keep: Name | None = Field(None, description="method that is kept; that of the least held-out error where left out")
 
 
 Learning = Annotated[SirenSection | CompressionSection, Field(discriminator="kind")]
@@ -71,7 +86,9 @@ def learn_section(study, name):
 
 def compression_section(study, name):
     """Return what the stage ``compress`` needs of a study, as plain data."""
-    return {"model": study.section("learn")[name], "name": name, "replicas": study.replicas is not None}
+    reciprocal = build_crystal(study).reciprocal.tolist()
+    model = study.section("learn")[name]
+    return {"model": model, "name": name, "replicas": study.replicas is not None, "reciprocal": reciprocal}
 
 
 def names_of_kind(study, kind):
@@ -82,7 +99,16 @@ def names_of_kind(study, kind):
 def check_learning(study):
     """Raise :class:`ConfigError` where a model asks for what the study does not simulate."""
     for name in names_of_kind(study, "compression"):
-        check_arrays(study, study.learn[name].arrays, where=f"learn.{name}.arrays")
+        section = study.learn[name]
+        check_arrays(study, section.arrays, where=f"learn.{name}.arrays")
+        if section.keep is not None and section.keep not in section.methods:
+            raise ConfigError(
+                "no such method",
+                where=f"learn.{name}.keep",
+                expected=", ".join(section.methods),
+                got=section.keep,
+                fix="name one of the methods",
+            )
         if study.replicas is None and study.simulate.random:
             raise ConfigError(
                 "the error of a compressor cannot be told from the noise of the simulations",

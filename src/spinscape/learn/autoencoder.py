@@ -5,6 +5,11 @@
 
 V are leading principal components of the training images (or the unit matrix). A squared error in voxels and one in
 components differ by a constant, so that a network on components learns the same at a hundredth of the cost.
+
+An encoder that learns to see through artefacts looks at the voxels themselves, and at which of them are missing:
+components mix a hot voxel into everything.
+
+    x = (clip(seen − mean, ±reach) / size, missing),   reach the largest |seen − mean| of the training images
 """
 
 from dataclasses import asdict, dataclass
@@ -17,6 +22,7 @@ from ..errors import ConfigError, check_shape
 from .compressor import Pca, checked_images
 
 KINDS = ("logistic", "dense", "variational")
+SEES = ("components", "voxels")
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,9 @@ class AutoencoderSettings:
     n_component : int
         Principal components that the network sees; 0 for the voxels. With as many as there are images a network of the
         kind ``"logistic"`` is the one on the voxels, turned.
+    sees : str
+        ``"components"``: the encoder sees what the decoder gives; ``"voxels"``: it sees voxels and a mask, the decoder
+        gives components all the same.
     input_noise : float
         Standard deviation, in units of a voxel after the transform, of the noise added to what the encoder sees while
         it learns. It keeps the network from fitting the noise of its images.
@@ -51,6 +60,7 @@ class AutoencoderSettings:
     width: int = 96
     depth: int = 1
     n_component: int = 64
+    sees: str = "components"
     input_noise: float = 0.3
     kl_weight: float = 1.0
     n_epoch: int = 300
@@ -62,13 +72,15 @@ class AutoencoderSettings:
         positive = ("n_latent", "width", "depth", "n_epoch", "batch_size", "learning_rate", "patience")
         bad = [name for name in positive if not getattr(self, name) > 0]
         bad += [name for name in ("n_component", "input_noise", "kl_weight") if not getattr(self, name) >= 0]
-        if self.kind not in KINDS or bad:
+        bad += [] if self.kind in KINDS else ["kind"]
+        bad += [] if self.sees in SEES else ["sees"]
+        if bad:
             raise ConfigError(
                 "settings of an autoencoder are out of range",
                 where="autoencoder",
                 expected=f"one of {', '.join(KINDS)}, positive numbers",
                 got=self.to_dict(),
-                fix=f"correct {', '.join(bad)}" if bad else "correct the kind",
+                fix=f"correct {', '.join(bad)}",
             )
 
     def to_dict(self):
@@ -77,18 +89,18 @@ class AutoencoderSettings:
 
 
 class Network(torch.nn.Module):
-    """Encoder and decoder between n_input numbers and n_latent ones."""
+    """Encoder of n_seen numbers into n_latent ones, and decoder of these into n_given."""
 
-    def __init__(self, settings, n_input):
+    def __init__(self, settings, n_seen, n_given):
         super().__init__()
         self.settings = settings
         n_code = settings.n_latent * (2 if settings.kind == "variational" else 1)
         if settings.kind == "logistic":
-            self.encoder = torch.nn.Sequential(torch.nn.Linear(n_input, n_code), torch.nn.Sigmoid())
-            self.decoder = torch.nn.Sequential(torch.nn.Linear(settings.n_latent, n_input))
+            self.encoder = torch.nn.Sequential(torch.nn.Linear(n_seen, n_code), torch.nn.Sigmoid())
+            self.decoder = torch.nn.Sequential(torch.nn.Linear(settings.n_latent, n_given))
         else:
-            self.encoder = _layers(n_input, n_code, settings)
-            self.decoder = _layers(settings.n_latent, n_input, settings)
+            self.encoder = _layers(n_seen, n_code, settings)
+            self.decoder = _layers(settings.n_latent, n_given, settings)
 
     def code(self, x):
         """Return the latent numbers and the logarithm of their variance (None where they have none)."""
@@ -97,6 +109,12 @@ class Network(torch.nn.Module):
             return code, None
         mean, log_variance = code.chunk(2, dim=1)
         return mean, log_variance
+
+
+def make_network(settings, n_voxel):
+    """Return the untrained :class:`Network` for images of so many voxels."""
+    n_given = settings.n_component or n_voxel
+    return Network(settings, 2 * n_voxel if settings.sees == "voxels" else n_given, n_given)
 
 
 def _layers(n_in, n_out, settings):
@@ -122,6 +140,8 @@ class Autoencoder:
     correction : (n_voxel,) float64
         Added after decoding, before the inverse transform: the mean of a logarithm of noisy numbers is not the
         logarithm of their mean.
+    reach : (n_voxel,) float64
+        Of an encoder that sees voxels: the largest distance from the mean that it has learnt from.
     """
 
     settings: AutoencoderSettings
@@ -129,9 +149,11 @@ class Autoencoder:
     scale: float
     network: Network
     correction: np.ndarray
+    reach: np.ndarray
 
     def __post_init__(self):
         check_shape("correction", self.correction, (self.front.n_voxel,))
+        check_shape("reach", self.reach, (self.front.n_voxel,))
 
     @property
     def kind(self):
@@ -154,7 +176,13 @@ class Autoencoder:
         return self.front.transform
 
     def inputs(self, values, valid=None):
-        """Return what the network sees of images, (n, n_input) float32; masked voxels as the others make probable."""
+        """Return what the network sees of images, (n, n_seen) float32.
+
+        Of masked voxels an encoder that sees voxels is told that they are masked; one that sees components is given
+        those that the other voxels make most probable.
+        """
+        if self.settings.sees == "voxels":
+            return voxels_seen(self.front, self.reach, values, valid)
         return inputs_of(self.front, self.scale, values, valid, components=self.settings.n_component > 0)
 
     @torch.no_grad()
@@ -194,16 +222,18 @@ class Autoencoder:
         """Return tensors and plain values, for a file."""
         weights = {name: tensor.detach().cpu().numpy() for name, tensor in self.network.state_dict().items()}
         plain = {"settings": self.settings.to_dict(), "scale": self.scale}
-        return {"plain": plain, "front": self.front.payload(), "weights": weights, "correction": self.correction}
+        arrays = {"correction": self.correction, "reach": self.reach}
+        return {"plain": plain, "front": self.front.payload(), "weights": weights, **arrays}
 
     @classmethod
     def from_payload(cls, payload):
         """Rebuild from :meth:`payload`."""
         settings = AutoencoderSettings(**payload["plain"]["settings"])
         front = Pca.from_payload(payload["front"])
-        network = Network(settings, settings.n_component or front.n_voxel)
+        network = make_network(settings, front.n_voxel)
         network.load_state_dict({name: torch.as_tensor(a) for name, a in payload["weights"].items()})
-        return cls(settings, front, float(payload["plain"]["scale"]), network, np.asarray(payload["correction"]))
+        arrays = (np.asarray(payload[name]) for name in ("correction", "reach"))
+        return cls(settings, front, float(payload["plain"]["scale"]), network, *arrays)
 
 
 @torch.no_grad()
@@ -229,3 +259,16 @@ def inputs_of(front, scale, values, valid, *, components):
     x = front.transform.forward(seen if mask is None else np.where(mask, seen, 0.0)) - front.mean
     # Without components there is no model of how voxels go together: a missing one is as on the mean image.
     return ((x if mask is None else np.where(mask, x, 0.0)) / scale).astype(np.float32)
+
+
+def voxels_seen(front, reach, values, valid):
+    """Return what an encoder of voxels sees of images, (n, 2 n_voxel) float32: values, then 1 where one is missing."""
+    seen = checked_images(values, valid, front.n_voxel)
+    mask = np.ones(seen.shape, bool) if valid is None else np.broadcast_to(valid, seen.shape)
+    away = np.clip(front.transform.forward(np.where(mask, seen, 0.0)) - front.mean, -reach, reach)
+    return np.concatenate([np.where(mask, away / size_seen(reach), 0.0), ~mask], axis=1, dtype=np.float32)
+
+
+def size_seen(reach):
+    """Return what counts as 1 to an encoder of voxels: a third of the reach, about one standard deviation."""
+    return float(np.sqrt(np.mean(reach**2))) / 3.0

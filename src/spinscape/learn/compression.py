@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 
 from ..errors import ConfigError, DataError
+from ..rng import stream
+from .augment import Artefacts, AugmentSettings
 from .autoencoder import KINDS, AutoencoderSettings
 from .compressor import as_source, batches_of, fit_pca, truncated
 from .images import Transform
@@ -21,6 +23,8 @@ from .train_compressor import fit_autoencoder
 
 FLOOR = 1e-3
 """An error that counts as none: a thousandth of the spread of the images."""
+TRIAL = AugmentSettings(rings=1.0, bragg=1.0, background=1.0, hot=1.0, share=1.0, missing=1.0)
+"""Artefacts that every compressor is tried on: all kinds at once, at levels up to 1, and a block missing."""
 SLACK = 0.1
 """A number of dimensions suffices where its error is that near to the best one's."""
 
@@ -169,6 +173,8 @@ class Method:
     transform : Transform
     network : dict
         Settings of a network that differ from the defaults.
+    augment : AugmentSettings, optional
+        Artefacts that the encoder is taught to see through; it then sees voxels and their mask.
     """
 
     name: str
@@ -176,6 +182,7 @@ class Method:
     dimensions: tuple[int, ...]
     transform: Transform = field(default_factory=Transform)
     network: dict = field(default_factory=dict)
+    augment: AugmentSettings | None = None
 
     def __post_init__(self):
         object.__setattr__(self, "dimensions", tuple(sorted(set(self.dimensions))))
@@ -187,7 +194,10 @@ class Method:
 
 @dataclass(frozen=True)
 class Row:
-    """One trained compressor: its errors by both measures, the standard deviation of the second, its CPU seconds."""
+    """One trained compressor: its errors by both measures, the standard deviation of the second, its CPU seconds.
+
+    ``spoilt`` is the held-out error where the images to be compressed have artefacts and missing blocks of level 1.
+    """
 
     method: str
     n_latent: int
@@ -196,6 +206,7 @@ class Row:
     held_out: float
     std: float
     seconds: float
+    spoilt: float | None = None
 
     def to_dict(self):
         """Return plain values; ``Row(**data)`` is the inverse."""
@@ -210,11 +221,17 @@ class Trainer:
     source : ImageSource
     threads : int
         Of torch.
+    where : Momenta, optional
+        Where the voxels lie: needed for artefacts.
+    progress : bool
+        A bar for each training.
+    device : str
     """
 
-    def __init__(self, source, *, threads=1):
-        self.source, self.threads = as_source(source), threads
-        self._known = {}
+    def __init__(self, source, *, threads=1, where=None, progress=False, device="cpu"):
+        self.source, self.threads, self.where = as_source(source), threads, where
+        self._options = {"threads": threads, "progress": progress, "device": device}
+        self._known, self._artefacts = {}, {}
         total = np.zeros(self.source.n_voxel)
         for values, _ in batches_of(self.source):
             total += values.sum(axis=0, dtype=np.float64)
@@ -231,11 +248,25 @@ class Trainer:
         """Return one compressor."""
         if method.kind == "pca":
             return truncated(self.components(method.transform, max(method.dimensions)), n_latent)
-        settings = AutoencoderSettings(**{**method.network, "kind": method.kind, "n_latent": n_latent})
+        sees = {} if method.augment is None else {"sees": "voxels"}
+        settings = AutoencoderSettings(**{**method.network, **sees, "kind": method.kind, "n_latent": n_latent})
         n = min(settings.n_component, self.source.n_image - 1, self.source.n_voxel)
         front = self.components(method.transform, n) if n else None
-        options = {"transform": method.transform, "front": front, "threads": self.threads, "checkpoint": checkpoint}
-        return fit_autoencoder(self.source, settings, seed=seed, **options)[0]
+        augment = None if method.augment is None else self.artefacts(method.augment)
+        options = {"transform": method.transform, "front": front, "augment": augment, "checkpoint": checkpoint}
+        return fit_autoencoder(self.source, settings, seed=seed, **options, **self._options)[0]
+
+    def artefacts(self, settings):
+        """Return the artefacts of some settings; their patterns are drawn once."""
+        if self.where is None:
+            raise ConfigError(
+                "artefacts need to know where voxels lie",
+                where="augment",
+                fix="compress arrays over paths or volumes, or leave augment out",
+            )
+        if settings not in self._artefacts:
+            self._artefacts[settings] = Artefacts(self.where, settings, seed=0)
+        return self._artefacts[settings]
 
     def row(self, method, n_latent, seed, held_out, *, checkpoint=None):
         """Train one compressor and return its :class:`Row`."""
@@ -243,7 +274,16 @@ class Trainer:
         made = self.trained(method, n_latent, seed, checkpoint=checkpoint)
         seconds = time.process_time() - clock
         found, std = held_out_error(lambda values: made.decode(made.encode(values)), held_out, self.mean)
-        return Row(method.name, n_latent, seed, own_error(made, self.source, self.mean), found, std, seconds)
+        own = own_error(made, self.source, self.mean)
+        return Row(method.name, n_latent, seed, own, found, std, seconds, self._spoilt(made, held_out))
+
+    def _spoilt(self, made, held_out):
+        """Return the held-out error of images with artefacts, the same for every compressor."""
+        if self.where is None:
+            return None
+        artefacts = self.artefacts(TRIAL)
+        generator = stream(0, "artefact", "trial")
+        return held_out_error(lambda x: made.decode(made.encode(*artefacts(x, generator))), held_out, self.mean)[0]
 
 
 def planned(methods, seeds):
@@ -269,10 +309,13 @@ def sufficient(rows, method, measure):
     return int(dimensions[k]), float(values[k])
 
 
-def best_row(rows):
-    """Return the row to be used: of the method of the least held-out error, at its sufficient D, the best seed."""
+def best_row(rows, method=None):
+    """Return the row to be used: of the method of the least held-out error, at its sufficient D, the best seed.
+
+    ``method`` names one to be used in its place.
+    """
     methods = sorted({row.method for row in rows})
-    method = min(methods, key=lambda name: sufficient(rows, name, "held_out")[1])
+    method = method or min(methods, key=lambda name: sufficient(rows, name, "held_out")[1])
     d = sufficient(rows, method, "held_out")[0]
     return min((row for row in rows if row.method == method and row.n_latent == d), key=lambda row: row.held_out)
 

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from ..errors import DataError, TrainingError
 from ..rng import digest_words, stream
-from .autoencoder import Autoencoder, Network, inputs_of
+from .autoencoder import Autoencoder, inputs_of, make_network, size_seen, voxels_seen
 from .checkpoint import damaged, read_payload, write_payload
 from .compressor import Pca, as_source, batches_of, check_fit, fit_pca, truncated
 from .images import Transform
@@ -20,7 +20,9 @@ STATE_CONTRACT = "compressor-training/1"
 _START_SHARE = 0.1
 """Share of the steps over which the learning rate rises."""
 _HELD_OUT = 0.1
-"""Share of the images that judge the training where none are given for it."""
+"""Share of the images that judge the training."""
+_MAX_HELD_OUT = 512
+"""Images that judge the training at most: they are looked at after every epoch."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,8 @@ class History:
 
 
 def fit_autoencoder(
-    source, settings, *, seed, transform=None, augment=None, views=1, checkpoint=None, progress=False, device="cpu",
-    threads=1, front=None,
+    source, settings, *, seed, transform=None, augment=None, checkpoint=None, progress=False, device="cpu", threads=1,
+    front=None,
 ):  # fmt: skip
     """Train an autoencoder.
 
@@ -45,9 +47,7 @@ def fit_autoencoder(
     transform : Transform, optional
     augment : callable, optional
         ``augment(values, generator) -> values, valid``: images with artefacts for the encoder to see, while the decoder
-        is to give the ones without; ``valid`` may be None.
-    views : int
-        Augmented copies of each image.
+        is to give the ones without, drawn anew for every batch (:class:`.augment.Artefacts`); ``valid`` may be None.
     checkpoint : str or Path, optional
         Where the training's state is kept; one of the same training is gone on with.
     progress : bool
@@ -68,12 +68,12 @@ def fit_autoencoder(
         settings = replace(settings, n_component=min(settings.n_component, source.n_image - 1, source.n_voxel))
     front = _front(source, settings, transform or Transform(), front)
     scale = float(np.sqrt(np.max(front.variance))) * (0.3 if settings.n_component else 1.0)
-    data = _Data(source, front, scale, settings, seed, augment, views)
+    data = _Data(source, front, scale, settings, seed, augment)
     with _threads(threads):
         training = _Training(data, settings, seed, device)
         training.run(checkpoint, progress)
         network = training.best_network().cpu()
-        plain = Autoencoder(settings, front, scale, network, np.zeros(front.n_voxel))
+        plain = Autoencoder(settings, front, scale, network, np.zeros(front.n_voxel), data.reach)
         return replace(plain, correction=_correction(plain, source)), training.history
 
 
@@ -102,32 +102,77 @@ def _front(source, settings, transform, known):
 
 
 class _Data:
-    """What the network learns from: inputs (n_view, n_input) that it sees and the targets that it is to give."""
+    """What the network learns from, a batch at a time: what it sees (n, n_seen), and what it is to give (n, n_given).
 
-    def __init__(self, source, front, scale, settings, seed, augment, views):
-        components = settings.n_component > 0
-        clean, seen = [], []
+    Images are held as components, and read anew from their source where voxels are needed.
+    """
+
+    def __init__(self, source, front, scale, settings, seed, augment):
+        self._source, self._front, self._scale, self._augment = source, front, scale, augment
+        self._components, self._voxels = settings.n_component > 0, settings.sees == "voxels"
+        self.reach, total = np.zeros(source.n_voxel), []
         for values, valid in batches_of(source):
-            clean.append(inputs_of(front, scale, values, valid, components=components))
-        self.target = torch.from_numpy(np.concatenate(clean))
-        if augment is None:
-            self.views = self.target[None]
-        else:
-            for view in range(views):
-                generator = stream(seed, "dataset", "augment", view)
-                parts = [augment(values, generator) for values, _ in batches_of(source)]
-                rows = [inputs_of(front, scale, values, valid, components=components) for values, valid in parts]
-                seen.append(np.concatenate(rows))
-            self.views = torch.from_numpy(np.stack(seen))
-        order = stream(seed, "split", "compressor", len(self.target)).permutation(len(self.target))
-        n_held_out = max(1, int(_HELD_OUT * len(order)))
+            away = front.transform.forward(values.astype(np.float64)) - front.mean
+            self.reach = np.maximum(self.reach, np.abs(away).max(axis=0))
+            if self._components:
+                total.append(self._given(values, valid))
+        self._target = torch.from_numpy(np.concatenate(total)) if total else None
+        order = stream(seed, "split", "compressor", source.n_image).permutation(source.n_image)
+        n_held_out = min(max(1, int(_HELD_OUT * len(order))), _MAX_HELD_OUT)
         self.held_out, self.train = np.sort(order[:n_held_out]), np.sort(order[n_held_out:])
-        self.noise = settings.input_noise / scale
+        self._seed, self._size = seed, settings.batch_size
+        self._noise = settings.input_noise / (size_seen(self.reach) if self._voxels else scale)
+
+    @property
+    def noise(self):
+        """Standard deviation of the noise on what the decoder is to give."""
+        return self._noise * (size_seen(self.reach) / self._scale if self._voxels else 1.0)
+
+    def _given(self, values, valid):
+        return inputs_of(self._front, self._scale, values, valid, components=self._components)
+
+    def batch(self, index, generator, *, noisy=True):
+        """Return what the encoder sees of some images and what the decoder is to give, as tensors."""
+        index = np.asarray(index)
+        if self._augment is None and not self._voxels and self._components:
+            target = self._target[index]
+            seen = target
+        else:
+            # A source is read in its own order: neighbours stand in one file.
+            order = np.argsort(index)
+            values, valid = self._source.read(index[order])
+            back = np.argsort(order)
+            values, valid = values[back], None if valid is None else valid[back]
+            target = self._target[index] if self._components else torch.from_numpy(self._given(values, valid))
+            if self._augment is not None:
+                values, valid = self._augment(values, generator)
+            seen = torch.from_numpy(self._seen(values, valid))
+        if noisy and self._noise:
+            seen = seen + self._noise * self._drawn(seen, generator)
+        return seen, target
+
+    def _seen(self, values, valid):
+        return voxels_seen(self._front, self.reach, values, valid) if self._voxels else self._given(values, valid)
+
+    def _drawn(self, seen, generator):
+        """Return noise of unit size on measured voxels."""
+        n = self._source.n_voxel if self._voxels else seen.shape[1]
+        noise = torch.from_numpy(generator.standard_normal((len(seen), n), dtype=np.float32))
+        return torch.cat([noise * (1.0 - seen[:, n:]), torch.zeros_like(noise)], dim=1) if self._voxels else noise
+
+    def judged(self):
+        """Yield batches of the images held out, the same artefacts on them each time."""
+        for start in range(0, len(self.held_out), self._size):
+            generator = stream(self._seed, "dataset", "augment", start)
+            yield self.batch(self.held_out[start : start + self._size], generator, noisy=False)
 
     @property
     def key(self):
         """Words that tell other data."""
-        return digest_words(self.target.numpy().astype(np.float64), self.views.numpy().astype(np.float64))
+        front = (self._front.mean, self._front.components, self._front.variance, self.reach)
+        target = np.zeros(0) if self._target is None else self._target.numpy()
+        augment = "none" if self._augment is None else str(getattr(self._augment, "key", "unnamed"))
+        return digest_words(*front, target, augment, self._source.n_image)
 
 
 class _Training:
@@ -138,7 +183,7 @@ class _Training:
         start = stream(seed, "initialise", "compressor", settings.kind)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(start.integers(2**62)))
-            self.network = Network(settings, data.target.shape[1]).to(device)
+            self.network = make_network(settings, len(data.reach)).to(device)
         self.optimiser = torch.optim.Adam(self.network.parameters(), lr=settings.learning_rate)
         self.n_batch = -(-len(data.train) // settings.batch_size)
         self.epoch, self.best_epoch, self.best = 0, 0, float("inf")
@@ -167,19 +212,15 @@ class _Training:
     def _one_epoch(self, epoch):
         generator = stream(self.seed, "batch", "compressor", epoch)
         order = self.data.train[generator.permutation(len(self.data.train))]
-        view = generator.integers(len(self.data.views), size=len(order))
         total = 0.0
         for k in range(self.n_batch):
             part = slice(k * self.settings.batch_size, (k + 1) * self.settings.batch_size)
             self.optimiser.param_groups[0]["lr"] = self._rate(epoch * self.n_batch + k)
-            total += self._one_step(order[part], view[part], generator) * len(order[part])
+            total += self._one_step(order[part], generator) * len(order[part])
         return total / len(order)
 
-    def _one_step(self, index, view, generator):
-        seen = self.data.views[view, index]
-        noise = generator.standard_normal(seen.shape, dtype=np.float32)
-        seen = (seen + self.data.noise * torch.from_numpy(noise)).to(self.device)
-        target = self.data.target[index].to(self.device)
+    def _one_step(self, index, generator):
+        seen, target = (part.to(self.device) for part in self.data.batch(index, generator))
         mean, log_variance = self.network.code(seen)
         code, extra = mean, torch.zeros((), device=self.device)
         if log_variance is not None:
@@ -209,9 +250,11 @@ class _Training:
 
     @torch.no_grad()
     def _judge(self, train):
-        seen = self.data.views[0, self.data.held_out].to(self.device)
-        target = self.data.target[self.data.held_out].to(self.device)
-        held_out = float(((self.network.decoder(self.network.code(seen)[0]) - target) ** 2).mean())
+        total = 0.0
+        for batch in self.data.judged():
+            seen, target = (part.to(self.device) for part in batch)
+            total += float(((self.network.decoder(self.network.code(seen)[0]) - target) ** 2).mean(dim=1).sum())
+        held_out = total / len(self.data.held_out)
         self.errors.append([train, held_out])
         if held_out < self.best:
             self.best, self.best_epoch, self.best_weights = held_out, self.epoch, _copied(self.network)

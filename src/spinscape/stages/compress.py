@@ -11,12 +11,14 @@ import numpy as np
 from ..config.learning import CompressionSection
 from ..errors import DataError
 from ..learn import compression
+from ..learn.augment import AugmentSettings, momenta_from_store
 from ..learn.compression import HeldOut, Method, Row, Trainer
 from ..learn.compressor import batches_of
 from ..learn.compressor_file import save_compressor
 from ..learn.generator import fit_generator
 from ..learn.generator_file import save_generator
 from ..learn.images import ArrayImages, StoreImages, Transform, split_points
+from ..learn.siren import default_device
 from ..rng import digest_words
 from ..store.contracts import digest
 from ..store.files import write_whole
@@ -48,12 +50,13 @@ def run(section, seed, index, output, generator, metrics, work):
     declared = CompressionSection.model_validate(section["model"])
     with StudyStore(index, replicas=section["replicas"]) as store:
         split = _Split(store, declared, section["replicas"], seed)
-        trainer = Trainer(split.train)
+        where = momenta_from_store(store, declared.arrays, section["reciprocal"])
+        trainer = Trainer(split.train, where=where, progress=True, device=default_device())
         seeds = [digest_words("compression", seed, k)[0] for k in range(declared.n_seed)]
         plan = compression.planned(_methods(declared), seeds)
         notes = Path(work) / f"{section['name']}-{digest([section, seed, store.index['batches']])[:16]}"
         rows = _rows(plan, trainer, split.held_out, notes)
-        best = compression.best_row(rows)
+        best = compression.best_row(rows, method=declared.keep)
         made = trainer.trained(next(m for m, *_ in plan if m.name == best.method), best.n_latent, best.seed)
         about = {"study": store.study, "arrays": list(declared.arrays), "shapes": _shapes(store, declared.arrays)}
         about["held_out_error"] = best.held_out
@@ -114,9 +117,11 @@ def _images(store, arrays, points):
 def _methods(declared):
     out = []
     for name, method in declared.methods.items():
-        settings = method.model_dump(exclude={"kind", "dimensions", "transform"})
+        settings = method.model_dump(exclude={"kind", "dimensions", "transform", "augment"})
         transform = Transform(**method.transform.model_dump())
-        out.append(Method(name, method.kind, method.dimensions, transform, settings))
+        declared_artefacts = getattr(method, "augment", None)
+        augment = None if declared_artefacts is None else AugmentSettings(**declared_artefacts.model_dump())
+        out.append(Method(name, method.kind, method.dimensions, transform, settings, augment))
     return out
 
 

@@ -140,7 +140,7 @@ def test_augmented_images_teach_to_ignore_artefacts(model):
 
     settings = AutoencoderSettings(n_latent=3, n_component=40, width=48, n_epoch=60)
     plain, _ = fit_autoencoder(train, settings, seed=3, transform=LOGARITHM)
-    taught, _ = fit_autoencoder(train, settings, seed=3, transform=LOGARITHM, augment=spoil, views=4)
+    taught, _ = fit_autoencoder(train, settings, seed=3, transform=LOGARITHM, augment=spoil)
     bad = noisy + 0.7 * pattern
     assert error(taught.decode(taught.encode(bad)), truth, train) < 0.3 * error(
         plain.decode(plain.encode(bad)), truth, train

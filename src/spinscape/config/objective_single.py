@@ -4,11 +4,16 @@ from typing import Annotated
 
 from pydantic import Field
 
+from .objective_likelihood import GaussianSection, LikelihoodSection, PoissonSection, StudentSection
 from .objective_spectra import Chi2Section, CorrelationSection, SquaredErrorSection
 
 SingleObjective = Annotated[
     CorrelationSection
     | Chi2Section
-    | SquaredErrorSection,
+    | SquaredErrorSection
+    | LikelihoodSection
+    | PoissonSection
+    | GaussianSection
+    | StudentSection,
     Field(discriminator="kind"),
 ]  # fmt: skip

@@ -33,9 +33,29 @@ class DescentsSection(Strict):
     widths: tuple[float, ...] = Field((12.0, 4.0, 1.0), min_length=1, description="factors on the widths of the lines")
 
 
+class GridStartSection(Strict):
+    """The best points of a coarse grid over the couplings, refined by Gauss-Newton with exact derivatives."""
+
+    kind: Literal["grid_start"]
+    n_point: int = Field(512, ge=4, le=1_000_000, description="of the grid, about")
+    n_refine: int = Field(4, ge=1, le=1000)
+    width: float = Field(1.4, ge=1, description="factor on the widths of lines on the grid, where it can be")
+
+
+class SwarmSection(Strict):
+    """Particle swarms, the best place of each finished by Gauss-Newton."""
+
+    kind: Literal["particle_swarm"]
+    n_particle: int = Field(20, ge=4, le=10_000)
+    n_step: int = Field(100, ge=1, le=100_000)
+    n_swarm: int = Field(3, ge=1, le=1000)
+
+
 Strategy = Annotated[
     MultistartSection
     | AdamSection
-    | DescentsSection,
+    | DescentsSection
+    | GridStartSection
+    | SwarmSection,
     Field(discriminator="kind"),
 ]  # fmt: skip

@@ -1,6 +1,6 @@
 """Backgrounds that are linear in their coefficients: a constant for each group of pixels, and given columns."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -41,6 +41,10 @@ class BackgroundForm:
         if any(not 0 < decay < np.inf for decay in self.decays):
             raise FitError("a decay must be positive, meV", where="background.decays", got=self.decays)
 
+    def with_constant(self, constant):
+        """Return the same background with other groups of constants."""
+        return replace(self, constant=constant)
+
     def labels(self, measurement):
         """Return the group of each pixel, (n_q, n_energy) int64, or None."""
         n_q, n_energy = measurement.shape
@@ -64,6 +68,9 @@ class BackgroundForm:
             images += [_legendre(i, x) * _legendre(j, y) for i, j in pairs if not (skip and i == 0)]
         for image in self.empty:
             check_shape("background.empty", np.asarray(image), shape, hint="an image on the measurement's axes")
+            if not np.isfinite(image).all():
+                raise FitError("a measured background is not finite", where="background.empty",
+                               fix="mask these pixels of the measurement")  # fmt: skip
             images.append(np.asarray(image, dtype=np.float64))
         return np.array([np.broadcast_to(image, shape) for image in images]).reshape(len(images), *shape)
 

@@ -54,6 +54,24 @@ def counts_of(measurement, *, counts_per_unit=None):
     return Counted(counts, exposure, estimated or bool(np.abs(counts - np.round(counts)).max() > WHOLE))
 
 
+def are_counts(measurement):
+    """Tell whether a measurement is of counts that are known: its own, with nothing taken off.
+
+    Standard deviations that were estimated from the signal say nothing of the kind.
+    """
+    estimated = measurement.std is None or "noise" in measurement.provenance
+    known = getattr(measurement, "exposure", None) is not None or "counts_per_unit" in measurement.provenance
+    if estimated and not known:
+        return False
+    if measurement.quantity not in ("spectrum", "diffuse"):
+        return False
+    try:
+        counted = counts_of(measurement)
+    except FitError:
+        return False
+    return not counted.estimated
+
+
 def _per_unit(measurement, given):
     if given is not None:
         return np.asarray(given, dtype=np.float64), False

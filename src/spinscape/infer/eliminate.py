@@ -89,7 +89,7 @@ def profiled(pixels, model):
     """
     columns = np.concatenate([(pixels.exposure * model)[None], pixels.columns])
     state = _start(pixels, columns)
-    if pixels.law.positive and pixels.groups is not None and not len(pixels.columns):
+    if pixels.law.positive and pixels.groups is not None and not len(pixels.columns) and pixels.scale is None:
         return _of_counts(pixels, columns, state)
     return _newton(pixels, columns, state)
 
@@ -137,7 +137,7 @@ def projected(pixels, found, vectors, model):
     weight = pixels.multiplicity * pixels.law.weight(pixels.data, found.mu, pixels.variance)
     root = np.sqrt(weight)
     out = _off_groups(pixels, found, root * vectors, root)
-    others = [] if found.scale <= 0.0 else [pixels.exposure * model]
+    others = [] if found.scale <= 0.0 or pixels.scale is not None else [pixels.exposure * model]
     others += list(pixels.columns)
     if not others:
         return out
@@ -170,6 +170,7 @@ def _start(pixels, columns):
     n = 0 if pixels.groups is None else len(pixels.groups.start)
     total, seen = dot(pixels.multiplicity, pixels.data), dot(pixels.multiplicity, columns[0])
     scale = max(0.5 * total / seen, 0.0) if seen > 0 else 0.0
+    scale = scale if pixels.scale is None else float(pixels.scale)
     constants, coefficients = np.zeros(n), np.zeros(len(pixels.columns))
     if n:
         weight = pixels.multiplicity * pixels.exposure
@@ -264,7 +265,7 @@ def _normal(pixels, columns, slope, curvature, linear):
         group = _GroupEquations(
             total(pixels.exposure * slope), total(pixels.exposure**2 * curvature), total(pixels.exposure * weighted)
         )
-    if linear[0] <= 0.0 and gradient[0] >= 0.0:
+    if pixels.scale is not None or (linear[0] <= 0.0 and gradient[0] >= 0.0):
         gradient, matrix = gradient.copy(), matrix.copy()
         gradient[0], matrix[0], matrix[:, 0] = 0.0, 0.0, 0.0
         if group is not None:

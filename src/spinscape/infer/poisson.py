@@ -1,4 +1,4 @@
-"""Objectives ``poisson``, ``gaussian`` and ``student_t``: likelihoods with scale and background eliminated exactly."""
+"""Objectives ``poisson``, ``gaussian``, ``student`` and ``likelihood``: scale and background eliminated exactly."""
 
 from dataclasses import dataclass, replace
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from ..errors import FitError, check_shape
 from .background_terms import BackgroundForm
-from .counts import counts_of
+from .counts import are_counts, counts_of
 from .eliminate import Groups, profiled, projected
 from .inner import gram, rows_dot
 from .noise import estimate_noise, has_estimated_std
@@ -32,6 +32,8 @@ class LikelihoodPixels:
         Of the background, exposure included.
     estimated : bool
         The noise was read off the data: intervals are scaled by the deviance per degree of freedom.
+    scale : float or None
+        Of the model, where it is known (absolute units); None where it is free.
     """
 
     name: str
@@ -44,11 +46,12 @@ class LikelihoodPixels:
     groups: Groups | None
     columns: np.ndarray
     estimated: bool = False
+    scale: float | None = None
 
     @property
     def dof(self):
         """Counted pixels less the coefficients of scale and background."""
-        used = 1.0 + len(self.columns)
+        used = float(self.scale is None) + len(self.columns)
         counted = float((self.multiplicity > 0).sum())
         if self.groups is not None:
             used += float((self.groups.total(self.multiplicity) > 0).sum())
@@ -179,6 +182,7 @@ class Likelihood:
         chi2 = sum(float(np.square(r).sum()) for r in self.residuals(predictions))
         out = {"deviance": deviance, "chi2": chi2, "dof": self.dof, "chi2_per_dof": chi2 / self.dof}
         out["variance_estimated"] = self.estimated
+        out |= {f"law_{k}": one.law.kind for k, one in enumerate(self.sets)}
         return {**out, **{f"scale_{k}": found.scale for k, (_, found) in enumerate(inner)}}
 
     def _slope(self, one, found):
@@ -186,7 +190,7 @@ class Likelihood:
         return found.scale * one.exposure * slope
 
 
-def poisson_likelihood(measurements, *, background=None, counts_per_unit=None):
+def poisson_likelihood(measurements, *, background=None, counts_per_unit=None, scale=None):
     """Return the likelihood of counts.
 
     Parameters
@@ -197,6 +201,8 @@ def poisson_likelihood(measurements, *, background=None, counts_per_unit=None):
         One constant for each energy by default.
     counts_per_unit : sequence of float or (n_q, n_energy) arrays, optional
         Of each measurement, where its file does not say.
+    scale : float, optional
+        Of the model, where it is known.
     """
     given = [None] * len(measurements) if counts_per_unit is None else list(counts_per_unit)
     form, sets = background or BackgroundForm(), []
@@ -206,21 +212,36 @@ def poisson_likelihood(measurements, *, background=None, counts_per_unit=None):
         if one.data.sum() == 0:
             raise FitError("nothing was counted", where=f"measurement {measurement.name}", got="zero in every pixel",
                            fix="check the file, or leave the measurement out")  # fmt: skip
-        sets.append(replace(one, estimated=counted.estimated))
+        sets.append(replace(one, estimated=counted.estimated, scale=scale))
     return _bound(sets, "poisson")
 
 
-def gaussian_likelihood(measurements, *, background=None):
+def gaussian_likelihood(measurements, *, background=None, scale=None):
     """Return the likelihood of values with standard deviations, estimated from neighbours where the file has none."""
-    return _bound([_with_std(m, background, Gaussian()) for m in measurements], "gaussian")
+    return _bound([_with_std(m, background, Gaussian(), scale) for m in measurements], "gaussian")
 
 
-def student_likelihood(measurements, *, background=None, nu=4.0):
+def student_likelihood(measurements, *, background=None, scale=None, nu=4.0):
     """Return the robust likelihood: Student's law with ν degrees of freedom about the standard deviations."""
-    return _bound([_with_std(m, background, StudentT(nu)) for m in measurements], "student_t")
+    return _bound([_with_std(m, background, StudentT(nu), scale) for m in measurements], "student")
 
 
-def _with_std(measurement, background, law):
+def likelihood(measurements, *, background=None, scale=None):
+    """Return the likelihood of each measurement's own noise: Poisson's law where counts are known, else Gauss's.
+
+    Counts are known where the measurement says how many make a unit of intensity, or where its standard deviations are
+    those of counts (:func:`~spinscape.infer.counts.counts_of`); voxels that saw nothing are data then.
+    """
+    sets = []
+    for measurement in measurements:
+        if are_counts(measurement):
+            sets += poisson_likelihood([measurement], background=background, scale=scale).sets
+        else:
+            sets += gaussian_likelihood([measurement], background=background, scale=scale).sets
+    return _bound(sets, "likelihood")
+
+
+def _with_std(measurement, background, law, scale):
     estimated = measurement.std is None or has_estimated_std(measurement)
     std = estimate_noise(measurement).std if measurement.std is None else measurement.std
     here = std[measurement.valid]
@@ -234,7 +255,7 @@ def _with_std(measurement, background, law):
         )
     ones = np.ones(measurement.shape)
     one = _pixels(measurement, background or BackgroundForm(), law, measurement.signal, ones, std)
-    return replace(one, estimated=estimated)
+    return replace(one, estimated=estimated, scale=scale)
 
 
 def _pixels(measurement, form, law, data, exposure, std):

@@ -9,8 +9,10 @@ from ..errors import FitError
 from ..rng import stream
 from .basins import starts_from_scan
 from .descents import Descents
+from .grid_start import GridStart
 from .search import Counted, Minimum, SearchResult, merged_minima, require_finite
 from .simplex import nelder_mead
+from .swarm import ParticleSwarm
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,13 @@ def _stable_start(counted, box, generator, *, n_try=1000):
     raise AssertionError("unreachable")
 
 
-STRATEGIES = {"multistart": Multistart, "adam": Adam, "descents": Descents}
+STRATEGIES = {
+    "multistart": Multistart,
+    "adam": Adam,
+    "descents": Descents,
+    "grid_start": GridStart,
+    "particle_swarm": ParticleSwarm,
+}
 """Name in a study → class of the strategy."""
 
 __all__ = ["STRATEGIES", "Adam", "Minimum", "Multistart", "SearchResult", "sobol_unit_points", "strategy_by_name"]

@@ -1,0 +1,75 @@
+"""The likelihoods of a fit: ``likelihood``, ``poisson``, ``gaussian``, ``student``; scale and background eliminated."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from ..errors import ConfigError
+from .checks import known
+from .fit_parts import FitPart
+from .quantities import Energy, Name
+from .strict import Strict
+
+
+class BackgroundSection(Strict):
+    """What stands under the model, up to coefficients that are at their best for every model; summed."""
+
+    constant: Literal["none", "row", "row_segment"] = Field(
+        "row", description="a free constant: none, for each energy, for each energy of each segment of the path"
+    )
+    degree: tuple[int, int] | None = Field(
+        None, description="of a polynomial in energy and in the row of momentum; [0, 0] is one constant"
+    )
+    decays: tuple[Energy, ...] = Field((), description="exp(−E/decay), one each")
+    empty: tuple[Name, ...] = Field((), description="measurements of the background, an empty can for instance")
+
+
+class LikelihoodPart(FitPart):
+    """What all likelihoods say."""
+
+    module: ClassVar[str] = "spinscape.stages.objective_likelihood"
+
+    background: BackgroundSection = BackgroundSection()
+    scale: Literal["free"] | float = Field("free", description="of the model; a number where its units are absolute")
+
+    def files(self):
+        """Return the measured backgrounds."""
+        return {f"empty:{name}": f"measurements/{name}.h5" for name in self.background.empty}
+
+    def check(self, study, fit, where):
+        """Raise :class:`ConfigError` for a measured background that is not declared, or a scale that is none."""
+        at = f"{where}.objective"
+        for name in self.background.empty:
+            known(name, study.measurements, what="measurement", where=f"{at}.background.empty")
+        if self.scale != "free" and not 0 < self.scale < float("inf"):
+            raise ConfigError("a scale is positive", where=f"{at}.scale", got=self.scale)
+        if self.background.degree is not None and min(self.background.degree) < 0:
+            raise ConfigError("a degree is negative", where=f"{at}.background.degree", got=self.background.degree)
+
+
+class LikelihoodSection(LikelihoodPart):
+    """Each measurement's own noise: Poisson's law where counts are known, zero counts included; else Gauss's."""
+
+    kind: Literal["likelihood"]
+
+
+class PoissonSection(LikelihoodPart):
+    """The likelihood of counts; zero counts are data."""
+
+    kind: Literal["poisson"]
+    counts_per_unit: Literal["file", "estimate"] | float = Field(
+        "file", description="counts of an intensity of one: the file's own, read off neighbouring pixels, or a number"
+    )
+
+
+class GaussianSection(LikelihoodPart):
+    """The likelihood of values with the file's standard deviations, estimated where it has none."""
+
+    kind: Literal["gaussian"]
+
+
+class StudentSection(LikelihoodPart):
+    """Student's law about the standard deviations: what is far away pulls less the farther it is."""
+
+    kind: Literal["student"]
+    nu: float = Field(4.0, gt=0, description="degrees of freedom")

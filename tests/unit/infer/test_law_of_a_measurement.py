@@ -10,7 +10,6 @@ from spinscape.experiment.measurement import ThermalMeasurement
 from spinscape.infer.background_terms import BackgroundForm
 from spinscape.infer.box import Box
 from spinscape.infer.counts import are_counts
-from spinscape.infer.gauss_newton import gauss_newton
 from spinscape.infer.poisson import gaussian_likelihood, likelihood, poisson_likelihood
 from spinscape.infer.problem import Problem
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import matplotlib
 import numpy as np
@@ -323,11 +324,11 @@ def test_a_line_or_a_point_is_completed_to_a_plane(points):
     np.testing.assert_allclose(plane.origin + plane.project(q) @ plane.axes, q, atol=1e-12)
 
 
-def test_a_path_out_of_any_plane_says_that_it_is_projected():
+def test_a_path_out_of_any_plane_is_drawn_in_space():
     model, structure = square_model()
     bent = path_through([[0, 0, 0], [1, 0, 0], [1, 1, 0], [1, 1, 1]], n_point=[3] * 3, reciprocal=RECIPROCAL)
     figure = crystal.crystal_figure(model=model, structure=structure, paths=[bent])
-    assert "projected" in figure.axes[1].get_title()
+    assert figure.axes[1].name == "3d" and "zone" in figure.axes[1].get_title()
     assert len(crystal.crystal_figure(model=model, structure=structure).axes) == 1
 
 
@@ -346,6 +347,44 @@ def test_zones_of_plane_lattices_have_their_area_and_corners(gamma, corners):
     np.testing.assert_allclose(area(polygon), np.linalg.norm(np.cross(*reciprocal[:2])), rtol=1e-9)
     assert len(zone.unique_edges([polygon])) == len(polygon) == corners
     assert len(zone.unique_edges([polygon, polygon[::-1]])) == corners
+
+
+def outline(**lattice):
+    reciprocal = 2 * np.pi * np.linalg.inv(lattice_vectors(**lattice)).T
+    return reciprocal, zone.zone_outline(reciprocal)
+
+
+@pytest.mark.parametrize(
+    ("lattice", "n_edge"),
+    [
+        ({"a": 4.0, "b": 5.0, "c": 6.0}, 12),
+        ({"a": 4.0, "b": 4.0, "c": 9.0, "gamma": 120.0}, 18),
+        ({"a": 4.0, "b": 4.0, "c": 4.0, "alpha": 60.0, "beta": 60.0, "gamma": 60.0}, 36),
+    ],
+)
+def test_the_outline_of_a_zone_is_a_box_a_prism_and_a_truncated_octahedron(lattice, n_edge):
+    reciprocal, edges = outline(**lattice)
+    assert len(edges) == n_edge
+    # A corner is as near to Γ as to three other lattice points at least, and nearer to none.
+    points = np.stack(np.meshgrid(*[np.arange(-2, 3)] * 3), axis=-1).reshape(-1, 3) @ reciprocal
+    distance = np.linalg.norm(edges.reshape(-1, 1, 3) - points, axis=2)
+    least = np.linalg.norm(edges.reshape(-1, 3), axis=1)[:, None]
+    assert np.all(distance >= least - 1e-9)
+    assert np.all(np.sum(distance <= least + 1e-9, axis=1) >= 4)
+
+
+def test_two_couplings_of_one_bond_both_show():
+    model, structure = square_model()
+    twice = replace(model, parameter_names=("J", "K"), bonds=doubled(model.bonds))
+    lines = crystal.crystal_figure(model=twice, structure=structure).axes[0].lines
+    styles = {line.get_color(): line.get_linestyle() for line in lines if line.get_label() in ("J", "K")}
+    assert len(styles) == 2 and set(styles.values()) == {"-", "--"}
+
+
+def doubled(bonds):
+    """The bonds twice, the second time with another coupling."""
+    columns = {name: np.concatenate([getattr(bonds, name)] * 2) for name in ("site_i", "site_j", "offset", "matrix")}
+    return type(bonds)(parameter=np.repeat([0, 1], bonds.n_bond), **columns)
 
 
 def inside(polygon, point):

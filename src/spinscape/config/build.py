@@ -124,6 +124,8 @@ def _shown_settings(study):
     """Return what the report reads of the simulator's settings."""
     if study.simulate.kind == "dynamics":
         return {"dynamics": study.simulate.settings(study), "shown": study.simulate.shown_rows(study)}
+    if study.simulate.kind == "spinwave":
+        return {"spinwave": study.simulate.settings(study)}
     return study.simulate.settings(study) if study.simulate.kind == "montecarlo" else {}
 
 

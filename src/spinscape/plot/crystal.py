@@ -1,11 +1,12 @@
 """The crystal with its bonds and spins, and the paths through its Brillouin zones."""
 
+import textwrap
 from itertools import product
 
 import numpy as np
 
 from .style import colour, new_figure, stamp_simulated, styled
-from .zone import plane_through, unique_edges, zone_polygons
+from .zone import plane_through, unique_edges, zone_outline, zone_polygons
 
 MAX_DRAWN = 120
 """Sites that a drawing of the crystal may show before it takes fewer cells."""
@@ -31,12 +32,21 @@ def crystal_figure(*, model, structure, paths=(), title="", simulated=False):
         grid = figure.add_gridspec(1, 2 if paths else 1)
         _draw_crystal(figure.add_subplot(grid[0, 0], projection="3d"), model, structure)
         if paths:
-            _draw_paths(figure.add_subplot(grid[0, 1]), model, structure, paths)
+            _draw_all_paths(figure, grid[0, 1], model, structure, paths)
         if title:
-            figure.suptitle(title)
+            figure.suptitle(textwrap.fill(title, 95 if paths else 48))
         if simulated:
             stamp_simulated(figure)
     return figure
+
+
+def drawn_parts(structure):
+    """Return what a drawing of the crystal shows; spins only of a structure that is the same for all points.
+
+    >>> drawn_parts(None)
+    'sites and bonds'
+    """
+    return "sites, spins and bonds" if hasattr(structure, "direction") else "sites and bonds"
 
 
 def drawn_sites(model, *, max_drawn=MAX_DRAWN):
@@ -106,12 +116,17 @@ def _draw_crystal(axes, model, structure):
     crystal = model.crystal
     site, cell = drawn_sites(model)
     places = (crystal.positions[site] + cell) @ crystal.vectors
+    seen = set()
     for k, (name, ends) in enumerate(drawn_bonds(model, site, cell).items()):
-        for n, (a, b) in enumerate(ends):
-            # The label stands once in the legend; thin lines for later couplings, which are often longer bonds.
-            axes.plot(
-                *np.array([a, b]).T, color=colour(k), linewidth=max(1.2, 2.8 - 0.6 * k), label=name if n == 0 else None
-            )
+        for n, bond in enumerate(ends):
+            # The label stands once in the legend; thin lines for later couplings, which are often longer bonds. A
+            # second coupling of a bond is dashed, so that both colours show.
+            place = frozenset(map(tuple, np.round(bond, 3).tolist()))
+            how = {"linewidth": max(1.2, 2.8 - 0.6 * k), "label": name if n == 0 else None}
+            if place in seen:
+                how |= {"linestyle": (0, (1.2, 1.2)), "linewidth": 3.0}
+            axes.plot(*bond.T, color=colour(k), **how)
+            seen.add(place)
     for orbit in np.unique(crystal.orbit):
         rows = crystal.orbit[site] == orbit
         label = crystal.labels[int(np.argmax(crystal.orbit == orbit))]
@@ -122,9 +137,9 @@ def _draw_crystal(axes, model, structure):
         *(places - 0.5 * length * spins).T, *(length * spins).T, color="#A00000", linewidth=2.0, arrow_length_ratio=0.45
     )
     corners = _draw_cell_axes(axes, crystal, places)
-    _frame(axes, np.concatenate([places, corners]), 0.5 * length)
+    _frame(axes, np.concatenate([places, corners]), 0.5 * length, vectors=crystal.vectors)
     lengths = zip("abc", np.linalg.norm(crystal.vectors, axis=1), strict=True)
-    axes.set_title("sites, spins and bonds; " + ", ".join(f"{name} = {value:.3g}" for name, value in lengths) + " Å")
+    axes.set_title(f"{drawn_parts(structure)}; " + ", ".join(f"{name} = {value:.3g}" for name, value in lengths) + " Å")
     axes.legend(loc="upper left", fontsize=8)
 
 
@@ -150,24 +165,59 @@ def _draw_cell_axes(axes, crystal, places):
     return np.array(ends)
 
 
-def _frame(axes, places, margin):
-    """Give the three axes one scale and hide the box."""
+def _frame(axes, places, margin, *, vectors):
+    """Give the three axes one scale and hide the box; look so that both of the first two vectors point to the right."""
     low, high = places.min(axis=0) - margin, places.max(axis=0) + margin
     axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), zlim=(low[2], high[2]))
     axes.set_box_aspect(high - low, zoom=1.1)
-    axes.view_init(elev=32.0, azim=-62.0)
+    (ax, ay), (bx, by) = vectors[:2, :2]
+    middle = np.degrees(0.5 * (np.arctan2(ay, ax) + np.arctan2(by, bx)))
+    axes.view_init(elev=32.0, azim=middle - 107.0)
     axes.set_axis_off()
     for artist in (*axes.lines, *axes.collections, *axes.texts):  # the box may reach beyond its share of the figure
         artist.set(clip_on=False, in_layout=False)
 
 
-def _draw_paths(axes, model, structure, paths):
+def _draw_all_paths(figure, place, model, structure, paths):
+    """Draw paths in the plane that they lie in, or in space where they lie in none."""
     reciprocal = model.crystal.reciprocal
     known = hasattr(structure, "direction") and not hasattr(structure, "k")
     cell = structure.magnetic_cell if known else np.eye(3)
+    plane = plane_through(np.concatenate([p.points for p in paths]) @ reciprocal, reciprocal=reciprocal)
+    if plane.flat:
+        _draw_paths(figure.add_subplot(place), plane, model, cell, paths)
+    else:
+        _draw_paths_in_space(figure.add_subplot(place, projection="3d"), reciprocal, paths)
+
+
+def _draw_paths_in_space(axes, reciprocal, paths):
+    """Draw paths and the outline of the zone about Γ."""
+    shown = [np.zeros((1, 3))]
+    for k, edge in enumerate(zone_outline(reciprocal)):
+        axes.plot(*edge.T, color="0.6", linewidth=0.9, label="zone of the chemical cell" if k == 0 else None)
+        shown.append(edge)
+    for k, path in enumerate(paths):
+        places = path.points @ reciprocal
+        shown.append(places)
+        for n, segment in enumerate(np.unique(path.segment)):
+            rows = path.segment == segment
+            axes.plot(*places[rows].T, color=colour(k), linewidth=2.0, label=path.name if n == 0 else None)
+        for index, label in path.ticks:
+            axes.scatter(*places[index], color=colour(k), s=14, depthshade=False)
+            axes.text(*places[index], f" {label}", color=colour(k), weight="bold")
+    for name, vector in zip("abc", reciprocal, strict=True):
+        axes.plot(*np.stack([np.zeros(3), 0.5 * vector]).T, color="black", linewidth=0.8)
+        axes.text(*(0.58 * vector), f"{name}*", fontsize=8)
+    axes.legend(loc="upper left", fontsize=8)
+    axes.set_title("paths through the zone")
+    size = np.linalg.norm(reciprocal, axis=1).max()
+    _frame(axes, np.concatenate(shown), 0.05 * size, vectors=reciprocal)
+
+
+def _draw_paths(axes, plane, model, cell, paths):
+    reciprocal = model.crystal.reciprocal
     magnetic = 2.0 * np.pi * np.linalg.inv(cell @ model.crystal.vectors).T
     all_points = np.concatenate([p.points for p in paths]) @ reciprocal
-    plane = plane_through(all_points, reciprocal=reciprocal)
     placed = plane.project(all_points)
     low, high = placed.min(axis=0), placed.max(axis=0)
     room = 0.35 * max(float((high - low).max()), 0.3 * float(np.linalg.norm(reciprocal, axis=1).min()))
@@ -180,7 +230,7 @@ def _draw_paths(axes, model, structure, paths):
     axes.set(xlim=extent[:2], ylim=extent[2:], aspect="equal")
     axes.set_xlabel(f"{plane.names[0]} (1/Å)")
     axes.set_ylabel(f"{plane.names[1]} (1/Å)")
-    axes.set_title("paths" if plane.flat else "paths, projected on one plane")
+    axes.set_title("paths")
     axes.legend(loc="upper left", bbox_to_anchor=(0.0, -0.14), fontsize=8, ncols=2, frameon=False)
 
 

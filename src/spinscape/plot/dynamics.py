@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..errors import check_shape
-from ..lattice.momentum import segments
+from ..lattice.momentum import n_momentum, segments
 from .momentum import momentum_positions
 from .spectra import draw_map, intensity_bar, intensity_norm
 from .style import colour, new_figure, styled, with_unit
@@ -12,11 +12,11 @@ _SMALL = 8.0
 
 
 def path_figure(*, momentum, energy, panels, unit="1/meV"):
-    """Draw S(Q, E) along a path, one panel for each temperature (columns) and point (rows).
+    """Draw S(Q, E) along a path or over |Q|, one panel for each temperature (columns) and point (rows).
 
     Parameters
     ----------
-    momentum : QPath
+    momentum : QPath or PowderAxis
     energy : EnergyAxis
     panels : list of lists of dict
         By row and column: ``title``, ``values`` (n_q, n_energy), and ``curves`` (n_q, n_mode) in meV or None: energies
@@ -38,7 +38,7 @@ def path_figure(*, momentum, energy, panels, unit="1/meV"):
 
 def _draw_path(axes, momentum, energy, panel):
     values = np.asarray(panel["values"], dtype=np.float64)
-    check_shape("values", values, (len(momentum.points), len(energy.centres)))
+    check_shape("values", values, (n_momentum(momentum), len(energy.centres)))
     shown = {"valid": np.isfinite(values), "norm": intensity_norm(values, quantile=0.99), "cmap": "viridis"}
     mesh = draw_map(axes, momentum=momentum, energy=energy, values=values, **shown)
     if panel.get("curves") is not None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
+from scipy.spatial import Voronoi
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +123,26 @@ def zone_polygons(plane, *, reciprocal, extent):
         if len(polygon) >= 3 and _meets(polygon, extent):
             out.append(polygon)
     return out
+
+
+def zone_outline(reciprocal):
+    """Return the edges of the Brillouin zone about Γ in space, (n_edge, 2, 3), 1/Å.
+
+    Parameters
+    ----------
+    reciprocal : (3, 3) float64, 1/Å
+        Rows, of a reduced cell as in :func:`zone_polygons`.
+    """
+    index = np.array(list(product(range(-2, 3), repeat=3)))
+    middle = int(np.flatnonzero(np.all(index == 0, axis=1))[0])
+    cells = Voronoi(index @ reciprocal)
+    edges = {}
+    for pair, corners in zip(cells.ridge_points, cells.ridge_vertices, strict=True):
+        if middle in pair and -1 not in corners:
+            for a, b in zip(corners, [*corners[1:], corners[0]], strict=True):
+                edges[frozenset((a, b))] = cells.vertices[[a, b]]
+    size = np.linalg.norm(reciprocal, axis=1).max()
+    return np.array([edge for edge in edges.values() if np.linalg.norm(edge[1] - edge[0]) > 1e-9 * size])
 
 
 def unique_edges(polygons):

@@ -8,14 +8,14 @@ import numpy as np
 from ..errors import StoreError
 from ..hamiltonian.conditions import Conditions
 from ..lattice.qspace import QPath
-from ..plot.crystal import crystal_figure
+from ..plot.crystal import crystal_figure, drawn_parts
 from ..plot.landscape import landscape_figure
 from ..plot.report import FitContent, ReportContent, TrainingContent, render_report, report_figure
 from ..plot.spectra import data_model_figure
 from ..plot.training import held_out_figure, training_figure
 from ..store.files import write_whole
 from ..store.provenance import provenance
-from . import fit_arrays, report_dynamics, report_montecarlo
+from . import fit_arrays, report_dynamics, report_montecarlo, report_spinwave
 from .model_file import read_model
 from .report_columns import figure_of_column
 from .report_compression import compression_section_content
@@ -83,16 +83,18 @@ def _crystal(section, model_path):
     paths = [QPath.from_dict(path) for path in section["paths"]]
     figure = crystal_figure(model=model, structure=structure, paths=paths)
     names = ", ".join(model.parameter_names)
+    beside = "; right, the paths of the simulations." if paths else "."
     return report_figure(
         figure,
-        caption=f"Sites, ordered spins and the bonds of {names}; right, the paths of the simulations.",
-        alt=f"Crystal with the bonds of {names}, and paths through the Brillouin zone",
+        caption=f"{drawn_parts(structure).capitalize()} of {names}{beside}",
+        alt=f"Crystal with the bonds of {names}" + (", and paths through the Brillouin zone" if paths else ""),
     )
 
 
 def _parts(section, index, model):
     """Return the parts of the page that kinds of simulation have of their own."""
-    return report_dynamics.sections(section, index, model) if section["kind"] == "dynamics" else ()
+    kinds = {"dynamics": report_dynamics, "spinwave": report_spinwave}
+    return kinds[section["kind"]].sections(section, index, model) if section["kind"] in kinds else ()
 
 
 def _simulated(section, index, model):
@@ -163,10 +165,14 @@ def _landscape_figure(result, landscape, simulated):
     )
     return report_figure(
         figure,
-        caption=f"{result['objective']['label']} over {' and '.join(landscape.names)} with every minimum that the "
-        "search met; right, the neighbourhood of the best one with its 68 and 95 % ellipses.",
+        caption=f"{_capital(result['objective']['label'])} over {' and '.join(landscape.names)} with every minimum that "
+        "the search met; right, the neighbourhood of the best one with its 68 and 95 % ellipses.",
         alt=f"Map of the objective over {' and '.join(landscape.names)} with its minima marked",
     )
+
+
+def _capital(text):
+    return text[:1].upper() + text[1:]
 
 
 def _variant_points(result, names):

@@ -165,8 +165,8 @@ def _landscape_figure(result, landscape, simulated):
     )
     return report_figure(
         figure,
-        caption=f"{_capital(result['objective']['label'])} over {' and '.join(landscape.names)} with every minimum that "
-        "the search met; right, the neighbourhood of the best one with its 68 and 95 % ellipses.",
+        caption=f"{_capital(result['objective']['label'])} over {' and '.join(landscape.names)} with every minimum "
+        "that the search met; right, the neighbourhood of the best one with its 68 and 95 % ellipses.",
         alt=f"Map of the objective over {' and '.join(landscape.names)} with its minima marked",
     )
 

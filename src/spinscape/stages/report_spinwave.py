@@ -113,8 +113,8 @@ def _slices(data, grid):
     summed = [[image[..., a:b].sum(axis=-1) * step for image in images] for a, b in windows]
     return report_figure(
         slice_figure(grid=grid, rows=rows, columns=[data.title(p) for p in data.points], images=summed),
-        caption=f"The spectrum on the slice {grid.name}, integrated over the energies named, component {data.component}, "
-        "per chemical cell; every panel has colours of its own.",
+        caption=f"The spectrum on the slice {grid.name}, integrated over the energies named, component "
+        f"{data.component}, per chemical cell; every panel has colours of its own.",
         alt=f"Slices of the spectrum, {grid.name}, at constant energy",
     )
 

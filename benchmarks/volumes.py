@@ -1,0 +1,186 @@
+"""Volumes: S(Q) in three dimensions and S(Q, ω) in four, written for Mantid with gaps, read back and fitted.
+
+    python benchmarks/volumes.py             # both kinds, 2·10⁵ voxels
+    python benchmarks/volumes.py 10000000    # as many as asked for
+
+Couplings are known: how far the fit is from them, in its own standard deviations, is printed beside the seconds of CPU
+and the largest memory of the process that reads and fits. Counts are Poisson's, the zero ones too; gaps are a sphere
+around the origin, a slab of detectors that are missing, and single voxels.
+"""
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from spinscape.experiment.mantid import read_histogram
+from spinscape.experiment.mantid_measurement import measurement_from_histogram
+from spinscape.experiment.mantid_write import histogram_from_grid, write_histogram
+from spinscape.hamiltonian import terms
+from spinscape.hamiltonian.assemble import model_from_terms
+from spinscape.hamiltonian.conditions import Conditions
+from spinscape.hamiltonian.structures import MagneticStructure
+from spinscape.hamiltonian.terms import BondTerm
+from spinscape.infer.background_terms import BackgroundForm
+from spinscape.infer.box import Box
+from spinscape.infer.forward import spinwave_forward
+from spinscape.infer.gauss_newton import gauss_newton
+from spinscape.infer.gaussian_forward import gaussian_forward
+from spinscape.infer.poisson import poisson_likelihood
+from spinscape.infer.problem import Problem
+from spinscape.lattice.bonds import shell_bond
+from spinscape.lattice.crystal import lattice_vectors
+from spinscape.lattice.qspace import EnergyAxis
+from spinscape.lattice.symmetry import SiteSpec, crystal_from_space_group
+from spinscape.lattice.volumes import QGrid
+from spinscape.rng import stream
+from spinscape.simulate.gaussian import GaussianSettings
+from spinscape.simulate.spectrum_settings import SpinwaveSettings
+
+SEED = 619
+KINDS = ("diffuse", "spectrum")
+TRUTH = {"diffuse": np.array([1.0, 0.15, -0.1]), "spectrum": np.array([29.0, 1.7])}
+"""meV."""
+START = {"diffuse": np.array([1.2, 0.0, 0.0]), "spectrum": np.array([31.0, 0.5])}
+BOX = {
+    "diffuse": {"J1": (0.5, 2.0), "J2": (-0.2, 0.5), "J3a": (-0.5, 0.5)},
+    "spectrum": {"J": (20.0, 45.0), "Jp": (-5.0, 6.0)},
+}
+COUNTS_PER_VOXEL = 2.0
+BACKGROUND = 0.3
+"""Of the mean of the model, the same everywhere."""
+SCALE = 7.3
+
+
+def grid_of(kind, n_voxel):
+    """Return grid and energy axis (None for S(Q)) of about so many voxels."""
+    if kind == "diffuse":
+        edges = np.linspace(-2.0, 2.0, round(n_voxel ** (1 / 3)) + 1)
+        return QGrid("volume", np.zeros(3), np.eye(3), (edges, edges, edges)), None
+    n_energy = 30 if n_voxel < 1e6 else 100
+    n = max(4, round((4 * n_voxel / n_energy) ** (1 / 3)))
+    edges = (np.linspace(0.0, 1.0, n + 1), np.linspace(0.0, 1.0, n + 1), np.linspace(0.0, 4.0, max(2, n // 4) + 1))
+    return QGrid("volume", np.zeros(3), np.eye(3), edges), EnergyAxis(np.linspace(22.0, 138.0, n_energy))
+
+
+def forward_on(kind, measurements):
+    """Return the forward model of a kind on the axes of measurements."""
+    if kind == "diffuse":
+        crystal = crystal_from_space_group(
+            lattice_vectors(a=8.0, b=8.0, c=8.0), "Fd-3m", [SiteSpec("Cr", "Cr3+", (0.5, 0.5, 0.5), 1.5)]
+        )
+        names = tuple(BOX[kind])
+        rows = [BondTerm("heisenberg", terms.heisenberg(n, names), shell_bond(crystal, n[1:])) for n in names]
+        settings = GaussianSettings(n_mesh=12, form_factor=True)
+        return gaussian_forward(model_from_terms(crystal, names, rows), measurements, settings=settings)
+    vectors = lattice_vectors(a=3.89, b=3.89, c=12.55)
+    crystal = crystal_from_space_group(vectors, "P4/mmm", [SiteSpec("Ni", "Ni2+", (0, 0, 0), 1.0)])
+    names = tuple(BOX[kind])
+    bonds = {"J": (0, 0, (1, 0, 0)), "Jp": (0, 0, (1, 1, 0))}
+    rows = [BondTerm("heisenberg", terms.heisenberg(n, names), bonds[n]) for n in names]
+    structure = MagneticStructure(
+        np.array([[1, 1, 0], [1, -1, 0], [0, 0, 1]]), [0, 0], [[0, 0, 0], [1, 0, 0]], [[0.0, 0, 1], [0.0, 0, -1]]
+    )
+    settings = SpinwaveSettings(component="perp", cap=20.0, fwhm=(6.0,), form_factor={"g": "spin_only"})
+    return spinwave_forward(model_from_terms(crystal, names, rows), structure, measurements, settings=settings)
+
+
+class _Axes:
+    """Enough of a measurement for a forward model: where, and under what conditions."""
+
+    def __init__(self, grid, energy, temperature=90.0):
+        n = int(np.prod(grid.shape))
+        self.name, self.momentum, self.energy = "volume", grid, energy
+        self.conditions = Conditions(temperature)
+        self.quantity = "diffuse" if energy is None else "spectrum"
+        self.valid = np.ones((n, 1 if energy is None else len(energy.centres)), bool)
+
+
+def gaps(grid, shape, generator):
+    """Return which voxels were measured, (n_q, n_energy): no sphere about the origin, no slab, not one in fifty."""
+    q = grid.points
+    seen = (np.linalg.norm(q, axis=1) > 0.35) & ~((q[:, 0] > 0.55) & (q[:, 0] < 0.65))
+    return seen[:, None] & (generator.uniform(size=shape) > 0.02)
+
+
+def make(kind, n_voxel, path):
+    """Write the simulated histogram of a kind."""
+    grid, energy = grid_of(kind, n_voxel)
+    model = forward_on(kind, [_Axes(grid, energy)]).predict(TRUTH[kind])[0]
+    generator = stream(SEED, "counting", kind, float(n_voxel))
+    valid = gaps(grid, model.shape, generator)
+    expected = model / model.mean() + BACKGROUND
+    # The exposure is smooth, as that of detectors and of a normalisation is.
+    exposure = COUNTS_PER_VOXEL * (1.0 + 0.3 * np.cos(np.pi * grid.points[:, :1]))
+    events = generator.poisson(exposure * expected).astype(np.float64)
+    norm = exposure / SCALE
+    signal, variance = events / norm, events / norm**2
+    write_histogram(path, histogram_from_grid(grid, energy, signal, variance, valid=valid, events=events))
+    return valid.size
+
+
+def fit(kind, path):
+    """Read a histogram and fit it; return couplings, standard deviations and what they took: plain data."""
+    begin = time.process_time()
+    measurement = measurement_from_histogram(
+        read_histogram(path), name="volume", integrated=kind == "diffuse", conditions=Conditions(90.0)
+    )
+    read = time.process_time()
+    forward = forward_on(kind, [measurement])
+    objective = poisson_likelihood([measurement], background=BackgroundForm(constant="none", degree=(0, 0)))
+    problem, box = Problem(forward, objective), Box.from_intervals(BOX[kind])
+    found = gauss_newton(problem, START[kind], box=box)
+    predictions, jacobians = problem.linearise(found.parameters, box)
+    _, matrix = objective.normal_equations(predictions, jacobians)
+    std = np.sqrt(np.diag(objective.covariance(predictions, jacobians, matrix)))
+    return {
+        "kind": kind,
+        "voxels": int(measurement.signal.size),
+        "measured": int(measurement.valid.sum()),
+        "couplings": found.parameters.tolist(),
+        "std": std.tolist(),
+        "pulls": ((found.parameters - TRUTH[kind]) / std).tolist(),
+        "deviance_per_dof": found.value / objective.dof,
+        "steps": found.n_step,
+        "read_s": read - begin,
+        "fit_s": time.process_time() - read,
+        "memory_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9,
+    }
+
+
+def run(kind, n_voxel):
+    """Make, then read and fit a volume, each in a process of its own: the memory is that of reading and fitting."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "volume.nxs")
+        for what in ("make", "fit"):
+            command = [sys.executable, __file__, what, kind, str(n_voxel), path]
+            out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return json.loads(out)
+
+
+def main(arguments):
+    """Run as the command line says."""
+    if arguments and arguments[0] == "make":
+        make(arguments[1], int(arguments[2]), arguments[3])
+    elif arguments and arguments[0] == "fit":
+        print(json.dumps(fit(arguments[1], arguments[3])))
+    else:
+        n_voxel = int(arguments[0]) if arguments else 200_000
+        for kind in KINDS:
+            found = run(kind, n_voxel)
+            print(f"{kind}: {found['voxels']:,} voxels, {found['measured']:,} measured")
+            for name, value, std, pull in zip(BOX[kind], found["couplings"], found["std"], found["pulls"], strict=True):
+                print(f"  {name:4s} {value:10.5f} ± {std:.5f} meV, {pull:+.2f} standard deviations from the truth")
+            took = (
+                f"read {found['read_s']:.1f} s, fit {found['fit_s']:.1f} s of CPU; {found['memory_gb']:.2f} GB at most"
+            )
+            print(f"  deviance/dof {found['deviance_per_dof']:.4f}; {found['steps']} steps; {took}", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

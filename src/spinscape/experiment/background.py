@@ -52,7 +52,7 @@ def subtract(measurement, background, *, clip_negative=False):
     """Return the measurement less a background (n_energy,); masked pixels keep what stands in them.
 
     ``clip_negative`` sets negative differences to zero, as an objective of logarithms needs. The standard
-    deviation stays that of the raw signal.
+    deviation stays that of the raw signal; counts are no longer known.
     """
     background = np.asarray(background, dtype=np.float64)
     check_shape("background", background, (measurement.shape[1],), hint="one value for each energy")
@@ -65,6 +65,7 @@ def subtract(measurement, background, *, clip_negative=False):
     return replace(
         measurement,
         signal=signal,
+        exposure=None,  # a difference is no number of counts
         provenance={**measurement.provenance, "background": {**measurement.provenance.get("background", {}), **done}},
     )
 

@@ -36,4 +36,4 @@ def test_a_block_validates(number):
 
 def test_there_are_blocks_of_every_section():
     sections = {name for block in BLOCKS for name in yaml.safe_load(block)}
-    assert sections >= {"crystal", "structure", "conditions", "paths", "volumes", "powders", "simulate"}
+    assert sections >= {"crystal", "structure", "conditions", "paths", "volumes", "powders", "simulate", "measurements"}

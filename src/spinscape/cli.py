@@ -1,7 +1,9 @@
-"""The command ``spinscape``: look at a study before anything runs."""
+"""The command ``spinscape``: look at a study before anything runs, and at a measurement while it runs."""
 
 import argparse
+import os
 import sys
+import time
 from pathlib import Path
 
 from .errors import SpinscapeError
@@ -43,9 +45,34 @@ def _parser():
     export.add_argument("arrays", type=Path, help="results/STUDY/fits/FIT.h5")
     export.add_argument("folder", type=Path)
     export.set_defaults(run=_export)
+    watch = commands.add_parser("watch", help="refit whenever a file of data changes, and say when it is enough")
+    watch.add_argument("file", type=Path, help="the measurement's main file; it may not be there yet")
+    watch.add_argument("--study", type=Path, required=True)
+    watch.add_argument("--until", required=True, metavar="J=1%", help="the precision to stop at; or J=0.2meV")
+    watch.add_argument("--keep-on", action="store_true", help="go on after that")
+    _add_fit(watch)
+    watch.set_defaults(run=_watch)
+    following = commands.add_parser("next", help="which further measurement would shrink the intervals most")
+    following.add_argument("study", type=Path)
+    following.add_argument("--at", nargs="+", metavar="J=29", default=None, help="couplings (meV) in place of a fit")
+    following.add_argument("--data", type=Path, default=None, help="folder of data (default: $SPINSCAPE_DATA)")
+    following.set_defaults(run=_next)
+    thin = commands.add_parser("thin", help="what fewer counts would have said of the couplings")
+    thin.add_argument("study", type=Path)
+    thin.add_argument("--counts", type=float, nargs="+", default=[1e3, 1e4, 1e5, 1e6, 1e7])
+    thin.add_argument("--replicas", type=int, default=20, help="fits for each number of counts (default 20)")
+    thin.add_argument("--output", type=Path, help="figure; default: STUDY_counts.png in the current folder")
+    _add_fit(thin)
+    thin.set_defaults(run=_thin)
     schema = commands.add_parser("schema", help="print the JSON schema of study files, for editors")
     schema.set_defaults(run=_schema)
     return parser
+
+
+def _add_fit(command):
+    command.add_argument("--fit", help="of the study; its only one by default")
+    command.add_argument("--measurement", help="of the fit; its only one by default")
+    command.add_argument("--data", type=Path, default=None, help="folder of data (default: $SPINSCAPE_DATA)")
 
 
 def _check(arguments):
@@ -97,6 +124,55 @@ def _export(arguments):
 
     for path in export_fit(arguments.arrays, arguments.folder):
         print(path)
+def _data_folder(arguments):
+    return arguments.data or os.environ.get("SPINSCAPE_DATA")
+
+
+def _watch(arguments):
+    from .config.load import load_study
+    from .errors import SpinscapeError
+    from .infer.watching import Goal
+    from .stages.watch import readings, sentence
+
+    study, goal = load_study(arguments.study), Goal.parse(arguments.until)
+    how = {"fit": arguments.fit, "measurement": arguments.measurement, "data_folder": _data_folder(arguments)}
+    print(f"watching {arguments.file} until {arguments.until}; end with Ctrl-C", flush=True)
+    try:
+        for reading in readings(study, arguments.file, goal, **how):
+            clock = time.strftime("%H:%M:%S")
+            if isinstance(reading, SpinscapeError):
+                print(f"{clock}  not fitted: {str(reading).splitlines()[0]}", flush=True)
+                continue
+            print(f"{clock}  {sentence(reading, goal)}", flush=True)
+            for warning in reading.warnings:
+                print(f"          {warning}", flush=True)
+            if reading.done and not arguments.keep_on:
+                return
+    except KeyboardInterrupt:
+        print()
+
+
+def _next(arguments):
+    from .config.load import load_study, located
+    from .stages import next_options
+
+    study = load_study(arguments.study)
+    with located(arguments.study):
+        at = None if arguments.at is None else next_options.couplings_from_text(arguments.at)
+        before, options = next_options.run(study, at=at, data_folder=_data_folder(arguments))
+        print(next_options.table(before, options))
+
+
+def _thin(arguments):
+    from .config.load import load_study, located
+    from .stages import thin
+
+    study = load_study(arguments.study)
+    output = arguments.output or Path(f"{study.study}_counts.png")
+    with located(arguments.study):
+        how = {"fit": arguments.fit, "measurement": arguments.measurement, "data_folder": _data_folder(arguments)}
+        print(thin.run(study, arguments.counts, arguments.replicas, output, **how))
+    print(output)
 
 
 def _schema(arguments):

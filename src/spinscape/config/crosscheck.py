@@ -7,6 +7,7 @@ from .checks import check_names_of_couplings, check_range, known
 from .fits import changed_fit
 from .learning import check_learning
 from .measurements import check_measurement
+from .next_options import check_next
 from .phases import check_phases
 from .refine import check_refine
 
@@ -24,6 +25,7 @@ def cross_check(study):
     _check_measurements(study)
     for name, fit in study.fits.items():
         _check_fit(study, name, fit)
+    check_next(study)
 
 
 def term_expressions(term):

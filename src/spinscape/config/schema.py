@@ -13,6 +13,7 @@ from .learning import Learning
 from .measurements import MeasurementSection
 from .model_sections import ModelSections
 from .montecarlo import MonteCarloSection
+from .next_options import NextSection
 from .phases import PhaseSection
 from .quantities import Name
 from .refine import PhaseRounds
@@ -41,6 +42,7 @@ class Study(ModelSections):
     refine: PhaseRounds | None = None
     measurements: dict[Name, MeasurementSection] = Field(default_factory=dict)
     fits: dict[Name, FitSection] = Field(default_factory=dict)
+    next: NextSection | None = None
 
     def section(self, name):
         """Return a section as plain data that validates to the same bits: what a rule of the workflow receives."""

@@ -64,6 +64,12 @@ class Job:
         """
         return tuple(_with_noise(read_measurement(path)) for path in self._paths)
 
+    def with_measured(self, measurements):
+        """Return the job with other states of its measurements."""
+        job = copy(self)
+        job.__dict__["measured"] = tuple(_with_noise(m) for m in measurements)
+        return job
+
     def problem(self, fit):
         """Return the problem and the box of a fit, or of a variant of it."""
         measurements = self.prepared(fit)

@@ -44,13 +44,38 @@ def run(section, name, model, seed, data_folder, output, *, cache_folder=None):
     write_measurement(output, measurement)
 
 
-def _measured(declared, section, name, data_folder, cache_folder):
+def read_file(section, name, file, data_folder=None):
+    """Return what a file holds now, read in place of the measurement's first declared file.
+
+    Parameters
+    ----------
+    section, name : as of :func:`run`
+    file : str or Path
+        Named by the user, not by a study: it may lie anywhere, and its content is not the declared one.
+    data_folder : str, Path or None
+        Where the measurement's other files lie.
+
+    Raises
+    ------
+    DataError
+        Where it cannot be read, or is not as the section declares.
+    """
+    declared = TypeAdapter(MeasurementSection).validate_python(section["measurement"])
+    return _measured(declared, section, name, data_folder, None, instead=Path(file))
+
+
+def _measured(declared, section, name, data_folder, cache_folder, instead=None):
     folder = None if data_folder is None else Path(data_folder)
-    files = declared.files
-    located = {
-        key: locate(file.file, data_folder=folder, url=file.url, sha256=file.sha256, cache_folder=cache_folder)
-        for key, file in files.items()
-    }
+    files = dict(declared.files)
+    located = {}
+    if instead is not None:
+        main = next(iter(files))
+        files[main] = files[main].model_copy(update={"file": instead.name, "url": None, "sha256": None})
+        located[main] = locate(instead.name, data_folder=instead.resolve().parent)
+    for key, file in files.items():
+        if key not in located:
+            how = {"url": file.url, "sha256": file.sha256, "cache_folder": cache_folder}
+            located[key] = locate(file.file, data_folder=folder, **how)
     provenance = {
         "files": {key: {"file": files[key].file, "sha256": found.sha256} for key, found in located.items()},
         "source": next(iter(located.values())).source,

@@ -1,0 +1,161 @@
+"""A fit that follows a running measurement: couplings with intervals, what is still needed, and when to stop."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..errors import FitError, SpinscapeError
+from .gauss_newton import gauss_newton
+from .intervals import information_covariance, instrument_warnings, interval_width
+from .planning import counts_needed
+
+AGAIN = 2.0
+"""The whole box is searched again whenever the counts have grown by this factor: few counts may show a false minimum."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """When a measurement may stop: a standard deviation of one coupling, of its value or in meV."""
+
+    name: str
+    relative: float | None = None
+    absolute: float | None = None
+
+    def target(self, value):
+        """Return the standard deviation to be reached, meV."""
+        return self.relative * abs(value) if self.relative is not None else self.absolute
+
+    @classmethod
+    def parse(cls, text):
+        """Return the goal that a text says.
+
+        >>> Goal.parse("J=1%")
+        Goal(name='J', relative=0.01, absolute=None)
+        >>> Goal.parse("Jp=0.05meV").absolute
+        0.05
+        """
+        name, _, size = text.partition("=")
+        unit = next((u for u in ("%", "meV") if size.strip().endswith(u)), None)
+        try:
+            value = float(size.strip().removesuffix(unit or "?"))
+        except ValueError:
+            value = 0.0
+        if unit is None or not value > 0 or not name.strip():
+            raise FitError("no precision to stop at", where="until", expected="J=1% or J=0.2meV", got=text)
+        return cls(name.strip(), value / 100.0) if unit == "%" else cls(name.strip(), None, value)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a watched measurement says now.
+
+    Parameters
+    ----------
+    counts : float
+    couplings : tuple of str
+        The free ones.
+    values, stds : dict of str to float
+        Of all parameters of the fit; couplings in meV. ``stds`` are those of the information.
+    target : float
+        Standard deviation of the goal's coupling to be reached.
+    needed : float
+        Counts in all at which it is, as it looks now; infinite where the goal's coupling is not determined.
+    done : bool
+    searched : bool
+        The whole box was searched for this reading.
+    warnings : tuple of str
+    """
+
+    counts: float
+    couplings: tuple[str, ...]
+    values: dict[str, float]
+    stds: dict[str, float]
+    target: float
+    needed: float
+    done: bool
+    searched: bool
+    warnings: tuple[str, ...] = ()
+
+    def interval(self, name, level=0.95):
+        """Return the central interval of a parameter."""
+        half = interval_width(level) * self.stds[name]
+        return self.values[name] - half, self.values[name] + half
+
+
+@dataclass
+class Watch:
+    """Fits one state of a running measurement after the other.
+
+    Parameters
+    ----------
+    problem_of : callable
+        From a measurement to its :class:`~spinscape.infer.problem.Problem`.
+    box : Box
+    strategy : Strategy
+        For searches of the whole box.
+    goal : Goal
+    seed : int
+    """
+
+    problem_of: object
+    box: object
+    strategy: object
+    goal: Goal
+    seed: int = 0
+    _minima: list = field(default_factory=list, repr=False)
+    _searched_at: float = field(default=0.0, repr=False)
+
+    def update(self, measurement, counts):
+        """Return the :class:`Reading` of a measurement with ``counts`` counts in its valid pixels.
+
+        From the minima of the reading before, and from a search of the whole box where the counts have doubled since
+        the last one, or have become fewer: then it is another measurement.
+        """
+        problem = self.problem_of(measurement)
+        if self.goal.name not in problem.forward.coupling_names:
+            raise FitError("the precision asked for is that of no free coupling", where="until",
+                           expected=", ".join(problem.forward.coupling_names), got=self.goal.name)  # fmt: skip
+        whole = not self._minima or counts >= AGAIN * self._searched_at or counts < self._searched_at
+        starts = [] if counts < self._searched_at else list(self._minima)
+        if whole:
+            found = self.strategy.minimise(problem.counting(), self.box, self.seed)
+            starts += [m.parameters for m in found.minima[:2]]
+            self._searched_at = counts
+        ends = [end for start in starts if (end := _descended(problem, start, self.box)) is not None]
+        if not ends:
+            raise FitError("no fit of this state of the measurement ends in a minimum", where="watch")
+        ends.sort(key=lambda end: end.value)
+        self._minima = _distinct([end.parameters for end in ends], self.box)[:2]
+        return self._reading(problem, ends[0].parameters, counts, whole)
+
+    def _reading(self, problem, best, counts, searched):
+        warnings = list(instrument_warnings(self.box, best))
+        try:
+            stds = information_covariance(problem, best, self.box).std
+        except SpinscapeError as error:
+            stds = np.full(len(best), np.inf)
+            warnings.append(str(error).splitlines()[0])
+        names = self.box.names
+        values, spread = dict(zip(names, best.tolist(), strict=True)), dict(zip(names, stds.tolist(), strict=True))
+        std, target = spread[self.goal.name], self.goal.target(values[self.goal.name])
+        # A coupling at the bound of its interval has no error of its own: nothing is known of it yet.
+        known = 0 < std < np.inf
+        needed = counts_needed(counts, std, target) if known else np.inf
+        return Reading(
+            counts, problem.forward.coupling_names, values, spread, target, needed, bool(known and std <= target), searched, tuple(warnings)
+        )
+
+
+def _descended(problem, start, box):
+    try:
+        return gauss_newton(problem, start, box=box, max_step=60)
+    except SpinscapeError:
+        return None
+
+
+def _distinct(points, box):
+    out = []
+    for point in points:
+        if all(np.abs(box.to_unit(point) - box.to_unit(other)).max() > 0.02 for other in out):
+            out.append(point)
+    return out

@@ -2,27 +2,27 @@
 
     python benchmarks/counts.py [EXPERIMENTS]
 
-Simulated experiments of ``benchmarks/calibration.py`` (couplings, background, widths, a missing block drawn by number),
-each counted to every level: share of fits in the right basin (J within 3, Jp within 1.5 meV), their error, coverage of
-the intervals. Beside it the correlation of logarithms of the paper, from the same counts. Then running experiments: when
-``watch`` stops at 1 % of J, what hindsight says, and what it foretold on the way.
+Simulated experiments of ``benchmarks/calibration.py`` (couplings, background, widths, a missing block by number), each
+counted to every level: share of fits in the right basin (J within 3, Jp within 1.5 meV), their error, coverage of
+the intervals. Beside it the correlation of logarithms of the paper, from the same counts. Then running
+experiments: when ``watch`` stops at 1 % of J, what hindsight says, and what it foretold on the way.
 """
 
 import sys
 import time
 
-import calibration
 import numpy as np
+from spinscape.infer.grid_start import GridStart
 from threadpoolctl import threadpool_limits
 
+import calibration
 from spinscape.infer.box import Box
 from spinscape.infer.forward import spinwave_forward
-from spinscape.infer.grid_start import GridStart
+from spinscape.infer.instrument_forward import instrument_forward
 from spinscape.infer.intervals import interval_width
 from spinscape.infer.objectives import objective_by_name
 from spinscape.infer.poisson import poisson_likelihood
 from spinscape.infer.problem import Problem
-from spinscape.infer.instrument_forward import instrument_forward
 from spinscape.infer.strategies import strategy_by_name
 from spinscape.infer.thinning import fitted_couplings
 from spinscape.infer.watching import Goal, Watch
@@ -54,3 +54,93 @@ def by_correlation(setting, measured):
     problem = Problem(forward, objective_by_name("correlation", [measured]))
     found = strategy_by_name(kind="multistart").minimise(problem, box, 0)
     return found.best.parameters[:2]
+
+
+def low_counts(setting, n):
+    """Print how fits at each level do."""
+    for counts in LEVELS:
+        rows, paper = [], []
+        for k in range(n):
+            measured, truth, _ = counted(setting, k, counts)
+            values, stds = by_likelihood(setting, measured)
+            rows.append((values - truth, stds))
+            paper.append(by_correlation(setting, measured) - truth)
+        miss, stds = np.array([r[0] for r in rows]), np.array([r[1] for r in rows])
+        print(f"{counts:9d} counts  likelihood: {_basin(miss)}, covered {_covered(miss, stds)};  correlation: "
+              f"{_basin(np.array(paper))}", flush=True)  # fmt: skip
+
+
+def _basin(miss):
+    near = (np.abs(miss) < (3.0, 1.5)).all(axis=1)
+    error = np.sqrt((miss[near] ** 2).mean(axis=0)) if near.any() else np.full(2, np.nan)
+    return f"right basin {near.mean():.3f}, error {error[0]:.2f} {error[1]:.2f} meV"
+
+
+def _covered(miss, stds):
+    parts = []
+    for level in (0.95, 0.68):
+        share = (np.abs(miss) <= interval_width(level) * stds).mean(axis=0)
+        parts.append(f"{100 * level:.0f} %: {share[0]:.3f} {share[1]:.3f}")
+    return ", ".join(parts)
+
+
+def running(setting, k, *, first=500.0, growth=1.04, precision=0.01, limit=3e5):
+    """Follow experiment k from few counts on; return stop, hindsight, cover, what was foretold on the way, seconds."""
+    truth = calibration.drawn(k)
+    truth["counts"] = 1.0
+    measured, expected = calibration.experiment(setting, k, truth, "clean")
+    forward = instrument_forward(setting.model, setting.structure, [measured], settings=setting.settings)
+    box = Box.from_intervals(calibration.BOX, names=forward.parameter_names)
+    goal = Goal("J", relative=precision)
+    watch = Watch(lambda m: Problem(forward, poisson_likelihood([m])), box, GridStart(), goal)
+    generator = stream(calibration.SEED, "counting", "running", k)
+    rate = np.where(measured.valid, expected / expected[measured.valid].sum(), 0.0)
+    counts, exposure, foretold, seconds = np.zeros_like(rate), 0.0, [], []
+    while exposure < limit:
+        more = first if exposure == 0 else exposure * (growth - 1.0)
+        counts += generator.poisson(more * rate)
+        exposure += more
+        state = calibration.replace(measured, signal=counts.copy())
+        start = time.process_time()
+        reading = watch.update(state, counts.sum())
+        seconds.append(time.process_time() - start)
+        foretold.append((counts.sum(), reading.needed))
+        if reading.done:
+            break
+    needed = hindsight(forward, box, truth, measured, rate, goal)
+    low, high = reading.interval("J")
+    return counts.sum(), needed, low <= truth["theta"][0] <= high, np.array(foretold), np.array(seconds)
+
+
+def hindsight(forward, box, truth, measured, rate, goal):
+    """Return the counts at which the information at the truth says that the goal is reached."""
+    some = 1e5
+    exact = calibration.replace(measured, signal=some * rate)
+    at = np.array([*truth["theta"], np.log(truth["fwhm_factor"]), np.log(truth["q_smear"])])
+    covariance = calibration.information_covariance(Problem(forward, poisson_likelihood([exact])), at, box)
+    return some * (covariance.std[0] / goal.target(truth["theta"][0])) ** 2
+
+
+def watched(setting, n):
+    """Print how running experiments end."""
+    rows = [running(setting, k) for k in range(n)]
+    stop, needed = np.array([r[0] for r in rows]), np.array([r[1] for r in rows])
+    print(f"\n{n} running experiments, each state 4 % longer, to 1 % of J")
+    print(f"stopped at {np.median(stop):.0f} counts; over what hindsight needs: median {np.median(stop / needed):.3f}, "
+          f"90 % {np.quantile(stop / needed, 0.9):.3f}, largest {np.max(stop / needed):.3f}")  # fmt: skip
+    print(f"95 % interval at the stop holds J: {np.mean([r[2] for r in rows]):.3f}")
+    for share in (0.15, 0.3, 0.6):
+        told = [f[np.argmin(np.abs(f[:, 0] - share * s)), 1] / s for s, _, _, f, _ in rows]
+        told = np.array(told)
+        print(f"foretold at {100 * share:.0f} % of the way: median {np.median(told):.2f} of the counts at the stop, "
+              f"median distance {np.median(np.abs(told - 1)):.2f}")  # fmt: skip
+    seconds = np.concatenate([r[4] for r in rows])
+    print(f"CPU for a state: median {np.median(seconds):.3f} s, largest {seconds.max():.2f} s")
+
+
+if __name__ == "__main__":
+    n_experiment = int(sys.argv[1]) if len(sys.argv) > 1 else 60
+    with threadpool_limits(1):
+        everything = calibration.Setting()
+        low_counts(everything, n_experiment)
+        watched(everything, n_experiment)

@@ -159,8 +159,7 @@ def _next(arguments):
     study = load_study(arguments.study)
     with located(arguments.study):
         at = None if arguments.at is None else next_options.couplings_from_text(arguments.at)
-        before, options = next_options.run(study, at=at, data_folder=_data_folder(arguments))
-        print(next_options.table(before, options))
+        print(next_options.table(*next_options.run(study, at=at, data_folder=_data_folder(arguments))))
 
 
 def _thin(arguments):

@@ -1,7 +1,7 @@
 """What to measure next: how far each of several further measurements would shrink the intervals.
 
-The information of independent measurements adds up. That of one not yet made is the expected one, of the counts that the
-present best fit predicts for it: nothing is simulated with noise.
+The information of independent measurements adds up. That of one not yet made is the expected one, of the counts that
+the present best fit predicts for it: nothing is simulated with noise.
 """
 
 from dataclasses import dataclass, replace
@@ -34,17 +34,21 @@ class Gain:
     counts: float = np.nan
 
 
-def full_information(problem, best, box):
+def full_information(problem, best, box, *, scale=None):
     """Return the information on all parameters of a fit, (n_parameter, n_parameter), scale and backgrounds eliminated.
 
     Half the Gauss-Newton matrix of the objective over its noise scale: additive over independent measurements that
-    share the parameters.
+    share the parameters. ``scale`` is the noise scale where another fit's is to be taken.
     """
     predictions, jacobians = problem.linearise(best, box)
+    _, matrix = problem.objective.normal_equations(predictions, jacobians)
+    return 0.25 * (matrix + matrix.T) / (noise_scale(problem, predictions) if scale is None else scale)
+
+
+def noise_scale(problem, predictions):
+    """Return the factor on the variances that a fit finds where its noise was estimated; 1 where it is known."""
     objective = problem.objective
-    _, matrix = objective.normal_equations(predictions, jacobians)
-    scale = objective.noise_scale(objective.value(predictions), n_parameter=len(matrix))
-    return 0.25 * (matrix + matrix.T) / scale
+    return objective.noise_scale(objective.value(predictions), n_parameter=len(problem.forward.parameter_names))
 
 
 def gains(present, options, *, names, wanted=None):
@@ -102,7 +106,7 @@ def stds_of(information, n):
     values, turn = np.linalg.eigh(information / np.outer(root, root))
     known = values > 1e-12
     inverse = np.where(known, 1.0 / np.where(known, values, 1.0), 0.0)
-    out = np.sqrt((turn**2 @ inverse)) / root
+    out = np.sqrt(turn**2 @ inverse) / root
     out[(turn[:, ~known] ** 2).sum(axis=1) > 1e-9] = np.inf
     return out[:n]
 
@@ -132,5 +136,5 @@ def expected_measurement(measurement, signal, exposure):
         Counts of an intensity of one.
     """
     std = np.sqrt(np.maximum(signal * exposure, 1e-6)) / exposure
-    provenance = {**measurement.provenance, "counts_per_unit": float(exposure), "expected": True}
+    provenance = {**measurement.provenance, "counts_per_unit": float(exposure), "noise": {"std": "expected"}}
     return replace(measurement, signal=signal, std=std, simulated=True, provenance=provenance)

@@ -10,7 +10,7 @@ from .intervals import information_covariance, instrument_warnings, interval_wid
 from .planning import counts_needed
 
 AGAIN = 2.0
-"""The whole box is searched again whenever the counts have grown by this factor: few counts may show a false minimum."""
+"""The whole box is searched again when the counts have grown by this factor: few may show a false minimum."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,15 @@ class Watch:
         known = 0 < std < np.inf
         needed = counts_needed(counts, std, target) if known else np.inf
         return Reading(
-            counts, problem.forward.coupling_names, values, spread, target, needed, bool(known and std <= target), searched, tuple(warnings)
+            counts,
+            problem.forward.coupling_names,
+            values,
+            spread,
+            target,
+            needed,
+            bool(known and std <= target),
+            searched,
+            tuple(warnings),
         )
 
 

@@ -33,7 +33,9 @@ def counts_figure(document, *, simulated=False):
                 error = np.sqrt(np.maximum(share * (1 - share), 0.02) / [row["n_fit"] for row in levels])
                 # Beside each other where couplings have the same share.
                 at = counts * 1.06 ** (k - 0.5 * (len(document["couplings"]) - 1))
-                covers.errorbar(at, share, error, fmt=mark, capsize=2, label=f"{name}, {100 * float(level):.0f} %", **style)
+                covers.errorbar(
+                    at, share, error, fmt=mark, capsize=2, label=f"{name}, {100 * float(level):.0f} %", **style
+                )
         errors.set(xscale="log", yscale="log", xlabel="counts", ylabel="error (meV)")
         for level in (0.95, 0.68):
             covers.axhline(level, color="0.4", linewidth=0.8, linestyle="--")

@@ -6,10 +6,10 @@ from importlib import import_module
 import numpy as np
 
 from ..config.axes import energy_axis, path, powder, volume
-from ..errors import FitError
+from ..errors import FitError, SpinscapeError
 from ..hamiltonian.conditions import Conditions
 from ..infer.counts import counts_of
-from ..infer.planning import expected_measurement, full_information, gains
+from ..infer.planning import expected_measurement, full_information, gains, noise_scale
 from ..infer.problem import Problem
 from ..lattice.momentum import n_momentum
 from .open_fit import open_fit
@@ -32,11 +32,13 @@ def run(study, *, at=None, data_folder=None):
     before : Gain
     list of Gain
         The most telling option first.
+    dict of str to str
+        Options that cannot be judged, and why: a structure that a field makes unstable, for instance.
 
     Notes
     -----
     An option is expected to see the best fit: its scale, its background (of each energy; of another axis by
-    interpolation) and its counting time for each pixel, the couplings' spectrum at the option's own axes and conditions.
+    interpolation) and its counting time for each pixel; the spectrum at the option's own axes and conditions.
     """
     section = study.next
     if section is None:
@@ -50,9 +52,17 @@ def run(study, *, at=None, data_folder=None):
             expected="a likelihood or χ²", got=problem.objective.kind,
         )  # fmt: skip
     best = _best(one, problem, at, study.seed)
-    fitted = problem.objective.fitted(problem.forward.predict(best))
-    options = [_option(study, one, label, option, best, fitted) for label, option in section.options.items()]
-    return gains(full_information(problem, best, one.box), options, names=names, wanted=section.couplings or None)
+    predictions = problem.forward.predict(best)
+    present, scale = full_information(problem, best, one.box), noise_scale(problem, predictions)
+    fitted = problem.objective.fitted(predictions)
+    options, impossible = [], {}
+    for label, option in section.options.items():
+        try:
+            options.append((label, *_option(study, one, label, option, best, fitted, scale)))
+        except SpinscapeError as error:
+            impossible[label] = str(error).splitlines()[0]
+    before, found = gains(present, options, names=names, wanted=section.couplings or None)
+    return before, found, impossible
 
 
 def _best(one, problem, at, seed):
@@ -61,24 +71,28 @@ def _best(one, problem, at, seed):
     best = np.array(one.box.from_unit(np.full(len(one.box.names), 0.5)))
     for name, value in at.items():
         if name not in one.forward.coupling_names:
-            raise FitError("no such free coupling", where="at", expected=", ".join(one.forward.coupling_names), got=name)
+            raise FitError(
+                "no such free coupling", where="at", expected=", ".join(one.forward.coupling_names), got=name
+            )
         best[one.box.names.index(name)] = value
     return best
 
 
-def _option(study, one, label, option, best, fitted):
-    """Return label, expected information on all parameters, and expected counts of one option."""
+def _option(study, one, label, option, best, fitted, noise):
+    """Return the expected information on all parameters, and the expected counts, of one option."""
     k = one.measurements.index(option.like)
     seen, image = one.job.prepared(one.job.fit)[k], fitted[k]
     blank = _axes(study, option, seen)
     prediction = _forward(one, blank).predict(best)[0]
-    scale, background = _levels(one.forward.predict(best)[k], image, seen.valid)
-    expected = scale * prediction + _on_energies(background, seen, blank)
-    exposure = option.time * _exposure(seen, label)
+    intensity, background = _levels(one.forward.predict(best)[k], image, seen.valid)
+    expected = intensity * prediction + _on_energies(background, seen, blank)
+    exposure, known = _exposure(seen, label)
+    exposure *= option.time
     measurement = expected_measurement(blank, np.maximum(expected, 0.0), exposure)
     problem = Problem(_forward(one, measurement), one.job.objective(one.job.fit.objective, (measurement,)))
     counts = float((exposure * expected)[measurement.valid].sum())
-    return label, full_information(problem, best, one.box), counts
+    # Errors of counts are known; those that were estimated are as far off as the fit found them to be.
+    return full_information(problem, best, one.box, scale=1.0 if known else noise), counts
 
 
 def _forward(one, measurement):
@@ -121,9 +135,9 @@ def _on_energies(background, seen, blank):
 
 
 def _exposure(measurement, label):
-    """Return counts of an intensity of one: of the counts themselves, or as many as would have the file's errors."""
+    """Return counts of an intensity of one, and whether they were counted: else as many as would have the errors."""
     try:
-        return float(np.median(counts_of(measurement).exposure[measurement.valid]))
+        return float(np.median(counts_of(measurement).exposure[measurement.valid])), True
     except FitError:
         pass
     here = measurement.valid & (measurement.signal > 0)
@@ -132,7 +146,7 @@ def _exposure(measurement, label):
             "the counting time of a measurement without counts or errors is not known",
             where=f"next.options.{label}.like", got=measurement.name, fix="choose a measurement of counts",
         )  # fmt: skip
-    return float(np.median(measurement.signal[here] / measurement.std[here] ** 2))
+    return float(np.median(measurement.signal[here] / measurement.std[here] ** 2)), False
 
 
 def couplings_from_text(words):
@@ -151,7 +165,7 @@ def couplings_from_text(words):
     return out
 
 
-def table(before, options):
+def table(before, options, impossible):
     """Return the options as lines of text, the most telling first."""
     names = list(before.stds)
     rows = [["option", "expected counts", *(f"± {n} (meV)" for n in names), "intervals shrink to"]]
@@ -161,4 +175,5 @@ def table(before, options):
         rows.append([gain.label, counts, *stds, "" if gain is before else f"{100 * gain.factor:.0f} %"])
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines += [f"{label}: cannot be judged: {why}" for label, why in impossible.items()]
     return "\n".join([*lines, f"most telling: {options[0].label}"])

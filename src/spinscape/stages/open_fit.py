@@ -1,4 +1,4 @@
-"""A fit of a study outside of the workflow, opened for one of its measurements to change: ``watch``, ``next``, ``thin``."""
+"""A fit of a study outside of the workflow, opened for one of its measurements to change."""
 
 import tempfile
 from pathlib import Path
@@ -35,7 +35,7 @@ class OpenFit:
 
     def __init__(self, study, name, job, measurement, data_folder=None):
         self.study, self.name, self.job, self.data_folder = study, name, job, data_folder
-        self.measurements = study.fits[name].measurements
+        self.measurements = tuple(m.name for m in job.measured)
         self.index = self.measurements.index(measurement)
         problem, self.box = job.problem(job.fit)
         self.forward, self.objective = problem.forward, problem.objective
@@ -85,7 +85,7 @@ def open_fit(study, fit=None, measurement=None, *, data_folder=None, file=None):
     OpenFit
     """
     name = _only(study.fits, fit, "fit")
-    names = study.fits[name].measurements
+    names = build.measurements_of(study, name, data_folder)
     changing = _only(dict.fromkeys(names), measurement, "measurement of the fit")
     if build.fit_files(study, name):
         raise ConfigError(

@@ -59,8 +59,15 @@ def run(study, levels, n_replica, output, *, fit=None, measurement=None, data_fo
         one.current, of, levels=possible, truth=truth, distances=BASIN * one.box.width[: len(names)],
         n_replica=n_replica, seed=study.seed, truth_std=None if true else stds,
     )  # fmt: skip
-    document = {"study": study.study, "fit": one.name, "couplings": list(names), "truth": truth.tolist(), "counts": total,
-                "truth_is": "simulated" if true else "the fit of all counts", "levels": [r.to_dict() for r in rows]}  # fmt: skip
+    document = {
+        "study": study.study,
+        "fit": one.name,
+        "couplings": list(names),
+        "truth": truth.tolist(),
+        "truth_is": "simulated" if true else "the fit of all counts",
+        "counts": total,
+        "levels": [row.to_dict() for row in rows],
+    }
     write_whole(Path(output).with_suffix(".json"), json.dumps(document, indent=1, ensure_ascii=False))
     figure = counts_figure(document, simulated=one.current.simulated)
     figure.savefig(output, dpi=150)
@@ -74,7 +81,9 @@ def table(document, *, left_out=()):
         parts = [f"{row['counts']:9.3g} counts: {100 * row['basin']:3.0f} % in the right basin"]
         for k, name in enumerate(document["couplings"]):
             cover = 100 * row["covered"]["0.95"][k]
-            parts.append(f"{name} off by {row['rms'][k]:.2g}, says ± {row['std'][k]:.2g} meV, 95 % covers {cover:.0f} %")
+            parts.append(
+                f"{name} off by {row['rms'][k]:.2g}, says ± {row['std'][k]:.2g} meV, 95 % covers {cover:.0f} %"
+            )
         lines.append("; ".join(parts) + (f"; {row['n_failed']} failed" if row["n_failed"] else ""))
     if left_out:
         lines.append(f"only {document['counts']:.3g} counts were measured: not thinned to "

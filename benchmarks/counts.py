@@ -12,12 +12,12 @@ import sys
 import time
 
 import numpy as np
-from spinscape.infer.grid_start import GridStart
 from threadpoolctl import threadpool_limits
 
 import calibration
 from spinscape.infer.box import Box
 from spinscape.infer.forward import spinwave_forward
+from spinscape.infer.grid_start import GridStart
 from spinscape.infer.instrument_forward import instrument_forward
 from spinscape.infer.intervals import interval_width
 from spinscape.infer.objectives import objective_by_name

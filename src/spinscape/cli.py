@@ -124,6 +124,8 @@ def _export(arguments):
 
     for path in export_fit(arguments.arrays, arguments.folder):
         print(path)
+
+
 def _data_folder(arguments):
     return arguments.data or os.environ.get("SPINSCAPE_DATA")
 

@@ -99,8 +99,16 @@ class Job:
 
 
 def _with_noise(measurement):
-    """Return a spectrum with standard deviations; what has no neighbours in energy is left as it is."""
-    return with_estimated_std(measurement) if measurement.quantity == "spectrum" else measurement
+    """Return a spectrum with standard deviations; what has no neighbours in energy is left as it is.
+
+    So are few counts, whose neighbours are alike: an objective of counts needs none, others say so themselves.
+    """
+    if measurement.quantity != "spectrum":
+        return measurement
+    try:
+        return with_estimated_std(measurement)
+    except FitError:
+        return measurement
 
 
 def inside(measurement, window):

@@ -12,7 +12,7 @@ from ..infer.counts import counts_of
 from ..infer.planning import expected_measurement, full_information, gains, noise_scale
 from ..infer.problem import Problem
 from ..lattice.momentum import n_momentum
-from .open_fit import open_fit
+from .open_fit import counted_pixels, open_fit
 
 _AXES = {"paths": path, "powders": powder, "volumes": volume}
 
@@ -86,10 +86,10 @@ def _option(study, one, label, option, best, fitted, noise):
     prediction = _forward(one, blank).predict(best)[0]
     intensity, background = _levels(one.forward.predict(best)[k], image, seen.valid)
     expected = intensity * prediction + _on_energies(background, seen, blank)
-    exposure, known = _exposure(seen, label)
+    exposure, known = _exposure(one, seen, label)
     exposure *= option.time
     measurement = expected_measurement(blank, np.maximum(expected, 0.0), exposure)
-    problem = Problem(_forward(one, measurement), one.job.objective(one.job.fit.objective, (measurement,)))
+    problem = Problem(_forward(one, measurement), one.job.objective(_of_files(one.job.fit.objective), (measurement,)))
     counts = float((exposure * expected)[measurement.valid].sum())
     # Errors of counts are known; those that were estimated are as far off as the fit found them to be.
     return full_information(problem, best, one.box, scale=1.0 if known else noise), counts
@@ -134,8 +134,19 @@ def _on_energies(background, seen, blank):
     return np.interp(blank.energy.centres, seen.energy.centres, background)[None, :]
 
 
-def _exposure(measurement, label):
+def _of_files(declared):
+    """Return an objective's section that takes counts as a measurement says: a measurement to come says how many."""
+    if hasattr(declared, "terms"):
+        terms = tuple(t.model_copy(update={"objective": _of_files(t.objective)}) for t in declared.terms)
+        return declared.model_copy(update={"terms": terms})
+    return declared.model_copy(update={"counts_per_unit": "file"} if hasattr(declared, "counts_per_unit") else {})
+
+
+def _exposure(one, measurement, label):
     """Return counts of an intensity of one, and whether they were counted: else as many as would have the errors."""
+    counted = counted_pixels(one.objective, measurement.name)
+    if counted is not None:
+        return float(np.median(counted.exposure)), not counted.estimated
     try:
         return float(np.median(counts_of(measurement).exposure[measurement.valid])), True
     except FitError:

@@ -3,9 +3,13 @@
 import tempfile
 from pathlib import Path
 
+import numpy as np
+
 from ..config import build
 from ..errors import ConfigError, FitError
 from ..experiment.file import write_measurement
+from ..infer.counts import counts_of
+from ..infer.noise_laws import Poisson
 from ..infer.problem import Problem
 from ..infer.strategies import strategy_by_name
 from . import measurement as measurement_stage
@@ -45,6 +49,22 @@ class OpenFit:
         """Return the measurement that a file holds now; raises ``DataError`` where it cannot be read."""
         name = self.measurements[self.index]
         return measurement_stage.read_file(build.measurement_section(self.study, name), name, file, self.data_folder)
+
+    def counts(self, measurement):
+        """Return the counts in a state's pixels: those that the objective counts, else those behind its errors.
+
+        Where the errors are not those of counts: Σ (signal/std)², as many as would have such errors.
+        """
+        counted = counted_pixels(self.problem(measurement).objective, measurement.name)
+        if counted is not None:
+            return float(counted.data.sum())
+        try:
+            return float(counts_of(measurement).counts.sum())
+        except FitError:
+            if measurement.std is None:
+                raise
+        here = measurement.valid & (measurement.std > 0)
+        return float(np.square(measurement.signal[here] / measurement.std[here]).sum())
 
     @property
     def current(self):
@@ -105,6 +125,15 @@ def open_fit(study, fit=None, measurement=None, *, data_folder=None, file=None):
                 measurement_stage.run(section, one, model, study.seed, data_folder, paths[-1])
         job = Job(build.fit_section(study, name), model, paths, seed=study.seed)
         return OpenFit(study, name, job, changing, data_folder)
+
+
+def counted_pixels(objective, name):
+    """Return the pixels of a measurement as a likelihood of counts has them; None where no objective counts."""
+    for part in (objective, *(term.objective for term in getattr(objective, "terms", ()))):
+        for pixels in getattr(part, "sets", ()):
+            if getattr(pixels, "law", None) == Poisson() and pixels.name == name:
+                return pixels
+    return None
 
 
 def _only(known, name, what):

@@ -10,7 +10,6 @@ from ..infer.thinning import fitted_couplings, thinning
 from ..plot.counts import counts_figure
 from ..store.files import write_whole
 from .open_fit import open_fit
-from .watch import count_of
 
 BASIN = 0.1
 """Distance from the truth, in widths of the box, beyond which a fit is in another basin."""
@@ -42,7 +41,7 @@ def run(study, levels, n_replica, output, *, fit=None, measurement=None, data_fo
     taken off that of the differences.
     """
     one = open_fit(study, fit, measurement, data_folder=data_folder)
-    names, total = one.forward.coupling_names, count_of(one.current)
+    names, total = one.forward.coupling_names, one.counts(one.current)
     possible = [level for level in levels if level < total]
     if not possible:
         raise FitError("fewer counts than the least number asked for", where="--counts", expected=f"below {total:.3g}",

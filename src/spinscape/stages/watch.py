@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import FitError, SpinscapeError
-from ..infer.counts import counts_of
+from ..errors import SpinscapeError
 from ..infer.watching import Watch
 from .open_fit import open_fit
 
@@ -46,7 +45,9 @@ class Follower:
         self._read = self._seen
 
 
-def readings(study, file, goal, *, fit=None, measurement=None, data_folder=None, poll=0.1, sleep=time.sleep):
+def readings(
+    study, file, goal, *, fit=None, measurement=None, data_folder=None, poll=0.1, sleep=time.sleep, clock=time.monotonic
+):
     """Follow a file; yield a :class:`~spinscape.infer.watching.Reading`, or the error, for each of its states.
 
     Parameters
@@ -61,7 +62,8 @@ def readings(study, file, goal, *, fit=None, measurement=None, data_folder=None,
     data_folder : str or Path, optional
         Where the other files of the fit lie.
     poll : float, s
-    sleep : callable
+    sleep, clock : callable
+        For tests.
 
     Yields
     ------
@@ -69,7 +71,7 @@ def readings(study, file, goal, *, fit=None, measurement=None, data_folder=None,
     """
     follower, watch = Follower(Path(file)), None
     while True:
-        if not follower.changed(time.monotonic()):
+        if not follower.changed(clock()):
             sleep(poll)
             continue
         follower.taken()
@@ -79,25 +81,11 @@ def readings(study, file, goal, *, fit=None, measurement=None, data_folder=None,
                 watch, state = Watch(one.problem, one.box, one.strategy, goal, study.seed), one.current
             else:
                 state = one.state(file)
-            reading = watch.update(state, count_of(state))
+            reading = watch.update(state, one.counts(state))
         except SpinscapeError as error:
             yield error
         else:
             yield reading
-
-
-def count_of(measurement):
-    """Return the counts in the valid pixels of a measurement.
-
-    Where the file's errors are not those of counts: Σ (signal/std)², as many as would have such errors.
-    """
-    try:
-        return float(counts_of(measurement).counts.sum())
-    except FitError:
-        if measurement.std is None:
-            raise
-        here = measurement.valid & (measurement.std > 0)
-        return float(np.square(measurement.signal[here] / measurement.std[here]).sum())
 
 
 def sentence(reading, goal):

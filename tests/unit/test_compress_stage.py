@@ -121,7 +121,7 @@ def test_a_stage_that_was_killed_goes_on_and_ends_alike(compressed, tmp_path, mo
 def test_its_part_of_the_report(compressed):
     content = compression_section_content(compressed[2][2])
     page = render_report(ReportContent("demo", sections=(content,)))
-    assert page.count("data:image/png") == 1 and "components: by the error on its training images" in page
+    assert page.count("data:image/png") == 2 and "components: by the error on its training images" in page
     assert "of the mean of four simulations" in page and "times as much" in page and not content.warnings
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
+from scipy.spatial.distance import cdist
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
@@ -217,14 +218,14 @@ def conditioned_process(process, theta, column):
 
 def _conditioned(theta, column, length, mean, scale, amplitude, noise):
     points = theta / length
-    # In rows, so that the steps between all points are never held at once.
-    covariance = np.stack([_matern(points, row, amplitude) for row in points])
+    covariance = _matern(points, points, amplitude)
     covariance[np.diag_indices_from(covariance)] += noise + 1e-10
     root = cho_factor(covariance, lower=True)[0]
     weights = cho_solve((root, True), (column - mean) / scale)
     return LatentProcess(points, length, mean, scale, amplitude, noise, weights, root)
 
 
-def _matern(points, row, amplitude):
-    distance = np.sqrt(5.0) * np.linalg.norm(points - row, axis=1)
+def _matern(first, second, amplitude):
+    """Return the kernel between points in units of its lengths, (n_first, n_second)."""
+    distance = np.sqrt(5.0) * cdist(first, second)
     return amplitude * np.exp(-distance) * (1.0 + distance + distance**2 / 3.0)

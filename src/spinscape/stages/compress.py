@@ -24,7 +24,9 @@ from ..store.contracts import digest
 from ..store.files import write_whole
 from ..store.read import StudyStore
 
-COMPRESSION = "compression/1"
+COMPRESSION = "compression/2"
+SHOWN = 2000
+"""Points whose latent numbers are kept for the report."""
 IN_MEMORY = 2**30
 """Bytes up to which images are held in memory and not read again for each training."""
 
@@ -62,7 +64,8 @@ def run(section, seed, index, output, generator, metrics, work):
         about["held_out_error"] = best.held_out
         save_compressor(output, made, metadata=about)
         found = _generator(made, split, trainer.mean, store, seed, generator, about)
-    document = _document(section["name"], declared, rows, best, split, found)
+        spaces = _spaces(made, best.method, trainer, split, store)
+    document = {**_document(section["name"], declared, rows, best, split, found), "spaces": spaces}
     write_whole(metrics, json.dumps(document, indent=1, ensure_ascii=False))
     shutil.rmtree(notes, ignore_errors=True)
 
@@ -167,6 +170,20 @@ def _generator(made, split, mean, store, seed, output, about):
     seconds = (time.process_time() - clock) / len(shown)
     spent, n_run = store.cpu_seconds(), store.index["n_point"]
     return {**scores, "seconds": seconds, "simulation_seconds": None if spent is None else spent / n_run}
+
+
+def _spaces(made, method, trainer, split, store):
+    """Return couplings and latent numbers of some points: of the compressor that is kept, and principal components."""
+    n = split.train.n_image
+    shown = np.unique(np.linspace(0, n - 1, min(n, SHOWN)).round().astype(int))
+    values = split.train.read(shown)[0]
+    pca = trainer.components(made.transform, min(3, n - 1, split.train.n_voxel))
+    latents = {"principal components": pca.encode(values), f"{method}, D = {made.n_latent}": made.encode(values)}
+    return {
+        "parameter_names": list(store.parameter_names),
+        "theta": split.theta[shown].tolist(),
+        "latents": {name: latent[:, np.argsort(-latent.var(axis=0))[:3]].tolist() for name, latent in latents.items()},
+    }
 
 
 def _document(name, declared, rows, best, split, found):

@@ -3,8 +3,11 @@
 import json
 from pathlib import Path
 
+import numpy as np
+
 from ..errors import StoreError
 from ..plot.compression import compression_figure
+from ..plot.latents import latent_space_figure
 from ..plot.report import SectionContent, report_figure
 from .compress import COMPRESSION
 
@@ -33,10 +36,26 @@ def compression_section_content(path) -> SectionContent:
                 "their truth. Lines are medians of the seeds, bars their range.",
                 alt=f"Errors of {len(found['statements'])} methods against the number of latent dimensions",
             ),
+            *_spaces(found["spaces"]),
         ),
         facts=_facts(found, chosen, generator),
         table="Compressor and generator",
         warnings=() if better else ("the generator errs by more than the mean of four simulations",),
+    )
+
+
+def _spaces(spaces):
+    """Yield the figure of coupling space and latent spaces, where any coupling varies."""
+    theta = np.array(spaces["theta"])
+    if not np.any(np.ptp(theta, axis=0) > 0):
+        return
+    latents = {name: np.array(latent) for name, latent in spaces["latents"].items()}
+    names = spaces["parameter_names"]
+    yield report_figure(
+        latent_space_figure(couplings=theta, names=names, units=["meV"] * len(names), latents=latents),
+        caption="Couplings as red, green and blue, and where the latent numbers of largest variance take them: a phase "
+        "is a dense spot, a jump a gap, a crossover a thread between spots.",
+        alt=f"{len(theta)} points in coupling space and in {len(latents)} latent spaces, in the same colours",
     )
 
 
@@ -47,6 +66,8 @@ def _facts(found, chosen, generator):
         "voxels of an image": found["n_voxel"],
         "held-out error of the chosen compressor": f"{chosen['held_out']:.4g} ± {chosen['std']:.2g}",
     }
+    if chosen["spoilt"] is not None:
+        out["the same for images with artefacts and missing blocks"] = f"{chosen['spoilt']:.4g}"
     for method, by in found["sufficient"].items():
         out[f"least sufficient D of {method}"] = f"{by['held_out']} held out, {by['own']} on training images"
     out["held-out error of the generator"] = f"{generator['error']:.4g} ± {generator['std']:.2g}"

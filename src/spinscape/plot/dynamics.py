@@ -52,13 +52,14 @@ def _draw_path(axes, momentum, energy, panel):
     return mesh
 
 
-def slice_figure(*, grid, rows, columns, images):
+def slice_figure(*, grid, reciprocal, rows, columns, images):
     """Draw slices at constant energy, a row for each energy and a column for each temperature or point.
 
     Parameters
     ----------
     grid : QGrid
         With two axes that are not integrated over.
+    reciprocal : (3, 3) float64, 1/Å
     rows, columns : sequence of str
     images : (n_row, n_column, n_u, n_v) float
         Each has colours of its own.
@@ -67,24 +68,34 @@ def slice_figure(*, grid, rows, columns, images):
     -------
     matplotlib.figure.Figure
     """
-    seen = [k for k in range(3) if not grid.integrated[k]]
+    x, y, labels = _plane(grid, reciprocal)
     images = np.asarray(images, dtype=np.float64)
     check_shape("images", images, (len(rows), len(columns), *grid.shape))
     with styled():
-        figure = new_figure(3.1 * len(columns) + 0.4, 2.9 * len(rows) + 0.2)
+        tall = np.ptp(y) / np.ptp(x)
+        figure = new_figure(3.1 * len(columns) + 0.4, (2.2 * tall + 0.8) * len(rows) + 0.2)
         for axes_row, row, line in zip(
             figure.subplots(len(rows), len(columns), squeeze=False), rows, images, strict=True
         ):
             for axes, column, image in zip(axes_row, columns, line, strict=True):
-                u, v = (grid.edges[k] for k in seen)
-                norm = intensity_norm(image)
-                mesh = axes.pcolormesh(u, v, image.T, cmap="viridis", norm=norm, rasterized=True)
-                axes.set_aspect(np.linalg.norm(grid.basis[seen[1]]) / np.linalg.norm(grid.basis[seen[0]]))
+                mesh = axes.pcolormesh(x, y, image, cmap="viridis", norm=intensity_norm(image), rasterized=True)
+                axes.set_aspect("equal")
                 axes.set_title(f"{row}\n{column}", fontsize=_SMALL + 0.5)
-                axes.set_xlabel(f"along ({' '.join(f'{x:g}' for x in grid.basis[seen[0]])})")
-                axes.set_ylabel(f"along ({' '.join(f'{x:g}' for x in grid.basis[seen[1]])})")
+                axes.set(xlabel=labels[0], ylabel=labels[1])
                 intensity_bar(figure, mesh, axes, extend="max")
     return figure
+
+
+def _plane(grid, reciprocal):
+    """Return the corners of the pixels of a slice, x and y (n_u + 1, n_v + 1) in 1/Å, and labels of the axes."""
+    seen = [k for k in range(3) if not grid.integrated[k]]
+    u, v = np.meshgrid(*(grid.edges[k] for k in seen), indexing="ij")
+    first, second = (grid.basis[k] @ reciprocal for k in seen)
+    along = first / np.linalg.norm(first)
+    across = second - (second @ along) * along
+    x = u * np.linalg.norm(first) + v * (second @ along)
+    text = " ".join(f"{c:g}" for c in grid.basis[seen[0]])
+    return x, v * np.linalg.norm(across), (f"along ({text}) (1/Å)", "across (1/Å)")
 
 
 def zone_figure(*, energy, panels, weightings):
@@ -93,30 +104,39 @@ def zone_figure(*, energy, panels, weightings):
     Parameters
     ----------
     energy : EnergyAxis
-    panels : list of dict
-        ``title``, ``values`` and ``errors`` (n_weighting, n_energy).
+    panels : list of lists of dict
+        By row and column: ``title``, ``values`` and ``errors`` (n_weighting, n_energy).
     weightings : sequence of str
 
     Returns
     -------
     matplotlib.figure.Figure
     """
+    with styled():
+        n_column = max(len(row) for row in panels)
+        figure = new_figure(4.3 * n_column + 0.2, 3.4 * len(panels) + 0.2)
+        grid = figure.subplots(len(panels), n_column, squeeze=False)
+        for axes_row, row in zip(grid, panels, strict=True):
+            for axes, panel in zip(axes_row, row, strict=True):
+                _draw_zone(axes, energy, panel, weightings)
+        grid[0, -1].legend(fontsize=_SMALL)
+    return figure
+
+
+def _draw_zone(axes, energy, panel, weightings):
     e = energy.centres
     away = e > 2.5 * energy.step
-    with styled():
-        figure = new_figure(4.3 * len(panels) + 0.2, 3.6)
-        for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-            values, errors = np.asarray(panel["values"]), np.asarray(panel["errors"])
-            for k, name in enumerate(weightings):
-                top = float(np.max(values[k][away], initial=0.0)) or 1.0
-                axes.plot(e, values[k] / top, color=colour(k), linewidth=1.1, label=name.replace("_", " "))
-                low, high = (values[k] - errors[k]) / top, (values[k] + errors[k]) / top
-                axes.fill_between(e, low, high, color=colour(k), alpha=0.25, linewidth=0)
-            axes.set(ylim=(-0.05, 1.25), xlim=(min(0.0, e[0]), e[-1]), xlabel="energy transfer (meV)")
-            axes.set_ylabel("sum over the zone / largest at E > 0")
-            axes.set_title(panel["title"], fontsize=_SMALL + 1)
-        axes.legend(fontsize=_SMALL)
-    return figure
+    values, errors = np.asarray(panel["values"]), np.asarray(panel["errors"])
+    for k, name in enumerate(weightings):
+        top = float(np.max(values[k][away], initial=0.0)) or 1.0
+        # Two factors may be one but for a number: the later one is drawn in dashes over the earlier.
+        style = {"color": colour(k), "linewidth": 1.1, "linestyle": "--" if k > 2 else "-"}
+        axes.plot(e, values[k] / top, label=name.replace("_", " "), **style)
+        low, high = (values[k] - errors[k]) / top, (values[k] + errors[k]) / top
+        axes.fill_between(e, low, high, color=colour(k), alpha=0.25, linewidth=0)
+    axes.set(ylim=(-0.05, 1.25), xlim=(min(0.0, e[0]), e[-1]), xlabel="energy transfer (meV)")
+    axes.set_ylabel("sum over the zone / largest at E > 0")
+    axes.set_title(panel["title"], fontsize=_SMALL + 1)
 
 
 def lines_figure(*, temperatures, labels, energies, energy_errors, widths, width_errors, lengths, quantum):
@@ -160,6 +180,7 @@ def lines_figure(*, temperatures, labels, energies, energy_errors, widths, width
             right.axhline(value, color="black", linewidth=0.7, linestyle="--")
             right.annotate(text, (t[-1], value), va="bottom", ha="right", fontsize=_SMALL)
         right.set_ylabel("length of the classical spins / S")
+        right.margins(y=0.1)
         for axes in (left, middle, right):
             axes.set_xlabel("temperature (K)")
     return figure

@@ -17,8 +17,10 @@ from ..simulate.quadratic import quadratic_form
 from ..store.read import StudyStore
 from .model_file import read_model
 
-N_SHOWN = 3
-"""Temperatures that maps are shown of; and points."""
+N_SHOWN, N_POINT = 3, 4
+"""Temperatures and points that maps are shown of."""
+_UNSURE = 0.5
+"""Relative error of an energy or width from which on no line is said to have been found."""
 _CUTS = (0.0, 0.45, 0.9)
 """Of the largest spin-wave energy, or of the energy axis: where slices are taken."""
 _OVERDAMPED = 2.0
@@ -56,8 +58,9 @@ class _Data:
         self.paths = [QPath.from_dict(one) for one in where if "distance" in one]
         self.grids = [QGrid.from_dict(one) for one in where if "distance" not in one]
         self.weighting = self.settings["spectrum"]["weighting"]
-        n = min(N_SHOWN, store.n_point)
-        self.points = np.unique(np.linspace(0, store.n_point - 1, n).round().astype(int))
+        # Every fourth part of the grid: of a circle of couplings, its quarters.
+        n = min(N_POINT, store.n_point)
+        self.points = np.arange(n) * store.n_point // n
         shown = min(N_SHOWN, len(self.temperatures))
         order = np.argsort(self.temperatures, kind="stable")
         spread = order[np.unique(np.linspace(0, len(order) - 1, shown).round().astype(int))]
@@ -71,7 +74,10 @@ class _Data:
         """Return the couplings of a point as text; none where there is one point alone."""
         names, theta = self.store.parameter_names, self.store.theta[point]
         varied = [k for k in range(len(names)) if np.ptp(self.store.theta[:, k]) > 0]
-        return ", ".join(f"{names[k]} = {theta[k] + 0.0:.3g} meV" for k in varied)
+        # A cosine of 90° is zero.
+        rounding = 1e-12 * np.abs(self.store.theta).max(initial=0.0)
+        theta = np.where(np.abs(theta) < rounding, 0.0, theta)
+        return ", ".join(f"{names[k]} = {theta[k]:.3g} meV" for k in varied)
 
     def title(self, point, temperature):
         """Return the title of a panel."""
@@ -123,10 +129,15 @@ def _slice(data, grid):
         [data.read(f"signal_{grid.name}", p)[t][..., rows].sum(axis=-1) * step for p, t in columns]
         for _, rows in whole + cuts
     ]
+    figure = slice_figure(
+        grid=grid,
+        reciprocal=data.model.crystal.reciprocal,
+        rows=[name for name, _ in whole + cuts],
+        columns=[data.title(*c) for c in columns],
+        images=images,
+    )
     return report_figure(
-        slice_figure(
-            grid=grid, rows=[name for name, _ in whole + cuts], columns=[data.title(*c) for c in columns], images=images
-        ),
+        figure,
         caption=f"S(Q, E) on {grid.name}, integrated over the energies named; every panel has colours of its own.",
         alt=f"Slices of S(Q, E) on {grid.name} at constant energy",
     )
@@ -180,7 +191,11 @@ def _line(data, point, path, index, t):
     signal = data.read(f"signal_{path.name}", point)[t][same].mean(axis=0)
     error = data.read(f"error_{path.name}", point)[t][same].mean(axis=0)
     factor = weighting_factor(data.weighting, data.energy.centres, temperature=data.temperatures[t])
-    return fit_line(data.energy.centres, signal, error, factor, least=2.5 * data.energy.step)
+    line = fit_line(data.energy.centres, signal, error, factor, least=2.5 * data.energy.step)
+    if line is None or line.energy > data.energy.edges[-1]:
+        return None
+    sure = line.energy_error < _UNSURE * line.energy and line.width_error < max(_UNSURE * line.width, data.energy.step)
+    return line if sure else None
 
 
 def _line_part(data, point, labels, table):
@@ -229,11 +244,10 @@ def _text(line):
 
 def _zone(data):
     names = data.settings["zone_weightings"]
-    shown = [(p, t) for p in data.points for t in data.shown][:N_SHOWN]
-    panels = [
-        {"title": data.title(p, t), "values": data.read("zone", p)[t], "errors": data.read("zone_error", p)[t]}
-        for p, t in shown
-    ]
+    panels = []
+    for p in data.points:
+        values, errors = data.read("zone", p), data.read("zone_error", p)
+        panels.append([{"title": data.title(p, t), "values": values[t], "errors": errors[t]} for t in data.shown])
     figure = zone_figure(energy=data.energy, panels=panels, weightings=names)
     return SectionContent(
         "Sum over the zone",

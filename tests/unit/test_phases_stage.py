@@ -120,7 +120,13 @@ def test_a_lattice_of_couplings_is_mapped_in_them(index, tmp_path):
     found = json.loads((tmp_path / "a.json").read_text())
     assert found["coordinate_names"] == ["J", "K"] and found["n_phase"] == 2 and found["boundaries"] == []
     content = phase_section_content(tmp_path / "a.json", tmp_path / "a.h5")
-    assert len(content.figures) == 3
+    assert len(content.figures) == 3 and "band" in content.figures[0].caption
+    with h5py.File(tmp_path / "a.h5") as file:
+        first, second, phase, share = (file[f"field_{part}"][()] for part in ("first", "second", "phase", "share"))
+        theta, of_point = file["theta"][()][:, [0, 2]], file["phase"][()]
+    # The boundary runs between the points: at each of them the field has its phase.
+    at = [np.abs(axis[:, None] - column).argmin(axis=0) for axis, column in zip((first, second), theta.T, strict=True)]
+    assert np.mean(phase[at[0], at[1]] == of_point) > 0.97 and np.mean(share > 0.99) > 0.5 > np.mean(share < 0.99) > 0
 
 
 def test_what_cannot_be_mapped_is_refused(index, tmp_path):

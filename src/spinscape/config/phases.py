@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from ..errors import ConfigError
-from .quantities import Name
+from .quantities import Name, Vector
 from .refine import grid_section
 from .strict import Strict
 
@@ -42,6 +42,9 @@ class PhaseSection(Strict):
 
     arrays: tuple[Name, ...] = Field(min_length=1, description="arrays of the simulations, compared side by side")
     transform: TransformSection = TransformSection()
+    correlations: tuple[Vector, ...] = Field(
+        (), description="vectors r, in cells: in place of S(Q) over whole zones, its ⟨S_0·S_r⟩ are compared"
+    )
     method: Literal["ward", "average", "complete", "graph_degree", "hdbscan"] = "ward"
     n_neighbour: int = Field(20, ge=1, description="of graph_degree")
     count: CountSection = CountSection()
@@ -61,6 +64,14 @@ def check_phases(study):
     """Raise :class:`ConfigError` where a map asks for what the study does not simulate."""
     for name, section in study.phases.items():
         check_arrays(study, section.arrays, where=f"phases.{name}.arrays")
+        volumes = [f"signal_{volume}" for volume in study.volumes]
+        if section.correlations and not set(section.arrays) <= set(volumes):
+            raise ConfigError(
+                "correlations are those of S(Q) in volumes",
+                where=f"phases.{name}.arrays",
+                expected=f"some of {', '.join(volumes)}",
+                got=list(section.arrays),
+            )
 
 
 def check_arrays(study, arrays, *, where):

@@ -46,7 +46,7 @@ def evidence_figure(*, numbers, silhouette, score, stability, chosen, asked, sco
     return figure
 
 
-def phase_map_figure(*, coordinates, names, phase, latent, units=None, boundaries=()):
+def phase_map_figure(*, coordinates, names, phase, latent, units=None, boundaries=(), field=None):
     """Draw the phases over one, two or three coordinates, beside the first latent numbers as red, green and blue.
 
     Parameters
@@ -60,6 +60,8 @@ def phase_map_figure(*, coordinates, names, phase, latent, units=None, boundarie
     units : sequence of n str, optional
     boundaries : sequence of dict
         ``{"place", "band"}`` over one coordinate.
+    field : (first, second, phase, share), optional
+        Over two coordinates: axes (n,) and (m,), the phase (n, m) and the share (n, m) of maps that agree.
 
     Returns
     -------
@@ -72,7 +74,7 @@ def phase_map_figure(*, coordinates, names, phase, latent, units=None, boundarie
     with styled():
         if len(names) == 1:
             return _line_map(coordinates[:, 0], labels[0], phase, shades, mixed, latent, boundaries)
-        return _plane_maps(coordinates, labels, phase, (shades, mixed))
+        return _plane_maps(coordinates, labels, phase, (shades, mixed), field)
 
 
 def rgb_from_latent(latent):
@@ -105,10 +107,9 @@ def _line_map(place, label, phase, shades, mixed, latent, boundaries):
     return figure
 
 
-def _plane_maps(coordinates, labels, phase, colourings):
+def _plane_maps(coordinates, labels, phase, colourings, field):
     """Draw maps over the first two coordinates, one row for each of some values of the third."""
-    third = np.unique(coordinates[:, 2].round(12)) if coordinates.shape[1] > 2 else np.array([0.0])
-    shown = third[np.unique(np.linspace(0, len(third) - 1, min(_PANELS, len(third))).round().astype(int))]
+    shown, slot = _slices(coordinates)
     columns = 1 if len(shown) == 1 else 3
     rows = -(-len(shown) // columns)
     figure = new_figure(9.6, 0.6 + (3.6 if columns == 1 else 2.2) * rows)
@@ -118,16 +119,34 @@ def _plane_maps(coordinates, labels, phase, colourings):
         panels = half.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
         for panel in panels[len(shown) :]:
             panel.set_visible(False)
-        for value, panel in zip(shown, panels, strict=False):
-            here = np.ones(len(phase), bool) if len(labels) < 3 else np.abs(coordinates[:, 2] - value) < 1e-9
+        for k, (value, panel) in enumerate(zip(shown, panels, strict=False)):
+            here = slot == k
             panel.scatter(
                 *coordinates[here, :2].T, c=np.asarray(colours)[here], marker="s", s=_size(here.sum(), columns)
             )
             if len(labels) > 2:
                 panel.set_title(f"{labels[2]} = {value:.3g}", fontsize=7)
+        if field is not None and len(labels) == 2:
+            _draw_boundaries(panels[0], *field)
         half.supxlabel(labels[0])
         half.supylabel(labels[1])
     return figure
+
+
+def _slices(coordinates):
+    """Return values of the third coordinate that are shown, and for each point the one that it lies nearest to."""
+    if coordinates.shape[1] < 3:
+        return np.zeros(1), np.zeros(len(coordinates), dtype=np.int64)
+    third = np.unique(coordinates[:, 2].round(12))
+    shown = third[np.unique(np.linspace(0, len(third) - 1, min(_PANELS, len(third))).round().astype(int))]
+    return shown, np.abs(coordinates[:, 2, None] - shown).argmin(axis=1)
+
+
+def _draw_boundaries(panel, first, second, phase, share):
+    """Draw where a map changes its phase, and the band in which maps of resampled points do not all agree."""
+    panel.contourf(first, second, (share < 1.0 - 1e-9).T, levels=[0.5, 1.5], colors="0.3", alpha=0.35)
+    for kind in np.unique(phase):
+        panel.contour(first, second, (phase == kind).T.astype(float), levels=[0.5], colors="black", linewidths=0.9)
 
 
 def _size(n, columns):

@@ -45,6 +45,11 @@ class GridCoordinates:
         return self.section["grid"]["kind"] == "map"
 
     @property
+    def units(self):
+        """Unit of each coordinate; none where couplings are functions of them."""
+        return ["" if self.mapped else "meV"] * len(self.names)
+
+    @property
     def free_columns(self):
         """Columns of θ of the free couplings."""
         names = self.section["parameter_names"]

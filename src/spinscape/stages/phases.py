@@ -15,11 +15,13 @@ from ..learn.density import density_clusters
 from ..learn.graph_linkage import graph_degree_linkage
 from ..learn.hierarchy import agglomerative
 from ..learn.images import StoreImages, Transform
+from ..learn.near_correlations import near_correlations
 from ..learn.phase_count import CROSSOVER, CountRule, count_phases, phases_of_clusters
 from ..store.files import hdf5_bytes, write_whole
 from ..store.read import StudyStore
 from .choose import read_points
 from .coordinates import grid_coordinates
+from .phase_field import phase_field
 
 PHASES = "phases/1"
 ENERGY = "energy"
@@ -54,7 +56,8 @@ def run(section, seed, index, output, arrays, *, rounds=()):
         boundaries = _boundaries(grid, store, found, coordinates, declared.boundaries)
         pictures = _representatives(store, declared, features, found)
         latent = fit_pca(features, n_latent=min(N_LATENT, *features.shape, len(features) - 1)).encode(features)
-        document = _document(section, declared, found, boundaries, grid.names, store)
+        pictures |= phase_field(grid, coordinates, found, seed=seed)
+        document = _document(section, declared, found, boundaries, grid, store)
         order = {"coordinates": coordinates, "theta": store.theta, "phase": found.phase}
         order |= {"nearest": found.nearest, "label": found.label}
     write_whole(output, json.dumps(document, indent=1, ensure_ascii=False))
@@ -77,10 +80,25 @@ def _counted(declared, features, place, seed):
 
 
 def _features(store, declared):
-    """Return the transformed arrays of every point, (n_point, n_feature) float64."""
+    """Return what is compared of every point, (n_point, n_feature) float64."""
+    if declared.correlations:
+        return np.hstack([_correlations(store, name, declared.correlations) for name in declared.arrays])
     transform = Transform(**declared.transform.model_dump())
     source = StoreImages(store, declared.arrays)
     return transform.forward(source.read(np.arange(source.n_image))[0].astype(np.float64))
+
+
+def _correlations(store, name, vectors):
+    """Return the correlations of near spins that a volume of S(Q) holds, (n_point, n_vector)."""
+    signal = StoreImages(store, [name]).read(np.arange(store.n_point))[0]
+    at, volume = store.coordinates, name.removeprefix("signal_")
+    dims = store.template[name]["dims"]
+    steps = np.meshgrid(*(np.array(at[dim]["values"]) for dim in dims), indexing="ij")
+    q = np.broadcast_to(np.array(at[f"origin_{volume}"]["values"]), (signal.shape[1], 3))
+    # Axes that are integrated over have no coordinate; the vectors must not ask for it.
+    axes = ["uvw".index(dim[0]) for dim in dims]
+    basis = np.array(at[f"basis_{volume}"]["values"])[axes]
+    return near_correlations(signal, q + np.stack([s.ravel() for s in steps], axis=1) @ basis, vectors)
 
 
 def _scaled(free):
@@ -150,7 +168,7 @@ def _representatives(store, declared, features, found):
     return out
 
 
-def _document(section, declared, found, boundaries, names, store):
+def _document(section, declared, found, boundaries, grid, store):
     return {
         "contract": PHASES,
         "name": section["name"],
@@ -167,7 +185,8 @@ def _document(section, declared, found, boundaries, names, store):
         "borders": found.borders,
         "crossovers": [{"n_point": len(c["points"]), "points": c["points"].tolist()} for c in found.crossovers],
         "boundaries": boundaries,
-        "coordinate_names": list(names),
+        "coordinate_names": list(grid.names),
+        "coordinate_units": grid.units,
         "parameter_names": list(store.parameter_names),
         "n_point": store.n_point,
     }

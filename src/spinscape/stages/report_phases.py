@@ -13,6 +13,8 @@ from .phases import PHASES
 
 AFFINITY = ("graph_degree",)
 """Methods whose merges are judged by an affinity, not by a distance."""
+FIELD = ("first", "second", "phase", "share")
+"""Arrays of the boundaries over two coordinates."""
 
 
 def phase_section_content(path, arrays) -> SectionContent:
@@ -40,14 +42,16 @@ def _figures(found, data):
     figure = phase_map_figure(
         coordinates=data["coordinates"],
         names=found["coordinate_names"],
+        units=found["coordinate_units"],
         phase=data["phase"],
         latent=data["latent"],
         boundaries=found["boundaries"],
+        field=[data[f"field_{part}"] for part in FIELD] if f"field_{FIELD[0]}" in data else None,
     )
     yield report_figure(
         figure,
         caption=f"Phases by {found['method']} clusters of {', '.join(found['arrays'])}, crossovers grey; beside them "
-        "the first three latent numbers (principal components) as red, green and blue.",
+        "the first three latent numbers (principal components) as red, green and blue." + _lines(found, data),
         alt=f"Map of {found['n_phase']} phases over {' and '.join(found['coordinate_names'])}",
     )
     if found["numbers"]:
@@ -74,6 +78,14 @@ def _figures(found, data):
                 caption=f"{name} of the point nearest to the middle of each phase.",
                 alt=f"{name} of {len(images)} phases",
             )
+
+
+def _lines(found, data):
+    """Say in words what is drawn through the map."""
+    if f"field_{FIELD[0]}" not in data:
+        return ""
+    what = "boundaries" if found["n_phase"] > 1 else "borders of the clusters, which no jump makes phases"
+    return f" Lines are {what}; the grey band is where maps of resampled points do not all agree."
 
 
 def _drawn(image):

@@ -34,6 +34,7 @@ def rounds_content(points, maps):
     figure = rounds_figure(
         coordinates=[grid, *(one.coordinates for one in rounds)],
         names=rounds[0].names,
+        units=found[0]["coordinate_units"] if found else None,
         boundaries=[one["boundaries"] for one in found],
     )
     n = [len(one.theta) for one in rounds]

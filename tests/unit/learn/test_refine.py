@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spinscape.errors import DataError, ShapeError
-from spinscape.learn.refine import next_points, predicted_label, uncertainty
+from spinscape.learn.refine import next_points, predicted_label, uncertainty, voted_map
 
 BOX = np.array([[-0.6, -0.5], [0.9, 0.7]])
 
@@ -92,6 +92,23 @@ def test_a_twelfth_of_the_points_gives_the_boundaries_of_a_fine_even_grid(places
     """The grid of 10,000 points: at most 8 % of them."""
     found = refined(even_grid(10), rounds=7, n=100)
     assert len(found) == 800 and boundary_error(found, places) <= boundary_error(even_grid(100), places)
+
+
+@pytest.mark.parametrize("n", [10, 14])
+def test_a_band_holds_what_the_map_says_wrongly(places, n):
+    theta = even_grid(n)
+    phase, share = voted_map(theta, ordering_vector(theta), places, box=BOX, seed=3)
+    wrong, band = phase != ordering_vector(places), share < 1 - 1e-9
+    assert wrong.mean() < 0.05 and band.mean() < 0.35 and band[wrong].mean() > 0.95
+
+
+def test_an_angle_has_no_edge():
+    angle = np.arange(36)[:, None] * 10.0
+    label = ((angle[:, 0] > 105) & (angle[:, 0] < 354)).astype(int)
+    new = next_points(angle, label, box=[[0.0], [360.0]], n=8, seed=1, period=[360.0])
+    assert np.sum((new > 350) | (new < 5)) >= 2 and np.sum(np.abs(new - 105) < 10) >= 3
+    phase, share = voted_map(angle, label, [[1.0], [359.0], [50.0]], box=[[0.0], [360.0]], seed=1, period=[360.0])
+    assert phase.tolist() == [0, 0, 0] and share[2] == pytest.approx(1.0)
 
 
 def test_one_coordinate_is_bisected():

@@ -6,16 +6,19 @@ With J(q; θ) the exchange between the sublattices and L the local axes of the s
 
 where the directions n, and with them L, depend on θ: at rest dn/dθ is known from the implicit function theorem
 (:mod:`~spinscape.simulate.relaxation`), and dD/dθ_k = L J_k L† + L' J L† + L J L'† - ... follows by the product rule.
-Local axes are carried along without a twist, e' = -(n'·e) n: what a line shows does not depend on them.
+Local axes are carried along without a twist, e' = -(n'·e) n: what a line shows does not depend on them. Biquadratic
+terms have an exchange about the structure, J(q; θ, n); its derivative along the motion is a difference of fourth order.
 """
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..errors import ConfigError
+from ..hamiltonian.biquadratic import empty_biquadratic
 from ..hamiltonian.conditions import Conditions
+from ..hamiltonian.dipolar import empty_dipolar
 from ..hamiltonian.dipole_sums import dipole_interaction
+from ..hamiltonian.model import BondTable, empty_onsite
 from ..hamiltonian.spiral import SpiralStructure
 from ..hamiltonian.zeeman import zeeman_field
 from ..kernels.spectrum import mode_intensities
@@ -28,6 +31,13 @@ from .relaxation import structure_derivative
 from .seen import seen_form
 from .spectrum_settings import SpinwaveSettings
 from .spiral_relaxation import SpiralMotion, relaxed, spiral_motion
+
+_STEP = 2e-4
+"""Of differences, r.l.u. and parts of a turn: a bond over n cells turns by 0.0013 n, and the error is the fourth power
+of it over 30 of its part of J."""
+_NO_BONDS = BondTable([], [], np.zeros((0, 3)), [], np.zeros((0, 3, 3)))
+_STILL = 1e-12
+"""1/meV: what moves by less stands still, as symmetry makes it."""
 
 
 class Relaxation:
@@ -99,18 +109,10 @@ class RelaxedSource:
 
     def __init__(self, relaxation, q, weights, *, settings=None):
         model, structure = relaxation.model, relaxation.declared
-        if model.biquadratic.n_bond:
-            raise ConfigError(
-                "biquadratic terms are not known to spectra of structures that are relaxed at every set of couplings",
-                where="hamiltonian",
-                expected="bilinear terms, anisotropies, dipoles and a field",
-                got=f"{model.biquadratic.n_bond} biquadratic bonds",
-                fix="leave relax out where the structure does not move, or the biquadratic terms",
-            )
         self.settings = settings or SpinwaveSettings()
         self.parameter_names, self.regularisation = model.parameter_names, self.settings.regularisation
         self._relaxation, self._weights = relaxation, np.ascontiguousarray(weights)
-        self._q = np.asarray(q, dtype=np.float64)
+        self._q, self._followed, self._along = np.asarray(q, dtype=np.float64), None, None
         site = self._lay_out(model, structure)
         self._spins = model.crystal.spins[site]
         # The derivative of the energy, not the field: the other sign.
@@ -118,10 +120,44 @@ class RelaxedSource:
 
     def _lay_out(self, model, structure):
         """Prepare what the directions of the spins do not change; return the site of each sublattice."""
-        self._exchange = exchange_matrices(model, structure, self._q)
-        self._uniform = exchange_matrices(model, structure, np.zeros((1, 3)))[:, 0].real
+        self._plain = self._matrices(replace(model, biquadratic=empty_biquadratic()), structure)
+        self._exchange, self._uniform = self._plain
         self._base = quadratic_form(model, structure, np.zeros((1, 3)), self._relaxation.conditions)
         return structure.site
+
+    def _matrices(self, model, structure):
+        """Return J(q), and the J(0) that fields come from, of unit couplings."""
+        at_zero = exchange_matrices(model, structure, np.zeros((1, 3)), fields=True)
+        return exchange_matrices(model, structure, self._q), at_zero[:, 0].real
+
+    def _follow(self, theta):
+        """Prepare the exchange of the structure at rest at θ, where it depends on it."""
+        key = np.asarray(theta, dtype=np.float64).tobytes()
+        if key == self._followed or not self._depends:
+            return
+        self._followed = None  # should the relaxation fail
+        self._structure = self._relaxation.at(theta)
+        self._exchange, self._uniform = self._at_structure(self._structure)
+        self._along, self._followed = None, key
+
+    @property
+    def _depends(self):
+        """Whether the exchange depends on the structure: that of biquadratic terms does."""
+        return bool(self._relaxation.model.biquadratic.n_bond)
+
+    def _at_structure(self, structure):
+        """Return J(q), and the J(0) that fields come from, about a structure."""
+        model = self._relaxation.model
+        squares = replace(model, bonds=_NO_BONDS, onsite=empty_onsite(), dipolar=empty_dipolar())
+        return tuple(a + b for a, b in zip(self._plain, self._matrices(squares, structure), strict=True))
+
+    def _rows(self, motion):
+        """Return the motion of what the exchange depends on, (n_parameter, n)."""
+        return motion.direction.reshape(len(motion.direction), -1)
+
+    def _displaced(self, way):
+        """Return the structure moved along a row of :meth:`_rows`."""
+        return replace(self._structure, direction=self._structure.direction + way.reshape(-1, 3))
 
     def lines(self, theta):
         """Return energies, ascending, and intensities at θ, (n_q, n_mode) each; meV and per chemical cell.
@@ -132,6 +168,7 @@ class RelaxedSource:
             Where the structure does not come to rest, or is not stable at one of the wave vectors.
         """
         values = checked_couplings(theta, self.parameter_names)
+        self._follow(values)
         form = self._form(values)
         energies, amplitudes, _ = solve(form, values, blocks=blocks_of(form), regularisation=self.regularisation)
         intensities = np.empty_like(energies)
@@ -141,10 +178,12 @@ class RelaxedSource:
     def lines_with_slopes(self, theta):
         """Return :class:`~spinscape.simulate.lines.SlopedLines` at θ: the motion of the structure is in them."""
         values = checked_couplings(theta, self.parameter_names)
+        self._follow(values)
         direction, slopes = self._relaxation.at(values).direction, self._relaxation.slopes(values)
         found = self._eigenmodes(values, direction, slopes)
         lines = line_gradient(found)
-        turned = [self._turned(found, self._vector_change(direction, *motion)) for motion in enumerate(slopes)]
+        motion = self._relaxation.motion(values)
+        turned = [self._turned(found, self._vector_change(direction, motion, k)) for k in range(len(slopes))]
         brighten = lines.brighten + np.stack(turned)
         return SlopedLines(found.energies, found.intensities, brighten, lines.shift)
 
@@ -219,12 +258,34 @@ class RelaxedSource:
         return np.diag(np.tile(np.sum(field * direction, axis=1), 2))
 
     def _changes(self, theta, k):
-        """Return the derivatives by the coupling k of J(q) and of J(0) at fixed directions."""
-        return self._exchange[k], self._uniform[k]
+        """Return the derivatives by the coupling k of J(q) and of J(0), the motion of what they depend on included."""
+        if not self._depends:
+            return self._exchange[k], self._uniform[k]
+        if self._along is None:
+            # Structures move along few directions: one difference for each of them.
+            rows = self._rows(self._relaxation.motion(theta))
+            _, size, ways = np.linalg.svd(rows, full_matrices=False)
+            ways = ways[size > _STILL]
+            self._along = rows @ ways.T, [self._slope_along(way, theta) for way in ways]
+        shares, slopes = self._along
+        out = self._exchange[k].copy(), self._uniform[k].copy()
+        for share, pair in zip(shares[k], slopes, strict=True):
+            for part, slope in zip(out, pair, strict=True):
+                part += share * slope
+        return out
 
-    def _vector_change(self, direction, k, slope):
-        """Return how v^α moves with the coupling k, (n_q, 3, 2N), where the spins turn by ``slope`` (N, 3)."""
-        return self._vectors(_moved(frames(direction, self._spins), direction, slope))
+    def _slope_along(self, way, theta):
+        """Return the derivatives of Σ θ_n J_n(q) and Σ θ_n J_n(0) by a motion, differences of fourth order."""
+        parts = []
+        for n in (-2, -1, 1, 2):
+            found = self._at_structure(self._displaced(n * _STEP * way))
+            parts.append([np.tensordot(theta, part, axes=1) for part in found])
+        a, b, c, d = parts
+        return tuple((8.0 * (c[m] - b[m]) - (d[m] - a[m])) / (12.0 * _STEP) for m in range(2))
+
+    def _vector_change(self, direction, motion, k):
+        """Return how v^α moves with the coupling k, (n_q, 3, 2N)."""
+        return self._vectors(_moved(frames(direction, self._spins), direction, motion.direction[k]))
 
     def _turned(self, found, vectors):
         """Return what a change of v^α, (n_q, 3, 2N), adds to the derivative of intensities, (n_q, n_mode)."""
@@ -245,16 +306,17 @@ class RelaxedSource:
         return seen_form(shown, crystal=model.crystal, structure=structure, settings=self.settings)
 
 
-def exchange_matrices(model, structure, q):
+def exchange_matrices(model, structure, q, *, fields=False):
     """Return J_k(q) of unit couplings between the sublattices of a structure: (n_parameter, n_q, 3N, 3N) complex128.
 
     J_ij(q) = Σ M exp(i q·d) over the bonds i → j, d the way from site to site; an on-site S·A·S is A + Aᵀ, dipoles
-    stand between all pairs. The directions of the spins do not matter.
+    stand between all pairs. The directions of the spins do not matter, but for biquadratic terms, which are taken about
+    them. With ``fields`` their rows that act across the spins only are left out: they pull nothing.
     """
     bonds, n = directed_bonds(model, structure), structure.n_sublattice
     points = np.asarray(q, dtype=np.float64)
     out = np.zeros((model.n_parameter, len(points), n, 3, n, 3), dtype=np.complex128)
-    for b in range(len(bonds.tail)):
+    for b in np.flatnonzero(bonds.share > 0.0) if fields else range(len(bonds.tail)):
         phase = np.exp(2j * np.pi * (points @ bonds.way[b]))
         out[bonds.parameter[b], :, bonds.tail[b], :, bonds.head[b], :] += phase[:, None, None] * bonds.matrix[b]
     if model.dipolar.n_row:

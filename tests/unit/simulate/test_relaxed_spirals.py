@@ -8,6 +8,7 @@ import torch
 
 from spinscape.errors import ConfigError
 from spinscape.hamiltonian.assemble import model_from_terms
+from spinscape.hamiltonian.biquadratic import BiquadraticTable
 from spinscape.hamiltonian.conditions import Conditions
 from spinscape.hamiltonian.spiral import SpiralStructure
 from spinscape.hamiltonian.terms import BondTerm, OnsiteTerm, dm, easy_axis, heisenberg
@@ -125,6 +126,22 @@ def test_slopes_hold_the_motion_of_the_wave_vector():
     a, b = np.random.default_rng(1).normal(size=(2, 3, 6))
     expected = np.einsum("qn,kqn->k", a, lines.brighten) + np.einsum("qn,kqn->k", b, lines.shift)
     np.testing.assert_allclose(source.lines_with_pullback(THETA)[2](a, b), expected, rtol=1e-12)
+
+
+def test_biquadratic_terms_turn_with_the_spiral():
+    quartic = BiquadraticTable([0], [1], [[0, 0, 0]], [5], [1.0])
+    model = replace(MODEL, parameter_names=(*NAMES, "B"), biquadratic=quartic)
+    theta = np.array([*THETA, 0.05])
+    relaxation = Relaxation(model, START, CONDITIONS)
+    source = relaxed_source(relaxation, Q, WEIGHTS, settings=SETTINGS)
+    plain = LineSource(model, relaxation.at(theta), Q, WEIGHTS, conditions=CONDITIONS, settings=SETTINGS)
+    for got, expected in zip(source.lines(theta), plain.lines(theta), strict=True):
+        np.testing.assert_allclose(got, expected, rtol=0, atol=1e-10)
+    lines = source.lines_with_slopes(theta)
+    for k, axis in enumerate(np.eye(6)):
+        by_energy, by_intensity = five_point(lambda x, axis=axis: np.stack(source.lines(theta + x * axis)), 3e-4)
+        np.testing.assert_allclose(lines.brighten[k], by_intensity, atol=1e-8 * np.abs(lines.brighten).max())
+        np.testing.assert_allclose(lines.shift[k], lines.intensities * by_energy, atol=1e-8 * np.abs(lines.shift).max())
 
 
 def test_spectra_on_paths_and_powders_follow_the_spiral():

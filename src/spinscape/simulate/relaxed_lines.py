@@ -35,7 +35,7 @@ from .spiral_relaxation import SpiralMotion, relaxed, spiral_motion
 _STEP = 2e-4
 """Of differences, r.l.u. and parts of a turn: a bond over n cells turns by 0.0013 n, and the error is the fourth power
 of it over 30 of its part of J."""
-_NO_BONDS = BondTable([], [], np.zeros((0, 3)), [], np.zeros((0, 3, 3)))
+_NO_BONDS = BondTable(*(np.zeros(shape) for shape in (0, 0, (0, 3), 0, (0, 3, 3))))
 _STILL = 1e-12
 """1/meV: what moves by less stands still, as symmetry makes it."""
 

@@ -18,7 +18,7 @@ Weighting = Literal["classical", "detailed_balance", "symmetric", "density_of_st
 
 
 class MonteCarloStart(Strict):
-    """Initial states from one chain of Monte Carlo moves."""
+    """Initial states from chains of Monte Carlo moves."""
 
     kind: Literal["monte_carlo"]
     states: int = Field(10, ge=2, le=1_000_000, description="trajectories at each temperature")
@@ -27,6 +27,7 @@ class MonteCarloStart(Strict):
     rounds: int = Field(100, ge=1, description="from one state to the next")
     hottest: Temperature | None = Field(None, description="cool from here; left out: begin at the temperature itself")
     steps: int = Field(20, ge=1, le=10_000, description="temperatures on the way down, geometric")
+    chains: int = Field(1, ge=1, description="each begins and cools on its own, and gives an equal part of the states")
 
     def plain(self):
         """Return what ``StartSettings`` reads."""
@@ -39,7 +40,7 @@ class MonteCarloStart(Strict):
 
 
 class LangevinStart(Strict):
-    """Initial states from one trajectory in a Langevin bath."""
+    """Initial states from trajectories in a Langevin bath."""
 
     kind: Literal["langevin"]
     states: int = Field(10, ge=2, le=1_000_000, description="trajectories at each temperature")
@@ -48,6 +49,7 @@ class LangevinStart(Strict):
     rounds: int = Field(500, ge=1, description="steps from one state to the next")
     hottest: Temperature | None = None
     steps: int = Field(20, ge=1, le=10_000)
+    chains: int = Field(1, ge=1)
 
     def plain(self):
         """Return what ``StartSettings`` reads."""
@@ -60,7 +62,10 @@ class LangevinStart(Strict):
 
 
 def _chain(start, method):
-    return {"method": method, "n_configuration": start.states, "hottest": start.hottest, "n_temperature": start.steps}
+    # Points are known by their settings: those of studies with one chain stay what they were.
+    chains = {"n_chain": start.chains} if start.chains > 1 else {}
+    return {"method": method, "n_configuration": start.states, "hottest": start.hottest, "n_temperature": start.steps,
+            **chains}  # fmt: skip
 
 
 class FixedLength(Strict):

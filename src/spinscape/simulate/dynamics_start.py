@@ -20,7 +20,7 @@ _MOVES = (Move("small_step", 2), Move("over_relaxation", 4))
 
 @dataclass(frozen=True)
 class StartSettings:
-    """How initial states are made: one chain, from which states are taken at equal distances.
+    """How initial states are made: chains, from each of which states are taken at equal distances.
 
     Parameters
     ----------
@@ -38,6 +38,8 @@ class StartSettings:
         Of ``monte_carlo``.
     damping : float
         Of ``langevin``.
+    n_chain : int
+        Chains, each with a beginning of its own: more than one where a chain stays near one of many ground states.
     """
 
     method: str = "monte_carlo"
@@ -48,6 +50,7 @@ class StartSettings:
     n_temperature: int = 20
     moves: tuple[Move, ...] = _MOVES
     damping: float = 0.3
+    n_chain: int = 1
 
     def __post_init__(self):
         moves = tuple(move if isinstance(move, Move) else Move(**move) for move in self.moves)
@@ -59,7 +62,7 @@ class StartSettings:
                 expected=f"one of {', '.join(METHODS)}",
                 got=self.method,
             )
-        for name in ("n_configuration", "n_between", "n_temperature"):
+        for name in ("n_configuration", "n_between", "n_temperature", "n_chain"):
             if getattr(self, name) < 1:
                 raise ConfigError("a number must be positive", where=f"dynamics.start.{name}", got=getattr(self, name))
         if self.n_equilibrate < 0 or not self.damping > 0:
@@ -89,7 +92,7 @@ def thermal_states(of: Interactions, theta, conditions, settings: StartSettings,
     generator : numpy.random.Generator
         All randomness follows from it.
     spins : (n_spin, 3) float64, optional
-        Where the chain begins; a random state where left out.
+        Where the chains begin; random states where left out.
 
     Yields
     ------
@@ -100,13 +103,15 @@ def thermal_states(of: Interactions, theta, conditions, settings: StartSettings,
         raise ConfigError(
             "thermal states need a temperature", where="conditions.temperature", expected="> 0 K", got=temperature
         )
-    spins = of.system.random_spins(generator) if spins is None else spins
-    chain = (_Markov if settings.method == "monte_carlo" else _Bath)(of, theta, conditions, settings, generator, spins)
-    for step in settings.ladder(temperature):
-        chain.equilibrate(step)
-    for _ in range(settings.n_configuration):
-        chain.advance(temperature, settings.n_between)
-        yield chain.spins
+    kind = _Markov if settings.method == "monte_carlo" else _Bath
+    for part in range(settings.n_chain):
+        first = of.system.random_spins(generator) if spins is None else spins
+        chain = kind(of, theta, conditions, settings, generator, first)
+        for step in settings.ladder(temperature):
+            chain.equilibrate(step)
+        for _ in range(part, settings.n_configuration, settings.n_chain):
+            chain.advance(temperature, settings.n_between)
+            yield chain.spins
 
 
 class _Bath:

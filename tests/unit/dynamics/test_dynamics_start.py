@@ -55,6 +55,19 @@ def test_states_follow_from_the_generator(models):
         assert not np.allclose(first[0], first[1])
 
 
+@pytest.mark.parametrize("method", ["monte_carlo", "langevin"])
+def test_chains_begin_anew(models, method):
+    """Spins that hardly move: states of one chain are alike, those of another are others."""
+    system = models.system(models.cubic(), (2, 2, 2))
+    of, theta = interactions(system, [1e-9]), np.array([1e-9])
+    settings = StartSettings(method, n_configuration=5, n_equilibrate=0, n_between=1, n_chain=2, damping=1e-6,
+                             moves=(Move("small_step", 1, 1e-4),))  # fmt: skip
+    states = list(thermal_states(of, theta, Conditions(1e-9), settings, generator=np.random.default_rng(1)))
+    assert len(states) == 5
+    near = np.abs(np.array(states)[:, None] - np.array(states)).max(axis=(2, 3)) < 0.3
+    np.testing.assert_array_equal(near, np.equal.outer([0, 0, 0, 1, 1], [0, 0, 0, 1, 1]))
+
+
 def test_a_structure_fills_supercells_of_whole_magnetic_cells(models):
     model = models.square(2.5)
     for numbers in ((4, 6, 1), [[4, 2, 0], [-2, 4, 0], [0, 0, 1]]):

@@ -5,12 +5,14 @@ from typing import Annotated
 from pydantic import Field
 
 from .forward_gaussian import GaussianForwardSection
+from .forward_montecarlo import MonteCarloForwardSection
 from .forward_siren import SirenForwardSection
 from .forward_spinwave import SpinwaveForwardSection
 
 Forward = Annotated[
     SpinwaveForwardSection
     | SirenForwardSection
-    | GaussianForwardSection,
+    | GaussianForwardSection
+    | MonteCarloForwardSection,
     Field(discriminator="kind"),
 ]  # fmt: skip

@@ -63,24 +63,38 @@ class ThermalColumn:
     temperatures : (n_temperature,) float64, K
     direction : (3,) float or None
         Of the field; None for a powder, a third of the trace.
+    asked : (n_temperature,) bool or None
+        Temperatures that were measured: at the others, where spins may order, the values are zero.
     """
 
     gaussian: GaussianModel
     quantity: str
     temperatures: np.ndarray
     direction: tuple[float, float, float] | None = None
+    asked: np.ndarray | None = None
 
     def predict(self, theta):
         """Return the values, (n_temperature, 1), at all couplings (n_parameter,)."""
         found = getattr(self.gaussian, self.quantity)
-        return self._seen(np.array([found(theta, t) for t in self.temperatures]))
+        return self._spread(self.seen(np.array([found(theta, t) for t in self._wanted])))
 
     def gradient(self, theta):
         """Return the derivatives by all couplings, (n_parameter, n_temperature, 1)."""
         found = getattr(self.gaussian, f"{self.quantity}_gradient")
-        return self._seen(np.stack([found(theta, t).by_theta for t in self.temperatures], axis=1))
+        return self._spread(self.seen(np.stack([found(theta, t).by_theta for t in self._wanted], axis=1)))
 
-    def _seen(self, values):
+    @property
+    def _wanted(self):
+        return self.temperatures if self.asked is None else self.temperatures[self.asked]
+
+    def _spread(self, values):
+        if self.asked is None:
+            return values
+        out = np.zeros((*values.shape[:-2], len(self.temperatures), 1))
+        out[..., self.asked, :] = values
+        return out
+
+    def seen(self, values):
         """Return values (..., [3, 3]) along the field, (..., 1)."""
         if self.quantity != "susceptibility":
             return values[..., None]
@@ -88,6 +102,15 @@ class ThermalColumn:
             return np.einsum("...xx->...", values)[..., None] / 3.0
         along = np.asarray(self.direction, dtype=np.float64) / np.linalg.norm(self.direction)
         return (values @ along @ along)[..., None]
+
+    def seen_error(self, errors):
+        """Return standard deviations of :meth:`seen` from those of the elements, (..., [3, 3]), as if independent."""
+        if self.quantity != "susceptibility":
+            return errors[..., None]
+        if self.direction is None:
+            return np.sqrt(np.einsum("...xx->...", errors**2))[..., None] / 3.0
+        along = np.asarray(self.direction, dtype=np.float64) / np.linalg.norm(self.direction)
+        return np.sqrt(errors**2 @ along**2 @ along**2)[..., None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,7 +186,8 @@ def gaussian_forward(model, measurements, *, settings, fixed=None):
 def _part(gaussian, measurement):
     if measurement.quantity in ("susceptibility", "heat_capacity"):
         direction = measurement.direction
-        return ThermalColumn(gaussian, measurement.quantity, measurement.temperatures, direction)
+        asked = measurement.valid[:, 0]
+        return ThermalColumn(gaussian, measurement.quantity, measurement.temperatures, direction, asked)
     conditions = measurement.conditions
     if measurement.energy is not None or isinstance(measurement.momentum, PowderAxis):
         what = "a powder" if measurement.energy is None else "a spectrum"

@@ -1,0 +1,34 @@
+"""Volumes: S(Q) in three, S(Q, ω) in four dimensions, through files of Mantid with gaps to couplings that are known."""
+
+import importlib.util
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="module")
+def volumes():
+    file = Path(__file__).parents[2] / "benchmarks" / "volumes.py"
+    spec = importlib.util.spec_from_file_location("benchmark_volumes", file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("kind", ["diffuse", "spectrum"])
+def test_a_volume_with_gaps_gives_its_couplings_back(volumes, kind, tmp_path):
+    path = tmp_path / "volume.nxs"
+    assert volumes.make(kind, 15_000, path) > 13_000
+    with h5py.File(path) as file:
+        signal = file["MDHistoWorkspace/data/signal"][()]
+        assert signal.ndim == (3 if kind == "diffuse" else 4)
+        assert 0.04 < np.isnan(signal).mean() < 0.25 and np.any(signal == 0.0)
+    found = volumes.fit(kind, path)
+    assert found["measured"] == np.isfinite(signal).sum()
+    # Standard deviations are those of counting: four of them, for two or three couplings.
+    assert np.abs(found["pulls"]).max() < 4.0
+    assert np.all(np.array(found["std"]) < 0.12)
+    # The deviance of Poisson's law at two counts a voxel is 1.1 a degree of freedom, not 1.
+    assert 1.0 < found["deviance_per_dof"] < 1.2

@@ -72,7 +72,8 @@ class Combination:
             size = "" if abs(abs(factor) - 1.0) < 5e-4 else f"{abs(factor):.3g} "
             sign = (" − " if words else "−") if factor < 0 else (" + " if words else "")
             words += f"{sign}{size}{name}"
-        return f"{words} = {self.value:.4g} ± {self.std:.2g} {self.unit}".rstrip()
+        value = f"{self.value:.4g}".replace("-", "−")
+        return f"{words} = {value} ± {self.std:.2g} {self.unit}".rstrip()
 
     def to_dict(self):
         """Return plain values, for JSON."""

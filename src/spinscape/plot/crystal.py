@@ -154,11 +154,11 @@ def _shortest(places):
 def _draw_cell_axes(axes, crystal, places):
     """Draw the directions of a, b, c from a corner; a long one is cut. Returns their ends, (4, 3), Å."""
     reach = np.ptp(places, axis=0).max() if len(places) > 1 else 0.0
-    start = places.min(axis=0) - 0.12 * max(reach, 3.0)
+    start = places.min(axis=0) - 0.22 * max(reach, 3.0)
     ends = [start]
     for name, vector in zip("abc", crystal.vectors, strict=True):
         length = np.linalg.norm(vector)
-        shown = vector / length * min(length, 0.3 * max(reach, 6.0))
+        shown = vector / length * min(length, 0.22 * max(reach, 6.0))
         ends.append(start + shown)
         axes.plot(*np.array([start, start + shown]).T, color="black", linewidth=1.0)
         axes.text(*(start + 1.1 * shown), name, weight="bold")

@@ -25,6 +25,36 @@ T = 0.01
 WEIGHTINGS = ("classical", "detailed_balance", "density_of_states")
 
 
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_only_neighbours_on_their_own_bond_are_correlated(sign):
+    """Turning over the components γ of both ends of one bond γ leaves the energy: at any temperature
+    S(Q) = 2 (1 + c Σ_γ cos Q·δ_γ), c = <S_i^γ S_j^γ> = 2E/3K. For K > 0 next to nothing is left at Γ.
+    """
+    model, _ = build.build_model(load_study(STUDY))
+    corners = [(0, 0, 0), (1 / 3, 1 / 3, 0), (0.5, 0, 0), (1, 0, 0), (0.5, 0.5, 0), (2 / 3, 2 / 3, 0), (0.25, 0, 0)]
+    points = QPath("points", np.array(corners), np.zeros(7, dtype=np.int64), np.zeros(7))
+    simulator = DynamicsSimulator(
+        model,
+        (12, 12, 1),
+        [points],
+        EnergyAxis.from_range(first=-8.0, last=8.0, step=4.0),
+        Conditions(0.05 / K_B),
+        start=StartSettings(n_configuration=48, n_equilibrate=100, n_between=60, hottest=1.0 / K_B, n_temperature=12,
+                            n_chain=4),
+    )  # fmt: skip
+    found = simulator.run(np.array([0.0, sign]), StreamKey(6, "kitaev"))
+    crystal, bonds = model.crystal, model.bonds
+    kitaev = bonds.parameter == 1
+    way = (bonds.offset + crystal.positions[bonds.site_j] - crystal.positions[bonds.site_i])[kitaev] @ crystal.vectors
+    c = found.arrays["state_energy"][0] / (1.5 * sign)
+    expected = 2.0 * (1.0 + c * np.cos(points.points @ crystal.reciprocal @ way.T).sum(axis=1))
+    # Errors of the bins of one line go together.
+    integral, error = (4.0 * found.arrays[f"{kind}_points"][0].sum(axis=1) for kind in ("signal", "error"))
+    assert np.all(np.abs(integral - expected) < 4.0 * error)
+    assert np.all(error[expected > 0.5] < 0.2 * expected[expected > 0.5])
+    assert (integral[0] < 0.2) == (sign > 0)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_the_spectrum_of_the_whole_zone(sign):

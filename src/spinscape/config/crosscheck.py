@@ -143,6 +143,7 @@ def _check_fit(study, name, fit):
     fit.forward.check(study, fit, where)
     fit.objective.check(study, fit, where)
     _check_search(fit, where)
+    _check_errors(fit, where)
     if fit.background is not None and fit.background.window <= fit.background.order:
         raise ConfigError(
             "a Savitzky-Golay window must be longer than its order",
@@ -152,6 +153,21 @@ def _check_fit(study, name, fit):
         )
     for index, variant in enumerate(fit.variants):
         changed_fit(fit, variant.change, where=f"{where}.variants.{index}.change")
+
+
+def _check_errors(fit, where):
+    """Raise where an error is asked for that only a likelihood has."""
+    asked = fit.uncertainty
+    of_likelihoods = {"information": asked.information, "freer_background": asked.freer_background}
+    of_likelihoods |= {"line_shape": asked.line_shape, "clip": fit.clip}
+    for name, value in of_likelihoods.items():
+        if value and not fit.objective.is_likelihood:
+            raise ConfigError(
+                f"only a likelihood knows {name}",
+                where=f"{where}.{name}" if name == "clip" else f"{where}.uncertainty.{name}",
+                expected="objective: {kind: likelihood, ...}, poisson, gaussian or student",
+                got=f"objective.kind {fit.objective.kind}",
+            )
 
 
 def _check_search(fit, where):

@@ -15,6 +15,9 @@ class FitPart(Strict):
     module: ClassVar[str]
     """Module of ``spinscape.stages`` that makes it; only fits with the kind import it and depend on its code."""
 
+    is_likelihood: ClassVar[bool] = False
+    """Of an objective: whether it is a :class:`~spinscape.infer.poisson.Likelihood`."""
+
     def modules(self):
         """Return its module, and those of parts inside it."""
         return (self.module,)

@@ -7,7 +7,7 @@ from pydantic import Field
 from ..errors import ConfigError
 from .forwards import Forward
 from .objectives import Objective
-from .quantities import EnergyRange, Name, Vector
+from .quantities import Energy, EnergyRange, Name, Vector
 from .strategies import MultistartSection, Strategy
 from .strict import Strict
 
@@ -36,12 +36,39 @@ class BootstrapSection(Strict):
     n_replica: int = Field(200, ge=20, le=100_000)
 
 
-class UncertaintySection(Strict):
-    """How the intervals are found."""
+class ClipSection(Strict):
+    """Regions whose residuals stand out are left out, and the fit repeated."""
 
-    hessian: bool = True
+    threshold: float = Field(3.5, gt=0, description="of a box's mean residual, in standard deviations")
+    window: int = Field(5, ge=1, le=99, description="pixels along each side of the box")
+    n_refit: int = Field(3, ge=1, le=20)
+
+
+class PosteriorSection(Strict):
+    """Sampling of the posterior by an ensemble of walkers; the prior is flat over the box."""
+
+    max_step: int = Field(5000, ge=200, le=1_000_000, description="of each walker")
+
+
+class LineShapeSection(Strict):
+    """A test of the line shape, and what tails would move."""
+
+    fwhm: Energy = Field(gt=0, description="of a typical line: the resolution in the middle of the bands")
+
+
+class UncertaintySection(Strict):
+    """How the intervals are found. The largest error counts; of real data the group jackknife's too."""
+
+    hessian: bool = Field(True, description="curvature of the objective")
+    information: bool = Field(False, description="of a likelihood: expected, scale and background eliminated")
+    profile: bool = Field(False, description="intervals of the profile likelihood")
     bootstrap: BootstrapSection | None = None
     jackknife: int = Field(0, ge=0, le=50, description="bands of energy; each band of each segment is left out in turn")
+    posterior: PosteriorSection | None = None
+    freer_background: Literal["row", "row_segment"] | None = Field(
+        None, description="of a likelihood: what constants of these groups move widens the information"
+    )
+    line_shape: LineShapeSection | None = None
 
 
 class Variant(Strict):
@@ -65,6 +92,10 @@ class FitSection(Strict):
     landscape: int = Field(
         41, ge=0, le=201, description="points along each of two couplings of its picture; 0 for none"
     )
+    region: int = Field(
+        0, ge=0, le=101, description="points along each of two couplings of the map of acceptable ones; 0 for none"
+    )
+    clip: ClipSection | None = None
     uncertainty: UncertaintySection = UncertaintySection()
     variants: tuple[Variant, ...] = ()
 

@@ -28,6 +28,7 @@ class LikelihoodPart(FitPart):
     """What all likelihoods say."""
 
     module: ClassVar[str] = "spinscape.stages.objective_likelihood"
+    is_likelihood: ClassVar[bool] = True
 
     background: BackgroundSection = BackgroundSection()
     scale: Literal["free"] | float = Field("free", description="of the model; a number where its units are absolute")

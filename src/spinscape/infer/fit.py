@@ -1,19 +1,23 @@
 """A whole fit: search, errors by several methods, variants, derived quantities, warnings."""
 
 import logging
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..errors import FitError, SpinscapeError
+from .clip import clipped_fit
 from .derived import combinations, mode_gradients, mode_values
 from .gauss_newton import gauss_newton
+from .identify import coupling_information, identifiability
+from .intervals import information_covariance, interval_width, moved_warnings
+from .methods import LEVELS, STATISTICAL, UncertaintyOptions, errors_of
 from .result import Estimate, FitResult, VariantResult
-from .uncertainty import block_bootstrap, group_jackknife, hessian_covariance
+
+__all__ = ["Clip", "Fit", "FitVariant", "UncertaintyOptions", "run_fit"]
 
 _log = logging.getLogger(__name__)
 
-NORMAL_95 = 1.959963984540054
 GOOD_CHI2 = 1.3
 """χ²/dof above which the model or its line shape is called incomplete."""
 MOVED = 2.0
@@ -21,23 +25,12 @@ MOVED = 2.0
 
 
 @dataclass(frozen=True)
-class UncertaintyOptions:
-    """How errors are found.
+class Clip:
+    """Leave out what stands out of the residuals, and refit: settings of :func:`~spinscape.infer.clip.clipped_fit`."""
 
-    Parameters
-    ----------
-    hessian : bool
-    bootstrap : (int, int) or None
-        Block in pixels along momentum and energy.
-    n_replica : int
-    jackknife : int
-        Bands of energy; each band of each segment is left out in turn. 0 for no jackknife.
-    """
-
-    hessian: bool = True
-    bootstrap: tuple[int, int] | None = None
-    n_replica: int = 200
-    jackknife: int = 0
+    threshold: float = 3.5
+    window: int = 5
+    n_refit: int = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +59,8 @@ class Fit:
         Wave vectors, r.l.u., whose lowest mode's energy is reported.
     uncertainty : UncertaintyOptions
     variants : tuple of FitVariant
+    clip : Clip or None
+        The answer, and all errors, are then those of the pixels that are left.
     """
 
     name: str
@@ -74,8 +69,14 @@ class Fit:
     box: object
     measurements: tuple
     modes: dict = field(default_factory=dict)
-    uncertainty: UncertaintyOptions = UncertaintyOptions()
+    uncertainty: UncertaintyOptions = field(default_factory=UncertaintyOptions)
     variants: tuple[FitVariant, ...] = ()
+    clip: Clip | None = None
+
+    @property
+    def is_real(self):
+        """Whether any measurement was measured: models of real data are never the whole truth."""
+        return any(not m.simulated for m in self.measurements)
 
     def __post_init__(self):
         if self.box.names != tuple(self.problem.forward.parameter_names):
@@ -109,16 +110,21 @@ def run_fit(fit, *, seed, provenance=None):
     best = search.best.parameters
     _log.info("fit %s: %d minima, the best %.6g after %d calls", fit.name, len(search.minima), search.best.objective,
               search.n_call)  # fmt: skip
-    warnings = []
-    covariances = _covariances(fit, problem, best, seed, warnings)
+    warnings, details = [], {}
+    if fit.clip is not None:
+        problem, best, details["clip"] = _clipped(fit, problem, best, warnings)
+    errors = errors_of(fit.uncertainty, problem, best, fit.box, measurements=fit.measurements, seed=seed)
     variants = tuple(_refit(v, fit, best) for v in fit.variants)
-    estimates, modes = _estimates(fit, best, covariances, variants)
-    leading = _leading(covariances)
+    known = _identified(problem, best, fit.box, warnings)
+    estimates, modes = _estimates(fit, best, errors, variants, known)
+    leading = _leading(errors.covariances, _quoted(fit, errors.covariances))
     couplings = tuple(fit.problem.forward.coupling_names)
     values = {name: e.value for name, e in estimates.items()}
-    quality = fit.problem.objective.quality(fit.problem.forward.predict(best))
-    warnings += [_outside(what) for what in _asked_outside(fit.problem.forward, best)]
+    quality = problem.objective.quality(problem.forward.predict(best))
+    warnings += errors.warnings + [_outside(what) for what in _asked_outside(fit.problem.forward, best)]
     warnings += _warnings(search, estimates, modes, quality, variants)
+    details |= errors.details | ({} if known is None else {"identifiability": known.to_dict()})
+    n_call = {"n_call": search.n_call, "n_call_errors": max(problem.calls.n_call - search.n_call, 0)}
     result = FitResult(
         fit=fit.name,
         measurements=tuple(m.name for m in fit.measurements),
@@ -128,14 +134,47 @@ def run_fit(fit, *, seed, provenance=None):
         correlation=_correlation(leading),
         combinations=() if leading is None else combinations(leading, values, names=couplings, unit="meV"),
         objective={"kind": fit.problem.objective.kind, "value": search.best.objective, **_settings(fit)},
-        strategy={**search.strategy, "n_call": search.n_call, "n_infinite": search.n_infinite, "seed": int(seed)},
+        strategy={**search.strategy, **n_call, "n_infinite": search.n_infinite, "seed": int(seed)},
         quality=quality,
         minima=tuple(m.to_dict(fit.box.names) for m in search.minima),
         variants=variants,
-        warnings=tuple(warnings),
-        provenance={**(provenance or {}), "uncertainty": asdict(fit.uncertainty), "box": fit.box.to_dict()},
+        warnings=tuple(dict.fromkeys(warnings)),
+        provenance={**(provenance or {}), "uncertainty": fit.uncertainty.to_dict(), "box": fit.box.to_dict()},
+        details=details,
+        region=errors.region,
     )
     return result, search
+
+
+def _clipped(fit, problem, best, warnings):
+    """Return the problem of the pixels that do not stand out, its minimum, and what happened as plain values."""
+    clip = fit.clip
+    found = clipped_fit(problem, best, fit.box, threshold=clip.threshold, window=clip.window, n_refit=clip.n_refit)
+    moved = found.parameters - best
+    try:
+        std = information_covariance(found.problem, found.parameters, fit.box).std
+        warnings += moved_warnings(fit.box, moved, std, "leaving out what stands out")
+    except FitError:
+        pass  # the errors of the fit say what is wrong
+    plain = {"share": found.share, "moved": dict(zip(fit.box.names, moved.tolist(), strict=True))}
+    return found.problem, found.parameters, plain
+
+
+def _identified(problem, best, box, warnings):
+    """Return what the data tell of the couplings; None of an objective that has no information."""
+    names = tuple(problem.forward.coupling_names)
+    if not hasattr(problem.objective, "noise_scale"):
+        return None
+    n = len(names)
+    try:
+        information = coupling_information(problem, best, box)
+        known = identifiability(information, best[:n], names=names, widths=box.width[:n])
+    except (FitError, np.linalg.LinAlgError) as error:
+        warnings.append(f"what the data determine cannot be told: {error}".splitlines()[0])
+        return None
+    if known.unidentifiable:
+        warnings += known.sentences[-2 if len(names) > 1 else -1 :]
+    return known
 
 
 def _settings(fit):
@@ -143,71 +182,59 @@ def _settings(fit):
     return {name: getattr(objective, name) for name in ("c_data", "c_model") if hasattr(objective, name)}
 
 
-def _covariances(fit, problem, best, seed, warnings):
-    """Return method → Covariance; a method that fails is a warning, since the fit itself stands."""
-    options, common = fit.uncertainty, {"measurements": fit.measurements}
-    methods = {}
-    if options.hessian:
-        methods["hessian"] = lambda: hessian_covariance(problem, best, fit.box)
-    if options.bootstrap is not None:
-        block, n = options.bootstrap, options.n_replica
-        methods["bootstrap"] = lambda: block_bootstrap(
-            problem, best, fit.box, block=block, n_replica=n, seed=seed, **common
-        ).covariance()
-    if options.jackknife > 0:
-        n_band = options.jackknife
-        methods["jackknife"] = lambda: group_jackknife(problem, best, fit.box, n_band=n_band, **common).covariance()
-    out = {}
-    for name, method in methods.items():
-        try:
-            out[name] = method()
-        except FitError as error:
-            warnings.append(f"no {name} error: {error.what}")
-    return out
+def _quoted(fit, covariances):
+    """Return the methods that the quoted error is the largest of."""
+    named = (*STATISTICAL, "jackknife") if fit.is_real else STATISTICAL
+    return tuple(name for name in named if name in covariances)
 
 
-def _leading(covariances):
-    """Return the covariance that ``std`` is mostly from: of curvature and bootstrap, the one with the larger trace."""
-    statistical = [covariances[name] for name in ("hessian", "bootstrap") if name in covariances]
-    if not statistical:
+def _leading(covariances, quoted):
+    """Return the covariance that ``std`` is mostly from: of those that count, the one with the largest trace."""
+    counted = [covariances[name] for name in quoted]
+    if not counted:
         return None
-    scale = np.max([np.where(c.std > 0, c.std, 0.0) for c in statistical], axis=0)
+    scale = np.max([np.where(c.std > 0, c.std, 0.0) for c in counted], axis=0)
     scale = np.where(scale > 0, scale, 1.0)
-    return max(statistical, key=lambda c: float(np.sum((c.std / scale) ** 2)))
+    return max(counted, key=lambda c: float(np.sum((c.std / scale) ** 2)))
 
 
-def _estimates(fit, best, covariances, variants):
+def _estimates(fit, best, errors, variants, known):
     """Return name → Estimate of the parameters, and of the modes."""
-    source = fit.problem.forward
+    source, covariances = fit.problem.forward, errors.covariances
     gradients = mode_gradients(source, best, fit.modes, fit.box) if covariances else {}
     here = mode_values(source, best, fit.modes)
-    at_bound = fit.box.at_bound(best)
-    out = {}
+    at_bound, lost = fit.box.at_bound(best), () if known is None else known.unidentifiable
+    quoted, out, modes = _quoted(fit, covariances), {}, {}
     for k, name in enumerate(fit.box.names):
         axis = np.eye(len(fit.box.names))[k]
         stds = {m: c.along(axis) for m, c in covariances.items() if name not in c.fixed}
+        intervals = {m: pairs[name] for m, pairs in errors.intervals.items() if name in pairs}
         bounds = (float(fit.box.lower[k]), float(fit.box.upper[k]))
         spread = _systematic(best[k], [v.parameters.get(name) for v in variants])
-        unit = fit.problem.forward.units[k]
-        out[name] = _estimate(best[k], unit, stds, spread, bounds, name in at_bound)
-    modes = {}
+        how = {"at_bound": name in at_bound, "intervals": intervals, "identifiable": name not in lost}
+        unit = source.units[k]
+        out[name] = _estimate(best[k], unit, stds, quoted, errors.n_group, systematic=spread, bounds=bounds, **how)
     for name, value in here.items():
         stds = {m: c.along(gradients[name]) for m, c in covariances.items()}
         spread = _systematic(value, [v.modes.get(name) for v in variants])
-        modes[name] = _estimate(value, "meV", stds, spread, (-np.inf, np.inf), False)
+        modes[name] = _estimate(value, "meV", stds, quoted, errors.n_group, systematic=spread)
     return out, modes
 
 
-def _estimate(value, unit, stds, systematic, bounds, at_bound):
-    statistical = [stds[m] for m in ("hessian", "bootstrap") if m in stds]
-    std = max(statistical) if statistical else None
+def _estimate(value, unit, stds, quoted, n_group, *, systematic, bounds=(-np.inf, np.inf), identifiable=True, **how):
+    """Return an estimate whose error is the largest of the methods that count, by their half-widths at 95 %."""
+    half = {m: stds[m] * interval_width(LEVELS["95"], n_group=n_group.get(m)) for m in quoted if m in stds}
+    method = max(half, key=lambda m: half[m]) if half and identifiable else None
+    std = None if method is None else stds[method]
 
-    def interval(width):
-        if std is None:
+    def interval(level):
+        if method is None:
             return None
-        return max(bounds[0], float(value - width * std)), min(bounds[1], float(value + width * std))
+        reach = std * interval_width(level, n_group=n_group.get(method))
+        return max(bounds[0], float(value - reach)), min(bounds[1], float(value + reach))
 
-    return Estimate(float(value), unit, std, interval(1.0), interval(NORMAL_95), systematic, stds, at_bound)
+    pair = interval(LEVELS["68"]), interval(LEVELS["95"])
+    return Estimate(float(value), unit, std, *pair, systematic, stds, method=method, identifiable=identifiable, **how)
 
 
 def _systematic(value, others):
@@ -248,8 +275,9 @@ def _warnings(search, estimates, modes, quality, variants):
     ]
     for name, e in {**estimates, **modes}.items():
         wide = e.std_by_method.get("jackknife")
-        if e.std and wide and wide > MOVED * e.std:
-            out.append(f"groups of pixels disagree on {name}: jackknife {wide:.2g}, statistical {e.std:.2g} {e.unit}")
+        narrow = max((s for m, s in e.std_by_method.items() if m != "jackknife"), default=0.0)
+        if wide and narrow and wide > MOVED * narrow:
+            out.append(f"groups of pixels disagree on {name}: jackknife {wide:.2g}, statistical {narrow:.2g} {e.unit}")
         if e.std and e.systematic and e.systematic > MOVED * e.std:
             out.append(f"variants move {name} by ± {e.systematic:.2g} {e.unit}, statistical error {e.std:.2g}")
     if len(search.minima) > 1 and search.minima[1].n_start > search.best.n_start:

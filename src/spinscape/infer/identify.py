@@ -58,6 +58,23 @@ class Identifiability:
     unidentifiable: tuple[str, ...]
     sentences: tuple[str, ...]
 
+    def to_dict(self):
+        """Return plain values, for JSON; None for an error that is not bounded."""
+        directions = [
+            {"text": d.text, "coefficients": d.coefficients, "value": d.value, "std": _finite(d.std)}
+            for d in self.directions
+        ]
+        return {
+            "sentences": list(self.sentences),
+            "unidentifiable": list(self.unidentifiable),
+            "directions": directions,
+            "stds": {name: _finite(std) for name, std in self.stds.items()},
+        }
+
+
+def _finite(value):
+    return float(value) if np.isfinite(value) else None
+
 
 def coupling_information(problem, best, box):
     """Return the information on the couplings, (n_coupling, n_coupling), everything else eliminated, 1/meV².

@@ -168,14 +168,29 @@ def robust_fit(problem, best, box, *, freer=None):
     shift = np.zeros(len(box.names))
     if freer is not None:
         weights = tuple(k.astype(np.float64) for k in clipped.kept)
-        other = Problem(problem.forward, freer.reweighted(weights), problem.calls)
-        shift = gauss_newton(other, clipped.parameters, box=box).parameters - clipped.parameters
+        shift = freer_shift(problem, clipped.parameters, box, freer=freer.reweighted(weights))
         shift = np.where(plain.std > 0, shift, 0.0)
-    warnings = _moved(box, clipped.parameters - np.asarray(best), plain.std, "leaving out what stands out")
-    warnings += _moved(box, shift, plain.std, "a background with more freedom")
-    warnings += instrument_warnings(box, clipped.parameters)
+    moved = clipped.parameters - np.asarray(best)
+    warnings = moved_warnings(box, moved, plain.std, "leaving out what stands out")
+    warnings += moved_warnings(box, shift, plain.std, "a background with more freedom")
+    warnings += list(instrument_warnings(box, clipped.parameters))
     covariance = widened(plain, shift, method="robust")
     return Robust(clipped.parameters, clipped, covariance, shift, tuple(warnings))
+
+
+def freer_shift(problem, best, box, *, freer):
+    """Return how far a background with more freedom moves the answer, (n_parameter,).
+
+    Parameters
+    ----------
+    problem : Problem
+    best : (n_parameter,) float64
+    box : Box
+    freer : Objective
+        The same pixels with the freer background.
+    """
+    other = Problem(problem.forward, freer, problem.calls)
+    return gauss_newton(other, np.asarray(best), box=box).parameters - np.asarray(best)
 
 
 def widened(covariance, *shifts, method=None):
@@ -215,7 +230,8 @@ def instrument_warnings(box, parameters):
     return tuple(out)
 
 
-def _moved(box, shift, std, what):
+def moved_warnings(box, shift, std, what):
+    """Say which parameters a choice moves by more than :data:`MOVED` standard deviations: a list of str."""
     far = [(n, d, s) for n, d, s in zip(box.names, shift, std, strict=True) if s > 0 and abs(d) > MOVED * s]
     return [f"{what} moves {name} by {d:+.2g}, {abs(d) / s:.1f} standard deviations" for name, d, s in far]
 

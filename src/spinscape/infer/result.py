@@ -12,16 +12,24 @@ class Estimate:
     value : float
     unit : str
     std : float or None
-        Statistical standard deviation: the larger of those of curvature and bootstrap. None where none was asked for,
-        or where the quantity sits at a bound.
+        Standard deviation: the largest by the methods that count (curvature, information, bootstrap, posterior, those
+        that hold backgrounds and line shapes; for real data the group jackknife). None where none was asked for,
+        where the quantity sits at a bound, and where the data do not determine it.
     interval68, interval95 : (float, float) or None
-        value ± 1 and ± 1.96 std, cut at the bounds of the box.
+        value ± 1 and ± 1.96 std, of a jackknife by Student's law of its groups; cut at the bounds of the box.
     systematic : float or None
         Half the spread (largest less smallest) over the fit and its variants; None without variants.
     std_by_method : dict of str to float
-        ``hessian``, ``bootstrap``, ``jackknife``: whichever were done.
+        ``hessian``, ``information``, ``bootstrap``, ``jackknife``, ``robust``, ``shaped``, ``posterior``: whichever
+        were done.
     at_bound : bool
         The value sits at a bound of the box.
+    method : str or None
+        That ``std`` is from.
+    intervals : dict of str to dict
+        Method → {"68": (lower, upper), "95": ...}, of ``profile`` and ``posterior``.
+    identifiable : bool
+        False where the data do not determine the quantity within the box: its value is where the search ended, no more.
     """
 
     value: float
@@ -32,6 +40,9 @@ class Estimate:
     systematic: float | None = None
     std_by_method: dict[str, float] = field(default_factory=dict)
     at_bound: bool = False
+    method: str | None = None
+    intervals: dict[str, dict] = field(default_factory=dict)
+    identifiable: bool = True
 
     def to_dict(self):
         """Return plain values, for JSON."""
@@ -44,6 +55,9 @@ class Estimate:
             "unit": self.unit,
             "std_by_method": dict(self.std_by_method),
             "at_bound": self.at_bound,
+            "method": self.method,
+            "intervals": {m: {level: list(pair) for level, pair in one.items()} for m, one in self.intervals.items()},
+            "identifiable": self.identifiable,
         }
 
 
@@ -139,6 +153,11 @@ class FitResult:
     variants : tuple of VariantResult
     warnings : tuple of str
     provenance : dict
+    details : dict
+        Of single methods, plain values: ``clip``, ``freer_background``, ``line_shape``, ``posterior``,
+        ``identifiability``.
+    region : Region or None
+        Map of acceptable couplings, for its figure.
     """
 
     fit: str
@@ -155,6 +174,8 @@ class FitResult:
     variants: tuple[VariantResult, ...]
     warnings: tuple[str, ...]
     provenance: dict
+    details: dict = field(default_factory=dict)
+    region: object = None
 
     @property
     def values(self):
@@ -177,5 +198,6 @@ class FitResult:
             "minima": list(self.minima),
             "variants": [v.to_dict() for v in self.variants],
             "warnings": list(self.warnings),
+            "details": self.details,
             "provenance": self.provenance,
         }

@@ -22,6 +22,9 @@ def landscape_figure(
     label="objective",
     covariance=None,
     points=(),
+    region=None,
+    centre=None,
+    error="statistics",
     title="",
     simulated=False,
 ):
@@ -39,6 +42,12 @@ def landscape_figure(
         Of the two parameters at the best minimum: draws the 68 and 95 % ellipses in a second panel.
     points : sequence of (label, x, y)
         Other answers to show there: variants, published values.
+    region : (x (n,), y (m,), excess (n, m)), optional
+        Δ of the objective over its noise, other parameters at their best: drawn as the region of acceptable couplings.
+    centre : (x, y), optional
+        The answer, where it is not the best minimum: that of the pixels that a fit kept.
+    error : str
+        What the covariance is from.
 
     Returns
     -------
@@ -48,7 +57,7 @@ def landscape_figure(
     values = np.asarray(values, np.float64)
     check_shape("values", values, (len(x), len(y)), hint="rows follow the first parameter")
     found = [(float(m["parameters"][names[0]]), float(m["parameters"][names[1]]), m) for m in minima]
-    zoomed = bool(found) and (covariance is not None or len(points) > 0)
+    zoomed = bool(found) and (covariance is not None or len(points) > 0 or region is not None)
     with styled():
         figure = new_figure(9.0 if zoomed else 6.0, 4.6)
         figure.get_layout_engine().set(wspace=0.06)
@@ -57,7 +66,8 @@ def landscape_figure(
         figure.colorbar(mesh, ax=panels[0], label=label, pad=0.02, extend="max")
         _draw_minima(panels[0], found)
         if zoomed:
-            _draw_neighbourhood(panels[1], found[0][:2], covariance, points)
+            _draw_region(panels[1], region)
+            _draw_neighbourhood(panels[1], centre or found[0][:2], covariance, points, error)
         for panel in panels:
             panel.set_xlabel(with_unit(names[0], units[0]))
             panel.set_ylabel(with_unit(names[1], units[1]))
@@ -128,12 +138,25 @@ def ellipse_of(covariance, *, level):
     return float(width), float(height), float(np.degrees(np.arctan2(directions[1, 1], directions[0, 1])))
 
 
-def _draw_neighbourhood(axes, best, covariance, points):
+def _draw_region(axes, region):
+    """Fill the couplings that are acceptable at 68 and at 95 %."""
+    if region is None:
+        return
+    x, y, excess = region
+    top = max(LEVEL.values())
+    finite = np.where(np.isfinite(excess), excess, 10.0 * top)
+    levels = [-np.inf, *LEVEL.values()]
+    axes.contourf(x, y, finite.T, levels=levels, colors=[colour(0)] * 2, alpha=0.35)
+    axes.contourf(x, y, finite.T, levels=levels[1:], colors=["white"], alpha=0.45)
+    axes.contour(x, y, finite.T, levels=list(LEVEL.values()), colors=[colour(0)] * 2, linestyles=["-", "--"])
+
+
+def _draw_neighbourhood(axes, best, covariance, points, error):
     if covariance is not None:
         for (text, level), style in zip(LEVEL.items(), ("-", "--"), strict=True):
             width, height, angle = ellipse_of(covariance, level=level)
             patch = Ellipse(best, width, height, angle=angle, fill=False, linestyle=style, linewidth=1.5)
-            patch.set(edgecolor=colour(0), label=f"{text} of statistics")
+            patch.set(edgecolor=colour(0), label=f"{text} by {error}" if error != "statistics" else f"{text} of statistics")
             axes.add_patch(patch)
     axes.plot(*[[b] for b in best], "*", markersize=13, color=colour(1), markeredgecolor="black", label="best")
     for k, (text, x, y) in enumerate(points):

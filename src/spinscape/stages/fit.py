@@ -7,7 +7,7 @@ from importlib import import_module
 import numpy as np
 
 from ..config.fits import changed_fit
-from ..infer.fit import Fit, FitVariant, UncertaintyOptions, run_fit
+from ..infer.fit import Clip, Fit, FitVariant, UncertaintyOptions, run_fit
 from ..infer.strategies import strategy_by_name
 from ..lattice.qspace import QPath
 from ..store.files import write_whole
@@ -43,8 +43,7 @@ def run(section, name, model, measurements, files, seed, output, arrays, *, code
     problem, box = job.problem(fit)
     variants = [(v.label, *job.problem(changed_fit(fit, v.change))) for v in fit.variants]
     prepared = job.prepared(fit)
-    bootstrap = fit.uncertainty.bootstrap
-    result, search = run_fit(
+    result, _ = run_fit(
         Fit(
             name=name,
             problem=problem,
@@ -52,12 +51,8 @@ def run(section, name, model, measurements, files, seed, output, arrays, *, code
             box=box,
             measurements=prepared,
             modes=dict(fit.modes),
-            uncertainty=UncertaintyOptions(
-                hessian=fit.uncertainty.hessian,
-                bootstrap=None if bootstrap is None else bootstrap.block,
-                n_replica=200 if bootstrap is None else bootstrap.n_replica,
-                jackknife=fit.uncertainty.jackknife,
-            ),
+            uncertainty=_uncertainty(fit, job, prepared),
+            clip=None if fit.clip is None else Clip(**fit.clip.model_dump()),
             variants=tuple(FitVariant(*one) for one in variants),
         ),
         seed=seed,
@@ -68,10 +63,33 @@ def run(section, name, model, measurements, files, seed, output, arrays, *, code
     document["objective"]["label"] = shown[0].label
     document["objective"]["shown"] = {m.name: s.to_dict() for m, s in zip(prepared, shown, strict=True)}
     write_whole(output, json.dumps(document, indent=1, ensure_ascii=False))
-    best = search.best.parameters
+    best = np.array([result.values[parameter] for parameter in box.names])
     landscape = _landscape(problem, box, best, document["correlation"], result, fit.landscape)
-    fit_arrays.write(arrays, _spectra(problem, prepared, best), landscape)
+    fit_arrays.write(arrays, _spectra(problem, prepared, best), landscape, result.region)
     _log.info("fit %s: %s", name, {n: round(e.value, 4) for n, e in result.parameters.items()})
+
+
+def _uncertainty(fit, job, prepared):
+    """Return the options of ``infer.methods`` that a fit's section says."""
+    said = fit.uncertainty
+    freer = None
+    if said.freer_background is not None:
+        module = import_module(fit.objective.module)
+        freer = module.freer(fit.objective, job, prepared, said.freer_background)
+    bootstrap = (
+        {} if said.bootstrap is None else {"bootstrap": said.bootstrap.block, "n_replica": said.bootstrap.n_replica}
+    )
+    return UncertaintyOptions(
+        hessian=said.hessian,
+        information=said.information,
+        **bootstrap,
+        jackknife=said.jackknife,
+        profile=said.profile,
+        posterior=0 if said.posterior is None else said.posterior.max_step,
+        freer=freer,
+        line_shape=None if said.line_shape is None else said.line_shape.fwhm,
+        region=fit.region,
+    )
 
 
 def _spectra(problem, measurements, best):

@@ -71,12 +71,15 @@ class Landscape:
     covariance: np.ndarray
 
 
-def write(path, spectra, landscape):
-    """Write the arrays of a fit; ``landscape`` is None for a fit of one parameter."""
-    write_whole(path, hdf5_bytes(lambda file: _fill(file, spectra, landscape)))
+def write(path, spectra, landscape, region=None):
+    """Write the arrays of a fit; ``landscape`` is None for a fit of one parameter.
+
+    ``region`` is the map of acceptable couplings (:class:`~spinscape.infer.region.Region`), where there is one.
+    """
+    write_whole(path, hdf5_bytes(lambda file: _fill(file, spectra, landscape, region)))
 
 
-def _fill(file, spectra, landscape):
+def _fill(file, spectra, landscape, region):
     file.attrs["contract"] = CONTRACT
     for one in spectra:
         group = file.create_group(f"spectra/{one.name}")
@@ -89,6 +92,11 @@ def _fill(file, spectra, landscape):
         group.attrs["axes"] = json.dumps({"names": list(landscape.names), "units": list(landscape.units)})
         for name in ("x", "y", "values", "covariance"):
             group.create_dataset(name, data=getattr(landscape, name))
+    if region is not None:
+        group = file.create_group("region")
+        group.attrs["names"] = json.dumps(list(region.names))
+        for name in ("x", "y", "excess"):
+            group.create_dataset(name, data=getattr(region, name))
 
 
 def _axes(one):
@@ -114,6 +122,15 @@ def read(path):
         raise StoreError(
             "the arrays of a fit cannot be read", where=str(path), got=str(error), fix="run the fit again"
         ) from None
+
+
+def read_region(path):
+    """Return the map of acceptable couplings of a fit's arrays: (names, x, y, excess), or None."""
+    with h5py.File(path, "r") as file:
+        if "region" not in file:
+            return None
+        group = file["region"]
+        return tuple(json.loads(group.attrs["names"])), *(group[key][()] for key in ("x", "y", "excess"))
 
 
 def _spectrum(name, group):

@@ -121,7 +121,7 @@ def _fit(result, arrays_path):
     simulated = any(one.simulated for one in spectra)
     figures = [_spectrum_figure(result, one) for one in spectra]
     if landscape is not None:
-        figures.append(_landscape_figure(result, landscape, simulated))
+        figures.append(_landscape_figure(result, landscape, fit_arrays.read_region(arrays_path), simulated))
     return FitContent(result, tuple(figures), simulated)
 
 
@@ -150,7 +150,8 @@ def _spectrum_figure(result, one):
     )
 
 
-def _landscape_figure(result, landscape, simulated):
+def _landscape_figure(result, landscape, region, simulated):
+    values = {**result["parameters"], **result["nuisances"]}
     covariance = landscape.covariance if np.all(np.isfinite(landscape.covariance)) else None
     figure = landscape_figure(
         names=landscape.names,
@@ -161,6 +162,9 @@ def _landscape_figure(result, landscape, simulated):
         label=result["objective"]["label"],
         covariance=covariance,
         points=_variant_points(result, landscape.names),
+        region=None if region is None else region[1:],
+        centre=tuple(values[name]["value"] for name in landscape.names),
+        error=result["correlation"]["method"] or "statistics",
         simulated=simulated,
     )
     return report_figure(

@@ -1,16 +1,19 @@
 """Whole fits: what stands in the result, what is warned of, what a failure costs."""
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
 from spinscape.errors import FitError
+from spinscape.infer.background_terms import BackgroundForm
 from spinscape.infer.box import Box
 from spinscape.infer.derived import combinations
-from spinscape.infer.fit import Fit, FitVariant, UncertaintyOptions, run_fit
+from spinscape.infer.fit import Clip, Fit, FitVariant, UncertaintyOptions, run_fit
+from spinscape.infer.intervals import interval_width
 from spinscape.infer.objectives import chi2_profiled
+from spinscape.infer.poisson import gaussian_likelihood
 from spinscape.infer.problem import Problem
 from spinscape.infer.strategies import Adam, Multistart
 from spinscape.infer.uncertainty import Covariance
@@ -41,11 +44,18 @@ def test_a_fit_recovers_what_was_put_in_and_says_how_well(fit):
         assert estimate["value"] == pytest.approx(truth, abs=4 * estimate["std"])
         assert estimate["unit"] == "meV" and 0.005 < estimate["std"] < 0.3
         low, high = estimate["interval68"]
-        assert high - low == pytest.approx(2 * estimate["std"]) and low < estimate["value"] < high
-        assert np.diff(estimate["interval95"])[0] == pytest.approx(2 * 1.96 * estimate["std"], rel=1e-3)
-        methods = estimate["std_by_method"]
+        methods, method = estimate["std_by_method"], estimate["method"]
+        # A standard deviation of six groups of pixels (two segments, three bands) has Student's intervals.
+        groups = 6 if method == "jackknife" else None
+        for level, (low, high) in ((0.6827, estimate["interval68"]), (0.95, estimate["interval95"])):
+            width = 2 * interval_width(level, n_group=groups) * estimate["std"]
+            assert high - low == pytest.approx(width, rel=1e-3) and low < estimate["value"] < high
         assert set(methods) == {"hessian", "bootstrap", "jackknife"}
-        assert estimate["std"] == max(methods["hessian"], methods["bootstrap"])
+        assert estimate["std"] == methods[method] and estimate["identifiable"]
+        assert (
+            max(methods, key=lambda m: methods[m] * interval_width(0.95, n_group=6 if m == "jackknife" else None))
+            == method
+        )
     assert plain["objective"]["kind"] == "chi2_profiled"
     assert plain["objective"]["value"] == search.best.objective == plain["minima"][0]["objective"]
     assert plain["quality"]["chi2_per_dof"] == pytest.approx(1.0, abs=0.2)
@@ -152,3 +162,63 @@ def test_combinations_are_uncorrelated_and_in_words():
     assert best.text.startswith("K − 0.49") and best.text.endswith("meV")
     held = Covariance(("J", "K"), np.diag([1.0, 0.0]), ("K",), "hessian")
     assert [c.text for c in combinations(held, {"J": 3.0, "K": 0.0}, names=("J", "K"), unit="meV")] == ["J = 3 ± 1 meV"]
+
+
+def test_a_simulated_measurement_is_not_judged_by_its_groups(fit):
+    """What the model cannot describe is not in it: the jackknife is shown, and not quoted."""
+    simulated = replace(fit, measurements=tuple(replace(m, simulated=True) for m in fit.measurements))
+    for name, estimate in run_fit(simulated, seed=1)[0].parameters.items():
+        assert estimate.method in ("hessian", "bootstrap"), name
+        assert "jackknife" in estimate.std_by_method
+
+
+def test_all_methods_agree_on_clean_data_and_say_what_they_cost(fit):
+    objective = gaussian_likelihood(fit.measurements)
+    problem = Problem(fit.problem.forward, objective)
+    options = UncertaintyOptions(
+        information=True, bootstrap=(4, 5), n_replica=30, profile=True, posterior=400,
+        freer=gaussian_likelihood(fit.measurements, background=BackgroundForm("row_segment")), line_shape=2.0,
+    )  # fmt: skip
+    result, _ = run_fit(replace(fit, problem=problem, uncertainty=options, clip=Clip()), seed=1)
+    plain = json.loads(json.dumps(result.to_dict()))
+    for estimate in plain["parameters"].values():
+        stds = estimate["std_by_method"]
+        assert set(stds) == {"hessian", "information", "bootstrap", "robust", "shaped", "posterior"}
+        # Few replicas and a chain of finite length tell a standard deviation to a quarter.
+        assert np.ptp(list(stds.values())) < 0.5 * max(stds.values())
+        assert stds["robust"] >= stds["information"] and stds["shaped"] >= stds["robust"]
+        low, high = estimate["intervals"]["profile"]["95"]
+        assert high - low == pytest.approx(2 * 1.96 * stds["hessian"], rel=0.15)
+        low, high = estimate["intervals"]["posterior"]["68"]
+        assert high - low == pytest.approx(2 * stds["posterior"], rel=0.2)
+    assert plain["details"]["posterior"]["n_call"] > 1000 and plain["strategy"]["n_call_errors"] > 1000
+    assert plain["details"]["clip"]["share"] < 0.02
+    assert plain["details"]["line_shape"]["fits"] and plain["details"]["identifiability"]["unidentifiable"] == []
+    assert "is known to" in plain["details"]["identifiability"]["sentences"][0]
+
+
+@dataclass(frozen=True)
+class Sum:
+    """Only the sum of two couplings is in the spectrum: their difference is open."""
+
+    inner: object
+    parameter_names: tuple[str, ...] = ("a", "c")
+    units: tuple[str, ...] = ("meV", "meV")
+    coupling_names: tuple[str, ...] = ("a", "c")
+
+    def predict(self, parameters):
+        return self.inner.predict([parameters[0] + parameters[1], 5.0])
+
+
+def test_a_coupling_that_the_data_do_not_determine_has_no_number(fit, band):
+    source = Sum(band(("a", "b"), ("meV", "meV"), fixed_width=2.0))
+    box = Box.from_intervals({"a": (5.0, 15.0), "c": (0.0, 6.0)})
+    problem = Problem(source, gaussian_likelihood(fit.measurements))
+    open_fit = replace(fit, problem=problem, box=box, variants=(), uncertainty=UncertaintyOptions(information=True))
+    result, _ = run_fit(open_fit, seed=1)
+    assert all(e.std is None and not e.identifiable and e.interval95 is None for e in result.parameters.values())
+    assert any("do not determine a, c" in w for w in result.warnings)
+    assert any("flat" in w or "not positive" in w for w in result.warnings)
+    found = result.details["identifiability"]
+    # What is known is the sum: both directions are in words.
+    assert found["directions"][0]["text"] == "a + c" and found["directions"][0]["std"] < 0.1

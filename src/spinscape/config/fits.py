@@ -114,4 +114,6 @@ def changed_fit(fit, change, *, where="variant"):
 def _merged(base, change):
     if not isinstance(base, dict) or not isinstance(change, dict):
         return change
+    if "kind" in change and change["kind"] != base.get("kind"):
+        return change  # another kind has other keys: it is said whole
     return {**base, **{key: _merged(base.get(key), value) for key, value in change.items()}}

@@ -67,9 +67,9 @@ class UncertaintyOptions:
         return {**plain, "freer": self.freer is not None}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Errors:
-    """What the methods found.
+    """What the methods found; each adds its part.
 
     Parameters
     ----------

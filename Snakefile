@@ -21,6 +21,7 @@ include: "workflow/rules/phases.smk"
 include: "workflow/rules/refine.smk"
 include: "workflow/rules/measurement.smk"
 include: "workflow/rules/fit.smk"
+include: "workflow/rules/compare.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -48,7 +48,8 @@ BOX = {
 @pytest.fixture(scope="module")
 def parts():
     data = yaml.safe_load((ROOT / "config" / "studies" / "la2nio4.yaml").read_text(encoding="utf-8"))
-    study = study_from_data({k: v for k, v in data.items() if k not in ("measurements", "fits", "learn")})
+    without = ("measurements", "fits", "learn", "comparisons")
+    study = study_from_data({k: v for k, v in data.items() if k not in without})
     model, structure = build.build_model(study)
     settings = SpinwaveSettings.from_dict(build.spinwave_settings(study.simulate))
     return model, structure, build.path(study, "path1"), settings

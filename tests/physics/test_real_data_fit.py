@@ -38,7 +38,7 @@ MAX_CALL = 1000
 
 def plain_study():
     data = yaml.safe_load((ROOT / "config" / "studies" / "la2nio4.yaml").read_text(encoding="utf-8"))
-    return {key: value for key, value in data.items() if key not in ("measurements", "fits", "learn")}
+    return {key: value for key, value in data.items() if key not in ("measurements", "fits", "learn", "comparisons")}
 
 
 def renamed_study():

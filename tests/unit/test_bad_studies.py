@@ -49,7 +49,7 @@ CIF = {"file": "none.cif", "magnetic_ions": {"Ni": {"ion": "Ni2+", "spin": 1}}}
 TABLE = {"energy": ["0 meV", "9 meV", "5 meV"], "fwhm": ["1 meV", "1 meV", "1 meV"]}
 FIXED = {
     "couplings/J/value": "29 meV", "couplings/Jp/value": "17 meV", "grid": {"kind": "list", "points": [{}]},
-    "fits": {}, "learn": {}, "measurements": {},
+    "fits": {}, "comparisons": {}, "learn": {}, "measurements": {},
 }  # fmt: skip
 OWN = {"simulate/relax": True, "structure": {"kind": "ground_state", "max_cell": 2}}
 
@@ -215,7 +215,8 @@ BAD |= {
         "shell",
     ),
     "powder through a network": (
-        {**POWDER, "fits/direct": DELETE, "fits/correlation": DELETE},
+        {**POWDER, "comparisons": {}}
+        | {f"fits/{name}": DELETE for name in ("direct", "correlation", "counts", "counts_without_jp")},
         "fits.siren.forward.kind",
         "paths",
     ),
@@ -224,6 +225,63 @@ BAD |= {
         {**POWDER, "fits/correlation/forward/reference": {"J": "30 meV"}},
         "fits.correlation.forward.reference",
         "Jp",
+    ),
+    "coupling both free and held": (
+        {"fits/counts/fixed": {"Jp": "0 meV"}},
+        "fits.counts.fixed",
+        "free and held",
+    ),
+    "coupling neither free nor held": (
+        {"fits/counts_without_jp/fixed": {}},
+        "fits.counts_without_jp.box",
+        "Jp",
+    ),
+    "sum that forgets a measurement": (
+        {
+            "fits/siren_check/objective": {
+                "kind": "weighted_sum",
+                "terms": [{"measurements": ["path1"], "objective": {"kind": "gaussian"}}],
+            }
+        },
+        "fits.siren_check.objective.terms",
+        "path2",
+    ),
+    "sum with a weight of zero": (
+        {
+            "fits/siren_check/objective": {
+                "kind": "weighted_sum",
+                "terms": [{"measurements": ["path1", "path2"], "objective": {"kind": "gaussian"}, "weight": 0}],
+            }
+        },
+        "fits.siren_check.objective.terms.0.weight",
+        "greater than 0",
+    ),
+    "clip without a likelihood": ({"fits/direct/clip": {}}, "fits.direct.clip", "likelihood"),
+    "information without a likelihood": (
+        {"fits/direct/uncertainty/information": True},
+        "fits.direct.uncertainty.information",
+        "likelihood",
+    ),
+    "empty can that is not declared": (
+        {"fits/counts/objective/background/empty": ["cann"]},
+        "fits.counts.objective.background.empty",
+        "cann",
+    ),
+    "negative scale": ({"fits/counts/objective/scale": -1.0}, "fits.counts.objective.scale", "positive"),
+    "comparison of unlike objectives": (
+        {"fits/counts_without_jp/objective/background/constant": "row_segment"},
+        "comparisons.second_neighbours.fits",
+        "objective",
+    ),
+    "comparison of an unknown fit": (
+        {"comparisons/second_neighbours/fits": ["counts", "count"]},
+        "comparisons.second_neighbours.fits",
+        "'counts'",
+    ),
+    "comparison without likelihoods": (
+        {"comparisons/second_neighbours/fits": ["direct", "correlation"]},
+        "comparisons.second_neighbours.fits",
+        "likelihood",
     ),
     "descents through a network": (
         {"fits/siren/strategy": {"kind": "descents"}},

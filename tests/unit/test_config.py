@@ -47,7 +47,7 @@ def test_fixed_couplings_are_filled_in(study):
     data = study.model_dump(mode="json", by_alias=True)
     data["couplings"]["Jp"]["value"] = "2 meV"
     data["grid"] = {"kind": "lattice", "axes": {"J": {"first": "20 meV", "last": "30 meV", "n": 3}}}
-    data["measurements"], data["fits"] = {}, {}
+    data |= {"measurements": {}, "fits": {}, "comparisons": {}}
     np.testing.assert_array_equal(build.grid_points(study_from_data(data)), [[20, 2], [25, 2], [30, 2]])
 
 
@@ -81,7 +81,7 @@ def test_a_shifted_path_is_shifted(study):
 def test_the_plan_header_depends_on_the_model_and_not_on_the_fits(study):
     data = study.model_dump(mode="json", by_alias=True)
     header = build.plan_header(study)
-    other_fit = study_from_data({**data, "fits": {}})
+    other_fit = study_from_data({**data, "fits": {}, "comparisons": {}})
     assert build.plan_header(other_fit) == header
     data["crystal"]["sites"][0]["spin"] = 1.5
     assert build.plan_header(study_from_data(data))["settings"]["model"] != header["settings"]["model"]

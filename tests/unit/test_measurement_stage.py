@@ -20,7 +20,8 @@ from spinscape.stages import measurement, model
 from .test_nxspe import write as write_nxspe
 
 ROOT = Path(__file__).parents[2]
-BASE = yaml.safe_load((ROOT / "config" / "test" / "la2nio4.yaml").read_text()) | {"learn": {}, "fits": {}}
+BASE = yaml.safe_load((ROOT / "config" / "test" / "la2nio4.yaml").read_text())
+BASE |= {"learn": {}, "fits": {}, "comparisons": {}}
 AXES = {
     "paths": BASE["paths"],
     "powders": {"shell": {"first": "1 1/Å", "last": "6 1/Å", "n": 6}},

@@ -13,7 +13,7 @@ from spinscape.config.summary import summary
 ROOT = Path(__file__).parents[2]
 BLOCKS = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "studies" / "reference.md").read_text(), re.DOTALL)
 BASE = yaml.safe_load((ROOT / "config" / "studies" / "la2nio4.yaml").read_text())
-BASE |= {"learn": {}, "measurements": {}, "fits": {}}
+BASE |= {"learn": {}, "measurements": {}, "fits": {}, "comparisons": {}}
 
 
 def axes():

@@ -17,7 +17,7 @@ from spinscape.hamiltonian.structures import GroundStateSearch, structure_from_s
 from spinscape.simulate.spectrum_settings import SpinwaveSettings
 
 GOOD = yaml.safe_load((Path(__file__).parents[2] / "config" / "studies" / "la2nio4.yaml").read_text())
-GOOD |= {"learn": {}, "measurements": {}, "fits": {}}
+GOOD |= {"learn": {}, "measurements": {}, "fits": {}, "comparisons": {}}
 VOLUME = {"v": {"axes": [{"first": 0, "last": 1, "n": 4}, {"first": 0, "last": 1, "n": 3}, {"first": -1, "last": 1}]}}
 
 

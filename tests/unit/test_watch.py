@@ -24,6 +24,7 @@ def study(per_unit=1, **more):
     data.pop("learn"), data["measurements"].pop("path2")
     # The files of this test have no sign for pixels without coverage.
     data["measurements"]["path1"]["simulated"].pop("missing_block")
+    data.pop("comparisons", None)
     data["fits"] = {
         "counted": {
             "measurements": ["path1"],

@@ -8,7 +8,7 @@ import pytest
 
 STUDY = "config/test/la2nio4.yaml"
 RESULTS = "results/la2nio4_test"
-ALL = {"model": 1, "measurement": 1, "simulate": 2, "collect": 1, "learn": 1, "fit": 4, "report": 1}
+ALL = {"model": 1, "measurement": 1, "simulate": 2, "collect": 1, "learn": 1, "fit": 6, "compare": 1, "report": 1}
 HEAVY = {"torch", "numba", "matplotlib", "plotly", "spglib", "sklearn", "zarr", "h5py", "mpi4py", "xarray"}
 PACKAGE = "src/spinscape"
 
@@ -70,7 +70,7 @@ def test_more_points_are_new_batches_beside_the_old_ones(edited):
         (["lattice/symmetry.py"], ALL),
         (["kernels/bogoliubov.py"], {rule: count for rule, count in ALL.items() if rule != "model"}),
         (["learn/siren.py"], {"learn": 1, "fit": 1, "report": 1}),
-        (["infer/objectives.py", "config/fits.py"], {"fit": 4, "report": 1}),
+        (["infer/objectives.py", "config/fits.py"], {"fit": 6, "compare": 1, "report": 1}),
         (["plot/spectra.py", "cli.py"], {"report": 1}),
     ],
     ids=["symmetry", "kernel", "network", "objective", "figure"],

@@ -18,8 +18,9 @@ def run(workflow):
 def test_every_result_is_there_and_nothing_is_left_to_do(run, workflow):
     results, _ = run
     files = {str(path.relative_to(results)) for path in results.rglob("*") if path.is_file()}
-    fits = ("correlation", "direct", "siren", "siren_check")
+    fits = ("correlation", "counts", "counts_without_jp", "direct", "siren", "siren_check")
     wanted = {"model.json", "collect/index.json", "learn/siren.pt", "learn/siren.json", "measurements/path1.h5"}
+    wanted |= {"comparisons/second_neighbours.json"}
     wanted |= {"report.html", *(f"fits/{fit}.{kind}" for fit in fits for kind in ("json", "h5"))}
     assert wanted <= files
     assert workflow.jobs() == {}
@@ -31,7 +32,7 @@ def test_each_job_has_a_log_and_a_benchmark(run):
     kept = {
         path.relative_to(results / "benchmarks").with_suffix("") for path in (results / "benchmarks").rglob("*.tsv")
     }
-    assert logs == kept and len(logs) == 11
+    assert logs == kept and len(logs) == 14
 
 
 def test_a_simulated_measurement_is_announced(run):
@@ -47,6 +48,17 @@ def test_the_direct_fit_finds_the_couplings_that_were_put_in(run):
         # The errors are those of the fit itself; five of them leave room for a coarse, tiny bootstrap.
         error = found[name]["std"]
         assert abs(found[name]["value"] - value) < 5 * error < 1.0, name
+
+
+def test_counts_are_compared_and_the_coupling_that_was_put_in_is_preferred(run):
+    results, _ = run
+    found = json.loads((results / "comparisons" / "second_neighbours.json").read_text())
+    assert found["preferred"] == "counts" and len(found["models"]) == 2
+    fit = json.loads((results / "fits" / "counts.json").read_text())
+    for name, value in TRUE.items():
+        assert abs(fit["parameters"][name]["value"] - value) < 4 * fit["parameters"][name]["std"] < 1.0, name
+    # Simulated data: no group of pixels holds what the model cannot describe.
+    assert fit["parameters"]["J"]["method"] != "jackknife" and fit["details"]["line_shape"]["fits"]
 
 
 def test_the_report_stands_alone_and_says_that_the_data_are_simulated(run):

@@ -180,6 +180,27 @@ def fitted_measurements(study, wildcards):
     return expand("<results>/{study}/measurements/{name}.h5", study=study.study, name=names)
 
 
+def comparison_code(study, wildcards):
+    """Return the fingerprint of a comparison: what the kinds of its fits need counts."""
+    return code("compare", "spinscape.stages.compare", *build.comparison_modules(study, wildcards.name), without=())
+
+
+def compared_fits(study, wildcards):
+    """Return the results of the fits that are compared."""
+    return expand("<results>/{study}/fits/{name}.json", study=study.study, name=study.comparisons[wildcards.name].fits)
+
+
+def compared_measurements(study, wildcards):
+    """Return the measurement files of a comparison: those of its fits, which are the same."""
+    names = build.measurements_of(study, study.comparisons[wildcards.name].fits[0], DATA)
+    return expand("<results>/{study}/measurements/{name}.h5", study=study.study, name=names)
+
+
+def compared_files(study, wildcards):
+    """Return what the fits of a comparison read of other stages, each once."""
+    return [f"<results>/{study.study}/{path}" for path in build.compared_files(study, wildcards.name)]
+
+
 def fit_files(study, wildcards):
     """Return what a fit reads of other stages (trained models, stores), in one order; the script names them."""
     return [f"<results>/{study.study}/{path}" for path in build.fit_files(study, wildcards.name).values()]

@@ -4,6 +4,7 @@ rule report:
         model="<results>/{study}/model.json",
         fits=every("fits", "<results>/{study}/fits/{name}.json"),
         arrays=every("fits", "<results>/{study}/fits/{name}.h5"),
+        comparisons=every("comparisons", "<results>/{study}/comparisons/{name}.json"),
         metrics=learned("siren", "<results>/{study}/learn/{name}.json"),
         compressions=learned("compression", "<results>/{study}/compress/{name}.json"),
         maps=every("phases", "<results>/{study}/phases/{name}.json"),

@@ -17,6 +17,7 @@ with logged(snakemake.log[0]):
             list(snakemake.input.rounds),
             list(zip(snakemake.input.round_maps, snakemake.input.round_arrays, strict=True)),
         ),
+        comparisons=list(snakemake.input.comparisons),
         compressions=list(snakemake.input.compressions),
         code=snakemake.params.code,
     )

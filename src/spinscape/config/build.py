@@ -8,7 +8,9 @@ import json
 
 from .axes import conditions, path, vectors, volume
 from .build_model import build_crystal, build_model
+from .comparisons import compared_files, comparison_modules, comparison_section, names_of_compared_files
 from .couplings import parameter_names, theta_from_couplings
+from .fits import fit_files, fit_modules, fit_section
 from .grids import grid_points
 from .learning import compression_section, learn_section, names_of_kind
 from .measurements import files_of, is_local, measurement_modules, measurement_section
@@ -19,6 +21,9 @@ from .spinwave import spinwave_settings
 __all__ = [
     "build_crystal",
     "build_model",
+    "compared_files",
+    "comparison_modules",
+    "comparison_section",
     "compression_section",
     "conditions",
     "files_of",
@@ -33,6 +38,7 @@ __all__ = [
     "measurements_of",
     "model_section",
     "n_part",
+    "names_of_compared_files",
     "names_of_kind",
     "parameter_names",
     "path",
@@ -81,29 +87,6 @@ def plan_header(study):
 def replicas(study):
     """Return which share of the points is simulated how many times; None where each is once."""
     return None if study.replicas is None else study.replicas.model_dump()
-
-
-def fit_section(study, name):
-    """Return what the fit stage needs of a study, as plain data."""
-    fit = study.fits[name]
-    return {
-        "fit": study.section("fits")[name],
-        "couplings": {n: c.value for n, c in study.couplings.items()},
-        "forward": fit.forward.settings(study),
-        "objective": fit.objective.settings(study),
-    }
-
-
-def fit_modules(study, name):
-    """Return the modules of ``spinscape.stages`` that a fit's kinds are made by."""
-    fit = study.fits[name]
-    return tuple(dict.fromkeys((fit.forward.module, *fit.objective.modules())))
-
-
-def fit_files(study, name):
-    """Return what a fit reads of other stages beside model and measurements: name → path below the study's results."""
-    fit = study.fits[name]
-    return {**fit.forward.files(), **fit.objective.files()}
 
 
 def report_section(study):

@@ -4,12 +4,13 @@ from pydantic import Field
 
 from ..errors import ConfigError
 from .checks import known
+from .fits import fit_files, fit_modules, fit_section
 from .quantities import Name
 from .strict import Strict
 
 
 class ComparisonSection(Strict):
-    """Fits of the same pixels by the same likelihood whose models differ: in what is held (``fixed``), or in the forward."""
+    """Fits of the same pixels by one likelihood, of models that differ: in what is ``fixed``, or in the forward."""
 
     fits: tuple[Name, ...] = Field(min_length=2, max_length=16)
     block: tuple[int, int] = Field((12, 18), description="pixels along momentum and energy that are left out together")
@@ -44,10 +45,23 @@ def check_comparisons(study):
 
 def comparison_section(study, name):
     """Return what the stage ``compare`` needs of a study, as plain data."""
-    from .build import fit_section
-
     comparison = study.comparisons[name]
     return {
         "comparison": study.section("comparisons")[name],
         "fits": {fit: fit_section(study, fit) for fit in comparison.fits},
     }
+
+
+def comparison_modules(study, name):
+    """Return the modules of ``spinscape.stages`` that the kinds of its fits are made by."""
+    return tuple(dict.fromkeys(m for fit in study.comparisons[name].fits for m in fit_modules(study, fit)))
+
+
+def names_of_compared_files(study, name):
+    """Return what each of its fits reads of other stages: name → path below the study's results."""
+    return [fit_files(study, fit) for fit in study.comparisons[name].fits]
+
+
+def compared_files(study, name):
+    """Return these paths, each once, in one order."""
+    return tuple(dict.fromkeys(path for own in names_of_compared_files(study, name) for path in own.values()))

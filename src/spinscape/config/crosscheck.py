@@ -4,6 +4,7 @@ from ..errors import ConfigError
 from ..hamiltonian.expression import linear_coefficients
 from .build_model import site_labels
 from .checks import check_names_of_couplings, check_range, known
+from .comparisons import check_comparisons
 from .fits import changed_fit
 from .learning import check_learning
 from .measurements import check_measurement
@@ -25,6 +26,7 @@ def cross_check(study):
     _check_measurements(study)
     for name, fit in study.fits.items():
         _check_fit(study, name, fit)
+    check_comparisons(study)
     check_next(study)
 
 
@@ -137,7 +139,10 @@ def _check_fit(study, name, fit):
         known(measurement, study.measurements, what="measurement", where=f"{where}.measurements")
     if all(study.measurements[m].optional for m in fit.measurements):
         raise ConfigError("a fit needs a measurement that is not optional", where=f"{where}.measurements")
-    check_names_of_couplings(study, fit.box, where=f"{where}.box")
+    both = sorted(set(fit.box) & set(fit.fixed))
+    if both:
+        raise ConfigError("a coupling is both free and held", where=f"{where}.fixed", got=both)
+    check_names_of_couplings(study, {**fit.box, **fit.fixed}, where=f"{where}.box")
     for coupling, pair in fit.box.items():
         check_range(pair, where=f"{where}.box.{coupling}")
     fit.forward.check(study, fit, where)

@@ -88,6 +88,9 @@ class FitSection(Strict):
     objective: Objective
     strategy: Strategy = MultistartSection(kind="multistart")
     box: dict[Name, EnergyRange] = Field(min_length=1)
+    fixed: dict[Name, Energy] = Field(
+        default_factory=dict, description="couplings that this fit holds: a smaller model, to be compared"
+    )
     modes: dict[Name, Vector] = Field(default_factory=dict)
     landscape: int = Field(
         41, ge=0, le=201, description="points along each of two couplings of its picture; 0 for none"
@@ -117,3 +120,26 @@ def _merged(base, change):
     if "kind" in change and change["kind"] != base.get("kind"):
         return change  # another kind has other keys: it is said whole
     return {**base, **{key: _merged(base.get(key), value) for key, value in change.items()}}
+
+
+def fit_section(study, name):
+    """Return what the fit stage needs of a study, as plain data."""
+    fit = study.fits[name]
+    return {
+        "fit": study.section("fits")[name],
+        "couplings": {n: c.value for n, c in study.couplings.items()},
+        "forward": fit.forward.settings(study),
+        "objective": fit.objective.settings(study),
+    }
+
+
+def fit_modules(study, name):
+    """Return the modules of ``spinscape.stages`` that a fit's kinds are made by."""
+    fit = study.fits[name]
+    return tuple(dict.fromkeys((fit.forward.module, *fit.objective.modules())))
+
+
+def fit_files(study, name):
+    """Return what a fit reads of other stages beside model and measurements: name → path below the study's results."""
+    fit = study.fits[name]
+    return {**fit.forward.files(), **fit.objective.files()}

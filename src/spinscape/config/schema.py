@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from .axes import ConditionsSection, PathSection, PowderSection, VolumeSection
+from .comparisons import ComparisonSection
 from .dynamics import DynamicsSection
 from .fits import FitSection
 from .gaussian import GaussianSection
@@ -42,6 +43,7 @@ class Study(ModelSections):
     refine: PhaseRounds | None = None
     measurements: dict[Name, MeasurementSection] = Field(default_factory=dict)
     fits: dict[Name, FitSection] = Field(default_factory=dict)
+    comparisons: dict[Name, ComparisonSection] = Field(default_factory=dict)
     next: NextSection | None = None
 
     def section(self, name):

@@ -129,8 +129,8 @@ def compare(candidates, *, measurements, block=(12, 18), n_fold=5, seed=0):
     Deviances are divided by one noise scale for all models: that of the model that leaves least, where the noise was
     estimated. A model is preferred where it describes held-out blocks better by two standard errors of the differences
     from block to block; where no model does, the evidence decides if its odds are above 20, but never against what the
-    held-out blocks lean to by more than one standard error. With real data the evidence takes residuals for independent,
-    which phonons and wrong line shapes are not: there it does not decide.
+    held-out blocks lean to by more than one standard error. The evidence takes residuals for independent, which those
+    of real data (phonons, wrong line shapes) are not: there it does not decide.
     """
     if len(candidates) < 2:
         raise FitError("a comparison needs two models", where="comparison", got=len(candidates))
@@ -212,10 +212,23 @@ def _held_out(one, blocks):
         for (_, found), part, labels in zip(inner, reduced.objective.sets, blocks.labels, strict=True):
             left = (part.multiplicity == 0) & _has_background(part)
             block = part.pixels.gather(labels)
-            values = np.where(left, part.law.deviance(part.data, found.mu, part.variance), 0.0)
+            values = np.where(left, part.law.deviance(part.data, _expected(part, found), part.variance), 0.0)
             total += np.bincount(block, values, minlength=blocks.n)
             count += np.bincount(block, left, minlength=blocks.n)
     return np.where(count > 0, total, np.nan)
+
+
+def _expected(part, found):
+    """Return what a fit expects of all pixels, (n_pixel,).
+
+    Of counts half a count is added to what each background was found from (Jeffreys' prior): a row that saw nothing
+    does not say that nothing can be seen there.
+    """
+    if not part.law.positive:
+        return found.mu
+    seen = part.multiplicity * part.exposure
+    total = np.full(len(seen), seen.sum()) if part.groups is None else part.groups.total(seen)[part.groups.of_pixel]
+    return found.mu + 0.5 * part.exposure / np.maximum(total, 1e-300)
 
 
 def _has_background(part):

@@ -167,7 +167,8 @@ def _sentences(directions, stds, values, lost):
     alone = ", ".join(f"{name} alone to {_percent(stds[name], values[name])}" for name in known)
     out = []
     if np.isfinite(best.std):
-        out.append(f"{best.text} is known to {_percent(best.std, best.value)}" + (f", {alone}" if alone else ""))
+        alone = f", {alone}" if alone and len(stds) > 1 else ""
+        out.append(f"{best.text} is known to {_percent(best.std, best.value)}{alone}")
     if lost:
         out.append(f"the data do not determine {', '.join(lost)} within the box: no number is given")
     if lost and len(directions) > 1:

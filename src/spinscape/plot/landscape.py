@@ -156,7 +156,9 @@ def _draw_neighbourhood(axes, best, covariance, points, error):
         for (text, level), style in zip(LEVEL.items(), ("-", "--"), strict=True):
             width, height, angle = ellipse_of(covariance, level=level)
             patch = Ellipse(best, width, height, angle=angle, fill=False, linestyle=style, linewidth=1.5)
-            patch.set(edgecolor=colour(0), label=f"{text} by {error}" if error != "statistics" else f"{text} of statistics")
+            patch.set(
+                edgecolor=colour(0), label=f"{text} by {error}" if error != "statistics" else f"{text} of statistics"
+            )
             axes.add_patch(patch)
     axes.plot(*[[b] for b in best], "*", markersize=13, color=colour(1), markeredgecolor="black", label="best")
     for k, (text, x, y) in enumerate(points):

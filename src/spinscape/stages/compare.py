@@ -62,4 +62,6 @@ def _best(path, box):
         estimates = {**result["parameters"], **result["nuisances"]}
         return np.array([estimates[name]["value"] for name in box.names])
     except (OSError, ValueError, KeyError) as error:
-        raise StoreError("a fit's result cannot be read", where=str(path), got=str(error), fix="run the fit again") from None
+        raise StoreError(
+            "a fit's result cannot be read", where=str(path), got=str(error), fix="run the fit again"
+        ) from None

@@ -73,10 +73,16 @@ class Job:
     def problem(self, fit):
         """Return the problem and the box of a fit, or of a variant of it."""
         measurements = self.prepared(fit)
-        forward = self.forward(fit.forward, measurements)
+        forward = self._holding(fit.fixed).forward(fit.forward, measurements)
         objective = self.objective(fit.objective, measurements)
         intervals = {**fit.box, **import_module(fit.forward.module).intervals(fit.forward)}
         return Problem(forward, objective), Box.from_intervals(intervals, names=forward.parameter_names)
+
+    def _holding(self, values):
+        """Return the job with more couplings held."""
+        job = copy(self)
+        job.fixed = {**self.fixed, **values}
+        return job
 
     def prepared(self, fit):
         """Return the measurements with the fit's background taken off, and masked outside its window."""

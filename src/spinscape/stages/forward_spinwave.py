@@ -21,7 +21,7 @@ def forward(declared, job, measurements):
     if declared.powder_tolerance is not None:
         how["tolerance"] = declared.powder_tolerance
     if declared.reference is not None:
-        known = {**job.fixed, **declared.reference}
+        known = {**declared.reference, **job.fixed}
         how["reference"] = [known[name] for name in job.couplings]
     return on_measurements(job, measurements, settings, **how)
 

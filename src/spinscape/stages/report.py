@@ -18,13 +18,26 @@ from ..store.provenance import provenance
 from . import fit_arrays, report_dynamics, report_montecarlo, report_spinwave
 from .model_file import read_model
 from .report_columns import figure_of_column
+from .report_compare import comparison_content
 from .report_compression import compression_section_content
 from .report_phases import phase_section_content
 from .report_rounds import rounds_content
 
 
 def run(
-    section, index, model, fits, arrays, metrics, output, *, phases=(), compressions=(), rounds=((), ()), code=None
+    section,
+    index,
+    model,
+    fits,
+    arrays,
+    metrics,
+    output,
+    *,
+    phases=(),
+    compressions=(),
+    comparisons=(),
+    rounds=((), ()),
+    code=None,
 ):
     """Write the report of a study.
 
@@ -43,6 +56,8 @@ def run(
         JSON and HDF5 file of each map of phases.
     compressions : list of str or Path
         JSON file of each comparison of compressors.
+    comparisons : list of str or Path
+        JSON file of each comparison of models.
     rounds : (list, list)
         What :func:`~spinscape.stages.report_rounds.rounds_content` takes; empty lists where there are no rounds.
     code : str, optional
@@ -60,6 +75,7 @@ def run(
             *(phase_section_content(*pair) for pair in phases),
             *((rounds_content(*rounds),) if rounds[0] else ()),
             *(compression_section_content(path) for path in compressions),
+            *(comparison_content(path) for path in comparisons),
         ),
         figures=(_crystal(section, model), *_simulated(section, index, model)),
         facts=_facts(section, collected, index),

@@ -36,7 +36,7 @@ class Band:
         return (parameters[0] + parameters[1] * np.cos(2 * np.pi * np.asarray(q)[:, :1])) * np.array([1.0, 2.0])
 
 
-def make_measurement(signal, *, valid=None, std=None, name="toy", segment=None):
+def make_measurement(signal, *, valid=None, std=None, name="toy", segment=None, simulated=False):
     n_q, n_energy = signal.shape
     path = QPath(
         name,
@@ -45,7 +45,7 @@ def make_measurement(signal, *, valid=None, std=None, name="toy", segment=None):
         np.arange(n_q) / n_q,
     )
     valid = np.ones(signal.shape, bool) if valid is None else valid
-    return Measurement(name, path, EnergyAxis(np.arange(n_energy)), signal, valid, std=std)
+    return Measurement(name, path, EnergyAxis(np.arange(n_energy)), signal, valid, std=std, simulated=simulated)
 
 
 @pytest.fixture

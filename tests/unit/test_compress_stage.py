@@ -24,7 +24,14 @@ MODEL = {
     "methods": {"components": {"kind": "pca", "dimensions": [1, 2, 5, 30]}, "net": NETWORK},
     "n_seed": 2,
 }
-SECTION = {"name": "small", "model": MODEL, "replicas": True, "reciprocal": np.eye(3).tolist()}
+SECTION = {
+    "study": "demo",
+    "signals": None,
+    "name": "small",
+    "model": MODEL,
+    "replicas": True,
+    "reciprocal": np.eye(3).tolist(),
+}
 
 
 def image(theta):

@@ -1,6 +1,7 @@
 rule compress:
     input:
         index="<results>/{study}/collect/index.json",
+        study="<results>/{study}/model.json",
     output:
         model="<results>/{study}/compress/{name}.pt",
         generator="<results>/{study}/compress/{name}_generator.pt",

@@ -12,4 +12,5 @@ with logged(snakemake.log[0]):
         snakemake.output.generator,
         snakemake.output.metrics,
         snakemake.params.work,
+        model=snakemake.input.study,
     )

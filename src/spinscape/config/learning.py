@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ..errors import ConfigError
+from .axes import conditions, volume
 from .build_model import build_crystal
 from .phases import TransformSection, check_arrays
 from .quantities import Name
@@ -86,9 +87,30 @@ def learn_section(study, name):
 
 def compression_section(study, name):
     """Return what the stage ``compress`` needs of a study, as plain data."""
-    reciprocal = build_crystal(study).reciprocal.tolist()
-    model = study.section("learn")[name]
-    return {"model": model, "name": name, "replicas": study.replicas is not None, "reciprocal": reciprocal}
+    return {
+        "study": study.study,
+        "model": study.section("learn")[name],
+        "name": name,
+        "replicas": study.replicas is not None,
+        "reciprocal": build_crystal(study).reciprocal.tolist(),
+        "signals": signals_section(study),
+    }
+
+
+def signals_section(study):
+    """Return how S(Q) over volumes is made from a study's correlations, as plain data; None where it keeps none."""
+    if study.simulate.kind != "montecarlo":
+        return None
+    settings = study.simulate.settings(study)["montecarlo"]
+    kept = settings["correlations"]
+    if kept is None or not kept["pairs"]:
+        return None
+    return {
+        "supercell": settings["supercell"],
+        "field": list(conditions(study).to_dict()["field"]),
+        "settings": kept["settings"],
+        "volumes": {name: volume(study, name).to_dict() for name in study.volumes},
+    }
 
 
 def names_of_kind(study, kind):

@@ -23,6 +23,8 @@ from ..rng import digest_words
 from ..store.contracts import digest
 from ..store.files import write_whole
 from ..store.read import StudyStore
+from .model_file import read_model
+from .projected import with_projections
 
 COMPRESSION = "compression/2"
 SHOWN = 2000
@@ -33,7 +35,7 @@ IN_MEMORY = 2**30
 _log = logging.getLogger(__name__)
 
 
-def run(section, seed, index, output, generator, metrics, work):
+def run(section, seed, index, output, generator, metrics, work, *, model=None):
     """Compare compressors and write the one to be used.
 
     Parameters
@@ -48,11 +50,14 @@ def run(section, seed, index, output, generator, metrics, work):
         The compressor, the generator, and a JSON file with all errors.
     work : str or Path
         Folder where trainings that are done are noted: one that was killed goes on from there.
+    model : str or Path, optional
+        The model's file: needed for arrays that are made from correlations.
     """
     declared = CompressionSection.model_validate(section["model"])
-    with StudyStore(index, replicas=section["replicas"]) as store:
-        split = _Split(store, declared, section["replicas"], seed)
-        where = momenta_from_store(store, declared.arrays, section["reciprocal"])
+    with StudyStore(index, study=section["study"], replicas=section["replicas"]) as store:
+        arrays = _arrays(store, declared.arrays, section, model)
+        split = _Split(store, arrays, declared, section["replicas"], seed)
+        where = momenta_from_store(arrays, declared.arrays, section["reciprocal"])
         trainer = Trainer(split.train, where=where, progress=True, device=default_device())
         seeds = [digest_words("compression", seed, k)[0] for k in range(declared.n_seed)]
         plan = compression.planned(_methods(declared), seeds)
@@ -60,7 +65,7 @@ def run(section, seed, index, output, generator, metrics, work):
         rows = _rows(plan, trainer, split.held_out, notes)
         best = compression.best_row(rows, method=declared.keep)
         made = trainer.trained(next(m for m, *_ in plan if m.name == best.method), best.n_latent, best.seed)
-        about = {"study": store.study, "arrays": list(declared.arrays), "shapes": _shapes(store, declared.arrays)}
+        about = {"study": store.study, "arrays": list(declared.arrays), "shapes": _shapes(arrays, declared.arrays)}
         about["held_out_error"] = best.held_out
         save_compressor(output, made, metadata=about)
         found = _generator(made, split, trainer.mean, store, seed, generator, about)
@@ -74,10 +79,17 @@ def _shapes(store, arrays):
     return {name: list(store.template[name]["shape"]) for name in arrays}
 
 
+def _arrays(store, names, section, model):
+    """Return a store that has all arrays, those among them that are made from correlations."""
+    if model is None or set(names) <= set(store.template):
+        return store
+    return with_projections(store, names, model=read_model(model)[0], signals=section["signals"])
+
+
 class _Split:
     """Points to learn from and points held out, with the truth of these."""
 
-    def __init__(self, store, declared, replicas, seed):
+    def __init__(self, store, arrays, declared, replicas, seed):
         train, test, groups = _replicated(store) if replicas else _by_hash(store, declared.held_out, seed)
         if not len(test) or not len(train):
             raise DataError(
@@ -86,8 +98,8 @@ class _Split:
                 got=f"{len(train)} to learn from, {len(test)} held out",
                 fix="raise replicas.share, or simulate more points",
             )
-        self.train, self.theta = _images(store, declared.arrays, train), store.theta[train]
-        source = _images(store, declared.arrays, test)
+        self.train, self.theta = _images(arrays, declared.arrays, train), store.theta[train]
+        source = _images(arrays, declared.arrays, test)
         if groups is None:
             truth = source.read(np.arange(source.n_image))[0].astype(np.float64)
             self.held_out, self.held_out_theta = HeldOut(source, truth=truth), store.theta[test]
@@ -110,8 +122,8 @@ def _by_hash(store, share, seed):
     return train, test, None
 
 
-def _images(store, arrays, points):
-    source = StoreImages(store, arrays, points)
+def _images(arrays, names, points):
+    source = StoreImages(arrays, names, points)
     if 4 * source.n_image * source.n_voxel > IN_MEMORY:
         return source
     return ArrayImages(np.concatenate([values for values, _ in batches_of(source)]))

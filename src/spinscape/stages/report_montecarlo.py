@@ -2,15 +2,12 @@
 
 import numpy as np
 
-from ..hamiltonian.operations import model_operations
 from ..lattice.volumes import QGrid
-from ..observables.diffuse import correlation_grid
-from ..observables.diffuse_projection import DiffuseSettings, Projector
 from ..plot.montecarlo import MAX_CURVES, curves_figure, maps_figure, slices_figure
 from ..plot.report import report_figure
-from ..simulate.spin_system import block
 from ..store.read import StudyStore
 from .model_file import read_model
+from .projected import projected, projector
 
 N_SHOWN = 3
 """Points whose slices are shown."""
@@ -127,12 +124,9 @@ def _images(data, grid, points):
         return data.store.read_many(f"signal_{grid.name}", points)[:, 0]
     if "pairs" not in data.store.template:
         return None
-    cell = block(data.model, data.settings["supercell"])
-    operations = model_operations(data.model, field=data.section["conditions"]["field"])
-    waves = correlation_grid(data.model.crystal, cell, operations=operations)
-    project = Projector(waves, grid, DiffuseSettings(**data.settings["correlations"]["settings"]))
-    pairs = data.store.read_many("pairs", points)[:, 0].astype(np.float64)
-    return [project(one[..., 0] + 1j * one[..., 1]) for one in pairs]
+    how = {"supercell": data.settings["supercell"], "settings": data.settings["correlations"]["settings"]}
+    project = projector(data.model, grid, field=data.section["conditions"]["field"], **how)
+    return [projected(project, one) for one in data.store.read_many("pairs", points)[:, 0]]
 
 
 def _maps(data):

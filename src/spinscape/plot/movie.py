@@ -6,9 +6,10 @@ from pathlib import Path
 import matplotlib.animation
 import numpy as np
 from matplotlib.collections import LineCollection
+from PIL import Image
 
 from ..errors import ConfigError, check_shape
-from .style import colour, new_figure, styled
+from .style import COLOURS, colour, new_figure, styled
 
 FORMATS = (".gif", ".mp4")
 _DPI = 90
@@ -121,13 +122,38 @@ def write_movie(figure, draw, n_frame, output, *, frames_per_second=15):
             got="none",
             fix="install ffmpeg, or ask for a .gif",
         )
-    writer: matplotlib.animation.AbstractMovieWriter
     if output.suffix == ".gif":
-        writer = matplotlib.animation.PillowWriter(fps=frames_per_second)
-    else:
-        writer = matplotlib.animation.FFMpegWriter(fps=frames_per_second, bitrate=_BIT_RATE)
+        _write_gif(figure, draw, n_frame, output, frames_per_second)
+        return
+    writer = matplotlib.animation.FFMpegWriter(fps=frames_per_second, bitrate=_BIT_RATE)
     with styled(), writer.saving(figure, str(output), _DPI):
         for frame in range(n_frame):
             draw(frame)
             # An even number of pixels either way, which codecs want.
             writer.grab_frame()
+
+
+def _write_gif(figure, draw, n_frame, output, frames_per_second):
+    """Write frames in one palette: colours of their own would make the same band look different from frame to frame."""
+    palette, frames = _palette(), []
+    with styled():
+        figure.set_dpi(_DPI)
+        for frame in range(n_frame):
+            draw(frame)
+            figure.canvas.draw()
+            picture = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3])
+            frames.append(picture.quantize(palette=palette, dither=Image.Dither.NONE))
+    frames[0].save(
+        output, save_all=True, append_images=frames[1:], duration=round(1000 / frames_per_second), loop=0,
+        optimize=False,
+    )  # fmt: skip
+
+
+def _palette():
+    """Return an image whose palette has every colour of a band in 26 shades, pale ones too, and 32 greys."""
+    bands = np.array([_rgba(k)[:3] for k in range(len(COLOURS))])
+    shades = 1.0 - np.linspace(0.08, 1.0, 26)[:, None, None] * (1.0 - bands)
+    greys = np.repeat(np.linspace(0.0, 1.0, 32)[:, None], 3, axis=1)
+    out = Image.new("P", (1, 1))
+    out.putpalette(np.round(255 * np.concatenate([shades.reshape(-1, 3), greys])).astype(np.uint8).ravel().tolist())
+    return out

@@ -129,15 +129,21 @@ def band_motion(trajectory: Trajectory, edges):
     -------
     (n_sample, n_spin, n_band) float32
         |S_band(t)|, S_band the spin with all other frequencies left out.
+
+    Notes
+    -----
+    The trajectory is followed there and back: of the jump from its end to its beginning, which a transform would see
+    otherwise, slow motion would stand in all bands near both ends.
     """
     edges = _checked_edges(edges, trajectory)
-    n, energy = len(trajectory.spins), trajectory.energies
+    n = len(trajectory.spins)
+    energy = 2.0 * np.pi * HBAR * scipy.fft.rfftfreq(2 * n, trajectory.interval)
     out = np.empty((n, trajectory.spins.shape[1], len(edges) - 1), dtype=np.float32)
-    waves = scipy.fft.rfft(trajectory.spins, axis=0)
+    waves = scipy.fft.rfft(np.concatenate([trajectory.spins, trajectory.spins[::-1]]), axis=0)
     waves[0] = 0.0
     for band, (low, high) in enumerate(itertools.pairwise(edges)):
         inside = (energy >= low) & (energy < high)
-        kept = scipy.fft.irfft(np.where(inside[:, None, None], waves, 0), n=n, axis=0)
+        kept = scipy.fft.irfft(np.where(inside[:, None, None], waves, 0), n=2 * n, axis=0)[:n]
         out[:, :, band] = np.linalg.norm(kept, axis=2)
     return out
 

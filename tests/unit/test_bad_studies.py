@@ -216,7 +216,7 @@ BAD |= {
     ),
     "powder through a network": (
         {**POWDER, "comparisons": {}}
-        | {f"fits/{name}": DELETE for name in ("direct", "correlation", "counts", "counts_without_jp")},
+        | {f"fits/{name}": DELETE for name in ("direct", "correlation", "robust", "robust_without_jp")},
         "fits.siren.forward.kind",
         "paths",
     ),
@@ -227,13 +227,13 @@ BAD |= {
         "Jp",
     ),
     "coupling both free and held": (
-        {"fits/counts/fixed": {"Jp": "0 meV"}},
-        "fits.counts.fixed",
+        {"fits/robust/fixed": {"Jp": "0 meV"}},
+        "fits.robust.fixed",
         "free and held",
     ),
     "coupling neither free nor held": (
-        {"fits/counts_without_jp/fixed": {}},
-        "fits.counts_without_jp.box",
+        {"fits/robust_without_jp/fixed": {}},
+        "fits.robust_without_jp.box",
         "Jp",
     ),
     "sum that forgets a measurement": (
@@ -263,20 +263,20 @@ BAD |= {
         "likelihood",
     ),
     "empty can that is not declared": (
-        {"fits/counts/objective/background/empty": ["cann"]},
-        "fits.counts.objective.background.empty",
+        {"fits/robust/objective/background/empty": ["cann"]},
+        "fits.robust.objective.background.empty",
         "cann",
     ),
-    "negative scale": ({"fits/counts/objective/scale": -1.0}, "fits.counts.objective.scale", "positive"),
+    "negative scale": ({"fits/robust/objective/scale": -1.0}, "fits.robust.objective.scale", "positive"),
     "comparison of unlike objectives": (
-        {"fits/counts_without_jp/objective/background/constant": "row_segment"},
+        {"fits/robust_without_jp/objective/background/constant": "row_segment"},
         "comparisons.second_neighbours.fits",
         "objective",
     ),
     "comparison of an unknown fit": (
-        {"comparisons/second_neighbours/fits": ["counts", "count"]},
+        {"comparisons/second_neighbours/fits": ["robust", "robus"]},
         "comparisons.second_neighbours.fits",
-        "'counts'",
+        "'robust'",
     ),
     "comparison without likelihoods": (
         {"comparisons/second_neighbours/fits": ["direct", "correlation"]},

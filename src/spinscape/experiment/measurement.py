@@ -145,5 +145,11 @@ def _check_images(measurement, shape, hint):
         if image is not None:
             object.__setattr__(measurement, name, read_only(image, dtype))
             check_shape(name, getattr(measurement, name), shape, hint=f"measurement {measurement.name}: {hint}")
+    if measurement.std is not None and np.any(measurement.std[measurement.valid] < 0):
+        raise DataError(
+            "a standard deviation is negative", where=f"measurement {measurement.name}",
+            got=f"{int((measurement.std[measurement.valid] < 0).sum())} pixels", expected="errors of zero or more",
+            fix="check whether the file holds variances, or mask these pixels",
+        )  # fmt: skip
     if not np.all(np.isfinite(measurement.signal[measurement.valid])):
         raise DataError("a pixel that counts as measured is not finite", where=f"measurement {measurement.name}")

@@ -18,6 +18,8 @@ __all__ = ["Clip", "Fit", "FitVariant", "UncertaintyOptions", "run_fit"]
 
 _log = logging.getLogger(__name__)
 
+NOTHING = 1e-9
+"""Errors below this part of a parameter's interval are those of rounding."""
 GOOD_CHI2 = 1.3
 """χ²/dof above which the model or its line shape is called incomplete."""
 MOVED = 2.0
@@ -108,6 +110,7 @@ def run_fit(fit, *, seed, provenance=None):
     problem = fit.problem.counting()
     search = fit.strategy.minimise(problem, fit.box, seed)
     best = search.best.parameters
+    _require_overlap(fit, best)
     _log.info("fit %s: %d minima, the best %.6g after %d calls", fit.name, len(search.minima), search.best.objective,
               search.n_call)  # fmt: skip
     warnings, details = [], {}
@@ -144,6 +147,20 @@ def run_fit(fit, *, seed, provenance=None):
         region=errors.region,
     )
     return result, search
+
+
+def _require_overlap(fit, best):
+    """Raise where the model has nothing to say about a measurement: its axes lie outside of what is simulated."""
+    predictions = fit.problem.forward.predict(best)
+    for measurement, image in zip(fit.measurements, predictions, strict=True):
+        if not np.any(np.abs(np.asarray(image)[measurement.valid]) > 0.0):
+            raise FitError(
+                "the model has no intensity where the measurement is",
+                where=f"fit {fit.name}, measurement {measurement.name}",
+                expected="axes that overlap what the model simulates, at some couplings of the box",
+                got="zero in every measured pixel at the best couplings",
+                fix="check units and offsets of the measurement's axes, the window, and the box",
+            )
 
 
 def _clipped(fit, problem, best, warnings):
@@ -207,7 +224,9 @@ def _estimates(fit, best, errors, variants, known):
     quoted, out, modes = _quoted(fit, covariances), {}, {}
     for k, name in enumerate(fit.box.names):
         axis = np.eye(len(fit.box.names))[k]
-        stds = {m: c.along(axis) for m, c in covariances.items() if name not in c.fixed}
+        # What sits at a bound in all replicas has an error of rounding: none.
+        least = NOTHING * fit.box.width[k]
+        stds = {m: c.along(axis) for m, c in covariances.items() if name not in c.fixed and c.along(axis) > least}
         intervals = {m: pairs[name] for m, pairs in errors.intervals.items() if name in pairs}
         bounds = (float(fit.box.lower[k]), float(fit.box.upper[k]))
         spread = _systematic(best[k], [v.parameters.get(name) for v in variants])

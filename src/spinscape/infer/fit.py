@@ -153,7 +153,9 @@ def _require_overlap(fit, best):
     """Raise where the model has nothing to say about a measurement: its axes lie outside of what is simulated."""
     predictions = fit.problem.forward.predict(best)
     for measurement, image in zip(fit.measurements, predictions, strict=True):
-        if not np.any(np.abs(np.asarray(image)[measurement.valid]) > 0.0):
+        image = np.asarray(image)
+        # What is no spectrum (mode energies for peaks) has other axes.
+        if image.shape == measurement.shape and not np.any(np.abs(image[measurement.valid]) > 0.0):
             raise FitError(
                 "the model has no intensity where the measurement is",
                 where=f"fit {fit.name}, measurement {measurement.name}",

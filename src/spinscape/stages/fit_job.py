@@ -75,6 +75,9 @@ class Job:
         measurements = self.prepared(fit)
         forward = self._holding(fit.fixed).forward(fit.forward, measurements)
         objective = self.objective(fit.objective, measurements)
+        module = import_module(fit.objective.module)
+        if hasattr(module, "bound_forward"):
+            forward = module.bound_forward(forward, objective)
         intervals = {**fit.box, **import_module(fit.forward.module).intervals(fit.forward)}
         return Problem(forward, objective), Box.from_intervals(intervals, names=forward.parameter_names)
 

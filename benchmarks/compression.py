@@ -16,6 +16,7 @@ import torch
 from scipy.optimize import brentq
 from threadpoolctl import threadpool_limits
 
+from spinscape.learn.augment import AugmentSettings, Momenta
 from spinscape.learn.autoencoder import AutoencoderSettings
 from spinscape.learn.compression import (
     HeldOut,
@@ -50,6 +51,7 @@ METHODS = (
     Method("logistic", "logistic", (4, 8, 20), network=PAPER),
     Method("dense", "dense", (2, 3, 4, 6), LOGARITHM),
     Method("variational", "variational", (2, 4), LOGARITHM),
+    Method("augmented", "dense", (4, 6), LOGARITHM, {"input_noise": 0.1}, AugmentSettings()),
 )
 
 
@@ -73,6 +75,13 @@ def grid_images(seed):
     return (theta[:2000], truth[:2000], noisy[:2000]), (theta[2000:], truth[2000:], noisy[2000:])
 
 
+def momenta():
+    """Where the pixels lie."""
+    axes = np.meshgrid(*[2.0 * np.arange(N_Q) / N_Q] * 2, indexing="ij")
+    hkl = np.column_stack([axis.ravel() for axis in axes])
+    return Momenta(hkl, np.linalg.norm(hkl, axis=1))
+
+
 def noted(log):
     """Return the rows of a run that was stopped."""
     lines = Path(log).read_text().splitlines() if log and Path(log).exists() else ()
@@ -82,7 +91,7 @@ def noted(log):
 def curves(figure, log):
     """All curves of one draw of noise, three seeds of each network."""
     (_, _, train), (_, truth, noisy) = grid_images(1)
-    trainer, held_out, rows = Trainer(train), HeldOut(noisy, truth=truth), noted(log)
+    trainer, held_out, rows = Trainer(train, where=momenta()), HeldOut(noisy, truth=truth), noted(log)
     done = {(row.method, row.n_latent, row.seed) for row in rows}
     for method, d, seed in sorted(planned(METHODS, SEEDS), key=lambda one: one[2]):
         if (method.name, d, seed) not in done:
@@ -90,13 +99,16 @@ def curves(figure, log):
             if log:
                 with Path(log).open("a") as file:
                     file.write(json.dumps(rows[-1].to_dict()) + "\n")
-    print(f"{'method':>12}{'D':>5}{'own':>9}{'held out':>10}{'reference':>10}{'CPU s':>8}")
+    head = ("own", 9), ("held out", 10), ("least", 8), ("most", 8), ("spoilt", 8), ("reference", 10), ("CPU s", 8)
+    print(f"{'method':>12}{'D':>5}" + "".join(f"{word:>{width}}" for word, width in head))
     for method in METHODS:
         d, own = median_curve(rows, method.name, "own")
         for n, a, b in zip(d, own, median_curve(rows, method.name, "held_out")[1], strict=True):
-            seconds = np.median([r.seconds for r in rows if (r.method, r.n_latent) == (method.name, n)])
-            known = REFERENCE.get(method.name, {}).get(n)
-            print(f"{method.name:>12}{n:>5}{a:>9.4f}{b:>10.4f}{known or '':>10}{seconds:>8.1f}")
+            mine = [r for r in rows if (r.method, r.n_latent) == (method.name, n)]
+            seconds, spoilt = (np.median([getattr(r, what) for r in mine]) for what in ("seconds", "spoilt"))
+            known, every = REFERENCE.get(method.name, {}).get(n), [r.held_out for r in mine]
+            text = f"{method.name:>12}{n:>5}{a:>9.4f}{b:>10.4f}{min(every):>8.4f}{max(every):>8.4f}{spoilt:>8.3f}"
+            print(f"{text}{known or '':>10}{seconds:>8.1f}")
         print(statement(rows, method.name))
     best = [r.held_out for r in rows if r.method == "dense" and r.n_latent == 4]
     print(f"dense, D = 4, three seeds: {', '.join(f'{x:.4f}' for x in best)} (asked: at most {ASKED})")
@@ -115,9 +127,11 @@ def generator():
     found = generator_error(made, others, HeldOut(noisy, truth=truth), mean)
     text = "generator: held-out error {error:.4f} ± {std:.4f} at {n_point} points; mean of four runs {four_runs:.4f}"
     print(text.format(**found) + f"; one run {found['one_run']:.4f}")
-    clock = time.process_time()
-    made.predict(theta[:1000])
-    print(f"generator: {time.process_time() - clock:.3f} ms of CPU an image", flush=True)
+    for name, predict in (("an image", made.predict), ("an image and its error", made.predict_with_std)):
+        clock = time.process_time()
+        for row in theta[:200]:
+            predict(row)
+        print(f"generator: {5.0 * (time.process_time() - clock):.3f} ms of CPU for {name}", flush=True)
 
 
 def large():

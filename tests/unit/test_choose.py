@@ -40,7 +40,7 @@ HEADER = {
 TINY = "config/test/square_phases.yaml"
 
 
-def write_map(path, *, contract="phases/1"):
+def write_map(path, *, contract="phases/2"):
     """A map of a circle whose phases meet at 1.0 and across its end, at 6.2."""
     phi = np.linspace(0, 2 * np.pi * (N - 1) / N, N)
     with h5py.File(path, "w") as file:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from spinscape.config.build import build_model, compression_section
-from spinscape.config.learning import signals_section
 from spinscape.config.load import read_yaml, study_from_data
+from spinscape.config.signals import signals_section
 from spinscape.errors import DataError
 from spinscape.hamiltonian.operations import model_operations
 from spinscape.lattice.volumes import QGrid

@@ -206,6 +206,12 @@ def fit_files(study, wildcards):
     return [f"<results>/{study.study}/{path}" for path in build.fit_files(study, wildcards.name).values()]
 
 
+def phase_compressor(study, wildcards):
+    """Return the compressor that a map of phases rests on, if any."""
+    name = study.phases[wildcards.name].latent if wildcards.name in study.phases else None
+    return expand("<results>/{study}/compress/{name}.pt", study=study.study, name=[] if name is None else [name])
+
+
 def learned(kind, pattern):
     """Return a function of wildcards: one file for each model of a kind."""
     return of_study(lambda study, _: expand(pattern, study=study.study, name=build.names_of_kind(study, kind)))

@@ -2,6 +2,8 @@ rule phases:
     input:
         index="<results>/{study}/collect/index.json",
         rounds=of_study(round_points),
+        study="<results>/{study}/model.json",
+        compressor=of_study(phase_compressor),
     output:
         map="<results>/{study}/phases/{name}.json",
         arrays="<results>/{study}/phases/{name}.h5",

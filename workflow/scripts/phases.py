@@ -11,4 +11,6 @@ with logged(snakemake.log[0]):
         snakemake.output.map,
         snakemake.output.arrays,
         rounds=list(snakemake.input.rounds),
+        model=snakemake.input.study,
+        compressor=next(iter(snakemake.input.compressor), None),
     )

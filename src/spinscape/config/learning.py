@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ..errors import ConfigError
-from .axes import conditions, volume
 from .build_model import build_crystal
 from .phases import TransformSection, check_arrays
 from .quantities import Name
+from .signals import signals_section
 from .strict import Strict
 
 
@@ -97,22 +97,6 @@ def compression_section(study, name):
     }
 
 
-def signals_section(study):
-    """Return how S(Q) over volumes is made from a study's correlations, as plain data; None where it keeps none."""
-    if study.simulate.kind != "montecarlo":
-        return None
-    settings = study.simulate.settings(study)["montecarlo"]
-    kept = settings["correlations"]
-    if kept is None or not kept["pairs"]:
-        return None
-    return {
-        "supercell": settings["supercell"],
-        "field": list(conditions(study).to_dict()["field"]),
-        "settings": kept["settings"],
-        "volumes": {name: volume(study, name).to_dict() for name in study.volumes},
-    }
-
-
 def names_of_kind(study, kind):
     """Return the names of the models of one kind, in their order."""
     return [name for name, section in study.learn.items() if section.kind == kind]
@@ -120,6 +104,7 @@ def names_of_kind(study, kind):
 
 def check_learning(study):
     """Raise :class:`ConfigError` where a model asks for what the study does not simulate."""
+    _check_latents(study)
     for name in names_of_kind(study, "compression"):
         section = study.learn[name]
         check_arrays(study, section.arrays, where=f"learn.{name}.arrays")
@@ -138,4 +123,18 @@ def check_learning(study):
                 expected="points that are simulated several times",
                 got="none",
                 fix="declare replicas: {share: 0.1, n: 4}",
+            )
+
+
+def _check_latents(study):
+    """Raise :class:`ConfigError` where a map of phases rests on a compressor that is not declared."""
+    known = names_of_kind(study, "compression")
+    for name, section in study.phases.items():
+        if section.latent is not None and section.latent not in known:
+            raise ConfigError(
+                "there is no such compressor",
+                where=f"phases.{name}.latent",
+                expected=f"a model of kind compression under learn: {', '.join(known) or 'none is declared'}",
+                got=section.latent,
+                fix="declare it under learn",
             )

@@ -1,12 +1,13 @@
 """The ``phases:`` section: maps of phases, without labels, over the grid of couplings."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from ..errors import ConfigError
 from .quantities import Name, Vector
 from .refine import grid_section
+from .signals import signals_section
 from .strict import Strict
 
 
@@ -45,6 +46,12 @@ class PhaseSection(Strict):
     correlations: tuple[Vector, ...] = Field(
         (), description="vectors r, in cells: in place of S(Q) over whole zones, its ⟨S_0·S_r⟩ are compared"
     )
+    latent: Name | None = Field(
+        None, description="a compressor under learn: its latent numbers are compared in place of the arrays"
+    )
+    beside: dict[Name, Annotated[float, Field(gt=0)]] = Field(
+        default_factory=dict, description="further arrays and their weights; what else is compared has weight 1"
+    )
     method: Literal["ward", "average", "complete", "graph_degree", "hdbscan"] = "ward"
     n_neighbour: int = Field(20, ge=1, description="of graph_degree")
     count: CountSection = CountSection()
@@ -56,6 +63,7 @@ def phase_section(study, name):
     return {
         "name": name,
         "phases": study.section("phases")[name],
+        "signals": signals_section(study),
         **grid_section(study),
     }
 

@@ -46,7 +46,7 @@ def evidence_figure(*, numbers, silhouette, score, stability, chosen, asked, sco
     return figure
 
 
-def phase_map_figure(*, coordinates, names, phase, latent, units=None, boundaries=(), field=None):
+def phase_map_figure(*, coordinates, names, phase, latent, units=None, boundaries=(), field=None, what="phases"):
     """Draw the phases over one, two or three coordinates, beside the first latent numbers as red, green and blue.
 
     Parameters
@@ -62,6 +62,8 @@ def phase_map_figure(*, coordinates, names, phase, latent, units=None, boundarie
         ``{"place", "band"}`` over one coordinate.
     field : (first, second, phase, share), optional
         Over two coordinates: axes (n,) and (m,), the phase (n, m) and the share (n, m) of maps that agree.
+    what : str
+        What the numbers of ``phase`` are, in the plural.
 
     Returns
     -------
@@ -73,8 +75,8 @@ def phase_map_figure(*, coordinates, names, phase, latent, units=None, boundarie
     labels = [with_unit(n, u) for n, u in zip(names, units or [""] * len(names), strict=True)]
     with styled():
         if len(names) == 1:
-            return _line_map(coordinates[:, 0], labels[0], phase, shades, mixed, latent, boundaries)
-        return _plane_maps(coordinates, labels, phase, (shades, mixed), field)
+            return _line_map(coordinates[:, 0], labels[0], phase, shades, mixed, latent, boundaries, what)
+        return _plane_maps(coordinates, labels, phase, (shades, mixed), field, what)
 
 
 def rgb_from_latent(latent):
@@ -86,15 +88,15 @@ def rgb_from_latent(latent):
     return part
 
 
-def _line_map(place, label, phase, shades, mixed, latent, boundaries):
+def _line_map(place, label, phase, shades, mixed, latent, boundaries, what):
     figure = new_figure(9.6, 4.2)
     axes = figure.subplots(3, 1, sharex=True, height_ratios=[1, 1, 4])
-    for panel, colours, title in zip(axes, (shades, mixed), ("phase", "latent"), strict=False):
+    for panel, colours, title in zip(axes, (shades, mixed), (what, "latent"), strict=False):
         panel.scatter(place, np.zeros(len(place)), c=colours, marker="s", s=42)
         panel.set(yticks=[], ylabel=title, ylim=(-1, 1))
     for k in sorted(set(phase.tolist())):
         here = phase == k
-        name = "crossover" if k == CROSSOVER else f"phase {k + 1}"
+        name = "crossover" if k == CROSSOVER else f"{what[:-1]} {k + 1}"
         tone = _GREY if k == CROSSOVER else colour(k)
         axes[2].plot(place[here], latent[here, 0], "o", color=tone, label=name, markersize=4)
     for edge in boundaries:
@@ -107,14 +109,14 @@ def _line_map(place, label, phase, shades, mixed, latent, boundaries):
     return figure
 
 
-def _plane_maps(coordinates, labels, phase, colourings, field):
+def _plane_maps(coordinates, labels, phase, colourings, field, what):
     """Draw maps over the first two coordinates, one row for each of some values of the third."""
     shown, slot = _slices(coordinates)
     columns = 1 if len(shown) == 1 else 3
     rows = -(-len(shown) // columns)
     figure = new_figure(9.6, 0.6 + (3.6 if columns == 1 else 2.2) * rows)
     halves = figure.subfigures(1, 2)
-    for half, colours, title in zip(halves, colourings, ("phases", "latent numbers as colours"), strict=True):
+    for half, colours, title in zip(halves, colourings, (what, "latent numbers as colours"), strict=True):
         half.suptitle(title)
         panels = half.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
         for panel in panels[len(shown) :]:

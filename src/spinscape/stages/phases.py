@@ -21,9 +21,10 @@ from ..store.files import hdf5_bytes, write_whole
 from ..store.read import StudyStore
 from .choose import read_points
 from .coordinates import grid_coordinates
+from .phase_features import arrays_of, group_labels, groups_of, latent_features, with_companions
 from .phase_field import phase_field
 
-PHASES = "phases/1"
+PHASES = "phases/2"
 ENERGY = "energy"
 """Array of the energy per spin, from which boundaries are made."""
 N_LATENT = 3
@@ -31,7 +32,7 @@ N_LATENT = 3
 _log = logging.getLogger(__name__)
 
 
-def run(section, seed, index, output, arrays, *, rounds=()):
+def run(section, seed, index, output, arrays, *, rounds=(), model=None, compressor=None):
     """Map the phases of a study and write them.
 
     Parameters
@@ -46,18 +47,25 @@ def run(section, seed, index, output, arrays, *, rounds=()):
         A JSON file with the map and its evidence, and an HDF5 file with the arrays of its figures.
     rounds : sequence of (str or Path)
         Files of the points of rounds that are among the simulated ones.
+    model : str or Path, optional
+        The model's file: needed for arrays that are made from correlations.
+    compressor : str or Path, optional
+        The compressor whose latent numbers are compared.
     """
     declared = PhaseSection.model_validate(section["phases"])
     grid, further = grid_coordinates(section), [read_points(path) for path in rounds]
     with StudyStore(index) as store:
-        features = _features(store, declared)
+        seen = arrays_of(store, declared, section, model)
+        whole = latent_features(store, seen, declared, compressor) if declared.latent else _features(seen, declared)
+        features = with_companions(whole, store, declared.beside)
         coordinates = grid.of_theta(store.theta, further=[(f.coordinates, f.theta) for f in further])
         found = _counted(declared, features, _scaled(store.theta[:, grid.free_columns]), seed)
         boundaries = _boundaries(grid, store, found, coordinates, declared.boundaries)
-        pictures = _representatives(store, declared, features, found)
-        latent = fit_pca(features, n_latent=min(N_LATENT, *features.shape, len(features) - 1)).encode(features)
+        pictures = _representatives(seen, declared, features, found)
+        latent = fit_pca(whole, n_latent=min(N_LATENT, *whole.shape, len(whole) - 1)).encode(whole)
         pictures |= phase_field(grid, coordinates, found, seed=seed)
         document = _document(section, declared, found, boundaries, grid, store)
+        document["labels"] = group_labels(store, *groups_of(found)[:2])
         order = {"coordinates": coordinates, "theta": store.theta, "phase": found.phase}
         order |= {"nearest": found.nearest, "label": found.label}
     write_whole(output, json.dumps(document, indent=1, ensure_ascii=False))
@@ -155,10 +163,10 @@ def _meetings(place, phase, period):
 
 
 def _representatives(store, declared, features, found):
-    """Return, for the figure, the arrays of the point nearest to the middle of each phase."""
-    chosen = []
-    for phase in range(found.n_phase):
-        members = np.flatnonzero(found.phase == phase)
+    """Return, for the figure, the arrays of the point nearest to the middle of each phase, or else of each cluster."""
+    chosen, (group, number, _) = [], groups_of(found)
+    for one in range(number):
+        members = np.flatnonzero(group == one)
         middle = features[members].mean(axis=0)
         chosen.append(int(members[np.argmin(np.linalg.norm(features[members] - middle, axis=1))]))
     out = {"representative": np.array(chosen, dtype=np.int64)}
@@ -174,9 +182,12 @@ def _document(section, declared, found, boundaries, grid, store):
         "name": section["name"],
         "method": declared.method,
         "arrays": list(declared.arrays),
+        "latent": declared.latent,
+        "beside": list(declared.beside),
         "rule": declared.count.model_dump(),
         "n_phase": found.n_phase,
         "n_cluster": int(found.label.max()) + 1,
+        "groups": groups_of(found)[2],
         "reason": found.reason,
         "numbers": found.numbers.tolist(),
         "silhouette": found.silhouette.tolist(),

@@ -39,19 +39,21 @@ def phase_section_content(path, arrays) -> SectionContent:
 
 
 def _figures(found, data):
+    group = data["label"] if found["groups"] == "clusters" else data["phase"]
     figure = phase_map_figure(
         coordinates=data["coordinates"],
         names=found["coordinate_names"],
         units=found["coordinate_units"],
-        phase=data["phase"],
+        phase=group,
+        what=found["groups"],
         latent=data["latent"],
         boundaries=found["boundaries"],
         field=[data[f"field_{part}"] for part in FIELD] if f"field_{FIELD[0]}" in data else None,
     )
     yield report_figure(
         figure,
-        caption=f"Phases by {found['method']} clusters of {', '.join(found['arrays'])}, crossovers grey; beside them "
-        "the first three latent numbers (principal components) as red, green and blue." + _lines(found, data),
+        caption=f"{found['groups'].capitalize()}, by the method {found['method']} on {_compared(found)}, crossovers "
+        f"grey; beside them {_numbers(found)} as red, green and blue." + _lines(found, data),
         alt=f"Map of {found['n_phase']} phases over {' and '.join(found['coordinate_names'])}",
     )
     if found["numbers"]:
@@ -72,12 +74,31 @@ def _figures(found, data):
     for name in found["arrays"]:
         images = [_drawn(image) for image in data.get(f"array_{name}", ())]
         if images and images[0].ndim <= 2:
-            titles = [f"phase {k + 1}" for k in range(len(images))]
+            titles = [_title(found, k) for k in range(len(images))]
             yield report_figure(
                 representatives_figure(images=images, titles=titles, label=name),
-                caption=f"{name} of the point nearest to the middle of each phase.",
-                alt=f"{name} of {len(images)} phases",
+                caption=f"{name} of the point nearest to the middle of each of the {found['groups']}.",
+                alt=f"{name} of {len(images)} {found['groups']}",
             )
+
+
+def _compared(found):
+    """Say in words what was compared."""
+    arrays = ", ".join(found["arrays"])
+    what = arrays if found["latent"] is None else f"the latent numbers of {arrays} by the compressor {found['latent']}"
+    return what if not found["beside"] else f"{what}, with {', '.join(found['beside'])}"
+
+
+def _numbers(found):
+    """Say in words what the colours are."""
+    of = "principal components" if found["latent"] is None else f"principal components of those of {found['latent']}"
+    return f"the first three latent numbers ({of})"
+
+
+def _title(found, k):
+    """Return the name of a phase or cluster, with the order parameters that it has."""
+    names = found["labels"][k]
+    return f"{found['groups'][:-1]} {k + 1}" + (f": {', '.join(names)}" if names else "")
 
 
 def _lines(found, data):
@@ -99,6 +120,9 @@ def _drawn(image):
 def _facts(found):
     out = {"phases": found["n_phase"], "points": found["n_point"], "points in crossovers": 0}
     out["points in crossovers"] = sum(c["n_point"] for c in found["crossovers"])
+    for k, names in enumerate(found["labels"]):
+        if names:
+            out[f"order of {found['groups'][:-1]} {k + 1}"] = ", ".join(names)
     for border in found["borders"]:
         first, second = (r + 1 for r in border["regions"])
         out[f"jump between regions {first} and {second}, in units of the change inside"] = round(border["contrast"], 2)

@@ -26,11 +26,18 @@ class RelaxedSpectrum(SpectrumModel):
         source = self._relaxed(points, np.tile(np.eye(3), (len(points), 1, 1)), self.conditions)
         return self.settings.energy_factor * source.lines(theta)[0]
 
-    def _relaxed(self, q, weights, conditions):
+    def structure_at(self, theta):
+        """Return the structure at rest at θ."""
+        return self._relaxation(self.conditions).at(theta)
+
+    def _relaxation(self, conditions):
         field = tuple(conditions.field)  # each domain of a crystal has the field in another direction
         if field not in self._relaxations:
             self._relaxations[field] = Relaxation(self.model, self.structure, conditions)
-        return relaxed_source(self._relaxations[field], q, weights, settings=self.settings)
+        return self._relaxations[field]
+
+    def _relaxed(self, q, weights, conditions):
+        return relaxed_source(self._relaxation(conditions), q, weights, settings=self.settings)
 
 
 def spectrum_on(

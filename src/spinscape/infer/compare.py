@@ -269,14 +269,19 @@ def _sure(best, others):
     least = min(others, key=lambda d: d["held_out"] / max(d["error"], 1e-300))
     return (
         f"the data prefer {best.name}: blocks that were left out are described better than by {least['name']}, "
-        f"by {least['held_out']:.3g} ± {least['error']:.2g} in deviance"
+        f"by {_size(least)} in deviance"
     )
+
+
+def _size(difference):
+    gain, error = difference["held_out"], difference["error"]
+    return f"{gain:.0f} ± {error:.0f}" if error >= 10.0 else f"{gain:.1f} ± {error:.1f}"
 
 
 def _unsure(best, close, preferred):
     names = ", ".join([best.name, *(d["name"] for d in close)])
     least = min(close, key=lambda d: d["held_out"])
-    text = f"left-out blocks do not tell {names} apart ({least['held_out']:.2g} ± {least['error']:.2g} in deviance)"
+    text = f"left-out blocks do not tell {names} apart ({_size(least)} in deviance)"
     if preferred is None:
         return f"cannot tell: {text}"
     return f"{text}; the evidence prefers {preferred}, odds above {np.exp(STRONG):.0f}"

@@ -12,9 +12,9 @@ from .style import png_bytes
 
 # What a result may leave out, so that the template can be strict about names.
 _RESULT = dict.fromkeys(("measurements", "nuisances", "modes", "correlation", "combinations", "objective", "strategy"))
-_RESULT |= dict.fromkeys(("quality", "minima", "variants", "warnings", "provenance"))
+_RESULT |= dict.fromkeys(("quality", "minima", "variants", "warnings", "provenance", "details"))
 _ESTIMATE = dict.fromkeys(("value", "std", "unit", "interval68", "interval95", "systematic"))
-_ESTIMATE |= {"std_by_method": {}, "at_bound": False}
+_ESTIMATE |= {"std_by_method": {}, "at_bound": False, "method": None, "intervals": {}, "identifiable": True}
 _ROW: dict = {"parameters": {}, "modes": {}, "objective": None, "n_start": None, "count": None}
 _ROW |= {"label": "", "at_bound": (), "error": None}
 
@@ -139,6 +139,7 @@ def render_report(content):
     )
     environment.filters |= {"plain": numbers.plain, "interval": numbers.interval, "rows": flattened, "shade": shade}
     environment.globals |= {"uncertain": numbers.with_uncertainty, "names_of": _names_of, "methods_of": _methods_of}
+    environment.globals |= {"names_of_values": _interval_methods, "without": _without}
     template = (Path(__file__).parent / "report.html.j2").read_text(encoding="utf-8")
     return environment.from_string(template).render(
         content=content,
@@ -256,3 +257,13 @@ def _names_of(rows, key):
 def _methods_of(*groups):
     """Return the methods that standard deviations were found by: "hessian", "bootstrap"."""
     return _names_of([entry for group in groups for entry in group.values()], "std_by_method")
+
+
+def _interval_methods(*groups):
+    """Return the methods that intervals were found by: "profile", "posterior"."""
+    return _names_of([entry for group in groups for entry in group.values()], "intervals")
+
+
+def _without(data, name):
+    """Return a dict without one key."""
+    return {key: value for key, value in data.items() if key != name}

@@ -183,10 +183,11 @@ def _landscape_figure(result, landscape, region, simulated):
         error=result["correlation"]["method"] or "statistics",
         simulated=simulated,
     )
+    filled = "" if region is None else ", and filled what is acceptable at 68 and 95 % with all else refitted"
     return report_figure(
         figure,
         caption=f"{_capital(result['objective']['label'])} over {' and '.join(landscape.names)} with every minimum "
-        "that the search met; right, the neighbourhood of the best one with its 68 and 95 % ellipses.",
+        f"that the search met; right, the neighbourhood of the answer with its 68 and 95 % ellipses{filled}.",
         alt=f"Map of the objective over {' and '.join(landscape.names)} with its minima marked",
     )
 

@@ -11,7 +11,7 @@ from .held import held_problem
 LEVEL = {"68": 2.295748928898636, "95": 5.991464547107979}
 """Δχ² of two parameters that hold 68.27 % and 95 % of the probability."""
 REACH = 3.5
-"""Half-width of the map, in standard deviations."""
+"""Half-width of the map, in standard deviations along each principal axis."""
 MAX_STEP = 4
 """Linearisations for the other parameters at one point: they start where the covariance expects them."""
 
@@ -23,9 +23,10 @@ class Region:
     Parameters
     ----------
     names : (str, str)
-    x, y : (n,) float64
+    x, y : (n, n) float64
+        Values of the two parameters, on a mesh along the principal axes of their covariance.
     excess : (n, n) float64
-        +inf where the model is unstable. 68 and 95 % of the probability lie below :data:`LEVEL`.
+        +inf where the model is unstable, and outside the box. 68 and 95 % of the probability lie below :data:`LEVEL`.
     """
 
     names: tuple[str, str]
@@ -48,23 +49,29 @@ def acceptable_region(problem, best, box, covariance, *, n_point):
     n_point : int
         Along each of the two.
     """
-    std = covariance.std[:2]
-    if np.any(std <= 0):
+    if np.any(covariance.std[:2] <= 0):
         raise FitError("a coupling at its bound has no region", where="fit, region", got=covariance.fixed)
     best = np.asarray(best, dtype=np.float64)
-    axes = [
-        np.linspace(max(box.lower[k], best[k] - REACH * std[k]), min(box.upper[k], best[k] + REACH * std[k]), n_point)
-        for k in (0, 1)
-    ]
     lowest = problem(best)
     scale = problem.objective.noise_scale(lowest, n_parameter=len(box.names))
     follow = covariance.matrix[2:, :2] @ np.linalg.pinv(covariance.matrix[:2, :2])
-    values = [[_at(problem, box, best, follow, np.array([x, y])) for y in axes[1]] for x in axes[0]]
-    return Region(tuple(box.names[:2]), *axes, (np.array(values) - lowest) / scale)
+    points = best[:2] + _mesh(covariance.matrix[:2, :2], n_point)
+    values = [[_at(problem, box, best, follow, pair) for pair in row] for row in points]
+    return Region(tuple(box.names[:2]), points[..., 0], points[..., 1], (np.array(values) - lowest) / scale)
+
+
+def _mesh(covariance, n_point):
+    """Return offsets (n, n, 2) on a mesh along the principal axes: correlated couplings make narrow valleys."""
+    spread, axes = np.linalg.eigh(covariance)
+    steps = np.linspace(-REACH, REACH, n_point)
+    unit = np.stack(np.meshgrid(steps, steps, indexing="ij"), axis=-1)
+    return (unit * np.sqrt(spread)) @ axes.T
 
 
 def _at(problem, box, best, follow, pair):
     """Return the objective with two parameters held and the others at their best."""
+    if np.any(pair < box.lower[:2]) or np.any(pair > box.upper[:2]):
+        return np.inf
     others = np.clip(best[2:] + follow @ (pair - best[:2]), box.lower[2:], box.upper[2:])
     if problem.predict(np.concatenate([pair, others])) is None:
         return np.inf

@@ -42,7 +42,7 @@ def landscape_figure(
         Of the two parameters at the best minimum: draws the 68 and 95 % ellipses in a second panel.
     points : sequence of (label, x, y)
         Other answers to show there: variants, published values.
-    region : (x (n,), y (m,), excess (n, m)), optional
+    region : (x, y, excess), (n, m) each, optional
         Δ of the objective over its noise, other parameters at their best: drawn as the region of acceptable couplings.
     centre : (x, y), optional
         The answer, where it is not the best minimum: that of the pixels that a fit kept.
@@ -60,7 +60,7 @@ def landscape_figure(
     zoomed = bool(found) and (covariance is not None or len(points) > 0 or region is not None)
     with styled():
         figure = new_figure(9.0 if zoomed else 6.0, 4.6)
-        figure.get_layout_engine().set(wspace=0.06)
+        figure.get_layout_engine().set(wspace=0.12)
         panels = figure.subplots(1, 2 if zoomed else 1, squeeze=False)[0]
         mesh = _draw_surface(panels[0], x, y, values)
         figure.colorbar(mesh, ax=panels[0], label=label, pad=0.02, extend="max")
@@ -146,9 +146,9 @@ def _draw_region(axes, region):
     top = max(LEVEL.values())
     finite = np.where(np.isfinite(excess), excess, 10.0 * top)
     levels = [-np.inf, *LEVEL.values()]
-    axes.contourf(x, y, finite.T, levels=levels, colors=[colour(0)] * 2, alpha=0.35)
-    axes.contourf(x, y, finite.T, levels=levels[1:], colors=["white"], alpha=0.45)
-    axes.contour(x, y, finite.T, levels=list(LEVEL.values()), colors=[colour(0)] * 2, linestyles=["-", "--"])
+    axes.contourf(x, y, finite, levels=levels, colors=[colour(0)] * 2, alpha=0.35)
+    axes.contourf(x, y, finite, levels=levels[1:], colors=["white"], alpha=0.45)
+    axes.contour(x, y, finite, levels=list(LEVEL.values()), colors=[colour(0)] * 2, linestyles=["-", "--"])
 
 
 def _draw_neighbourhood(axes, best, covariance, points, error):

@@ -90,7 +90,7 @@ def simulation_code(wildcards):
 
 def choose_code(study, wildcards):
     """Return the fingerprint of a choice of points: of the chooser that the study names."""
-    return code("choose", "spinscape.stages.choose", study.refine.module)
+    return code("choose", "spinscape.stages.choose", *study.refine.modules(study))
 
 
 def fit_code(study, wildcards):
@@ -151,7 +151,14 @@ def round_points(study, wildcards):
 def chosen_from(study, wildcards):
     """Return what the chooser of a round reads, by the name that it knows it by: the results of the round before."""
     folder = f"<results>/{study.study}/rounds/{int(wildcards.round) - 1}"
-    kinds = {"phases": lambda refine: {"map": f"{folder}/{refine.map}.h5"}}
+    kinds = {
+        "phases": lambda refine: {"map": f"{folder}/{refine.map}.h5"},
+        "gaussian_process": lambda refine: {
+            "index": f"{folder}/index.json",
+            "model": f"<results>/{study.study}/model.json",
+            "measurements": measurement_files(study, refine.fit),
+        },
+    }
     return kinds[study.refine.kind](study.refine)
 
 
@@ -176,7 +183,12 @@ def data_files(study, wildcards):
 
 def fitted_measurements(study, wildcards):
     """Return the measurement files of a fit, the optional ones only where their data are found."""
-    names = build.measurements_of(study, wildcards.name, DATA)
+    return measurement_files(study, wildcards.name)
+
+
+def measurement_files(study, fit):
+    """Return the measurement files of a fit by its name."""
+    names = build.measurements_of(study, fit, DATA)
     return expand("<results>/{study}/measurements/{name}.h5", study=study.study, name=names)
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from .forward_gaussian import GaussianForwardSection
+from .forward_generator import GeneratorForwardSection
 from .forward_montecarlo import MonteCarloForwardSection
 from .forward_siren import SirenForwardSection
 from .forward_spinwave import SpinwaveForwardSection
@@ -12,6 +13,7 @@ from .forward_spinwave import SpinwaveForwardSection
 Forward = Annotated[
     SpinwaveForwardSection
     | SirenForwardSection
+    | GeneratorForwardSection
     | GaussianForwardSection
     | MonteCarloForwardSection,
     Field(discriminator="kind"),

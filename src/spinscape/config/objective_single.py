@@ -5,6 +5,8 @@ from typing import Annotated
 from pydantic import Field
 
 from .objective_likelihood import GaussianSection, LikelihoodSection, PoissonSection, StudentSection
+from .objective_latent import LatentChi2Section
+from .objective_robust import RobustTiledSection
 from .objective_spectra import Chi2Section, CorrelationSection, SquaredErrorSection
 
 SingleObjective = Annotated[
@@ -14,6 +16,8 @@ SingleObjective = Annotated[
     | LikelihoodSection
     | PoissonSection
     | GaussianSection
-    | StudentSection,
+    | StudentSection
+    | RobustTiledSection
+    | LatentChi2Section,
     Field(discriminator="kind"),
 ]  # fmt: skip

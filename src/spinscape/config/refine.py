@@ -4,13 +4,15 @@ A chooser is a function of what the points so far have given: a map of phases, s
 a module of ``stages`` of its own; docs/decisions/0007-refinement.md.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from ..errors import ConfigError
+from .checks import known
 from .couplings import parameter_names
 from .quantities import Name
+from .simulated_places import simulated_places
 from .strict import Strict
 
 
@@ -19,6 +21,14 @@ class Rounds(Strict):
 
     rounds: int = Field(ge=1, le=100)
     points: int = Field(ge=1, le=4000, description="of each round")
+
+    def modules(self, study):
+        """Return the modules of ``spinscape.stages`` that choose; a study's fingerprint holds those of its chooser."""
+        return (self.module,)
+
+    def settings(self, study):
+        """Return what the chooser reads of other sections of the study: plain data."""
+        return {}
 
 
 class PhaseRounds(Rounds):
@@ -51,6 +61,54 @@ class PhaseRounds(Rounds):
         return f"where the map {self.map} is uncertain"
 
 
+class FitRounds(Rounds):
+    """Points where a fit's objective is expected to be low, by a Gaussian process of its values so far."""
+
+    kind: Literal["gaussian_process"]
+    fit: Name = Field(description="a member of the section fits: its measurements and its objective")
+    acquisition: Literal["cutoff", "expected_improvement"] = Field(
+        "cutoff", description="cutoff: random points that are expected below a cut-off that falls from round to round"
+    )
+    keep: int = Field(16, ge=1, description="the cut-off is the objective of the point of this rank, the best first")
+
+    @property
+    def module(self):
+        """Module of the chooser."""
+        return "spinscape.stages.choose_by_fit"
+
+    def modules(self, study):
+        """Return the chooser's module and those of the fit's objective."""
+        return (self.module, *study.fits[self.fit].objective.modules())
+
+    def settings(self, study):
+        """Return the fit, and which array of the simulations each measurement is of."""
+        # Here: what builds sections knows this one.
+        from .build import fit_section
+
+        return {"fit": fit_section(study, self.fit), "arrays": simulated_places(study)["arrays"]}
+
+    def check(self, study):
+        """Raise :class:`ConfigError` where the fit is not declared, or points cannot be compared with it."""
+        known(self.fit, list(study.fits), what="fit", where="refine.fit")
+        fit, arrays = study.fits[self.fit], simulated_places(study)["arrays"]
+        if study.grid.kind == "map" or fit.objective.files():
+            raise ConfigError(
+                "rounds are chosen by an objective of simulated images alone, over the couplings themselves",
+                where="refine.fit",
+                expected="no mapped grid, no objective that reads a trained model",
+                got=f"grid {study.grid.kind}, objective {fit.objective.kind}",
+            )
+        for name in fit.measurements:
+            known(name, list(arrays), what="measurement on a simulated axis", where=f"fits.{self.fit}.measurements")
+
+    def summary(self):
+        """Return what chooses, in words."""
+        return f"where the fit {self.fit} expects low values ({self.acquisition})"
+
+
+Refine = Annotated[PhaseRounds | FitRounds, Field(discriminator="kind")]
+
+
 def grid_section(study):
     """Return what places points in the study's grid, as plain data."""
     return {
@@ -64,7 +122,7 @@ def refine_section(study):
     """Return what the stage ``choose`` needs of a study, as plain data."""
     # Without their number: more rounds leave the first ones alone.
     refine = {key: value for key, value in study.section("refine").items() if key != "rounds"}
-    return {"refine": refine, "module": study.refine.module, **grid_section(study)}
+    return {"refine": refine, "module": study.refine.module, **grid_section(study), **study.refine.settings(study)}
 
 
 def n_part(study):

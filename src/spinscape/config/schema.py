@@ -17,7 +17,7 @@ from .montecarlo import MonteCarloSection
 from .next_options import NextSection
 from .phases import PhaseSection
 from .quantities import Name
-from .refine import PhaseRounds
+from .refine import Refine
 from .spinwave import SpinwaveSection
 
 Simulation = Annotated[
@@ -40,7 +40,7 @@ class Study(ModelSections):
     simulate: Simulation
     learn: dict[Name, Learning] = Field(default_factory=dict)
     phases: dict[Name, PhaseSection] = Field(default_factory=dict)
-    refine: PhaseRounds | None = None
+    refine: Refine | None = None
     measurements: dict[Name, MeasurementSection] = Field(default_factory=dict)
     fits: dict[Name, FitSection] = Field(default_factory=dict)
     comparisons: dict[Name, ComparisonSection] = Field(default_factory=dict)

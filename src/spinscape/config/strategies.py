@@ -51,11 +51,33 @@ class SwarmSection(Strict):
     n_swarm: int = Field(3, ge=1, le=1000)
 
 
+class RobustDescentsSection(Strict):
+    """Descents with a loss that feels the model from afar, the best ones refined: for the objective robust_tiled."""
+
+    kind: Literal["robust_descents"]
+    n_scan: int = Field(24, ge=2, le=100_000)
+    n_start: int = Field(5, ge=1, le=1000)
+    n_refine: int = Field(1, ge=1, le=1000)
+
+
+class GaussianProcessSection(Strict):
+    """Rounds of points where a Gaussian process of the objective expects low values."""
+
+    kind: Literal["gaussian_process"]
+    n_first: int = Field(64, ge=8, le=10_000)
+    n_round: int = Field(8, ge=1, le=1000)
+    n_new: int = Field(16, ge=1, le=1000)
+    acquisition: Literal["cutoff", "expected_improvement"] = "cutoff"
+    keep: int = Field(16, ge=1, description="the cut-off is the value of the point of this rank: it falls as they come")
+
+
 Strategy = Annotated[
     MultistartSection
     | AdamSection
     | DescentsSection
     | GridStartSection
-    | SwarmSection,
+    | SwarmSection
+    | RobustDescentsSection
+    | GaussianProcessSection,
     Field(discriminator="kind"),
 ]  # fmt: skip

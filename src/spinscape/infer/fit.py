@@ -246,7 +246,8 @@ def _estimate(value, unit, stds, quoted, n_group, *, systematic, bounds=(-np.inf
     """Return an estimate whose error is the largest of the methods that count, by their half-widths at 95 %."""
     half = {m: stds[m] * interval_width(LEVELS["95"], n_group=n_group.get(m)) for m in quoted if m in stds}
     method = max(half, key=lambda m: half[m]) if half and identifiable else None
-    std = None if method is None else stds[method]
+    # The error of a surrogate is none of the data's: it comes on top.
+    std = None if method is None else float(np.hypot(stds[method], stds.get("surrogate", 0.0)))
 
     def interval(level):
         if method is None:

@@ -17,7 +17,7 @@ from scipy.stats import norm, qmc
 
 from ..errors import FitError
 from ..learn.generator import LatentProcess, conditioned_process, fitted_process
-from ..rng import stream
+from ..rng import digest_words, stream
 from .search import Counted, Minimum, SearchResult, require_finite
 
 ACQUISITIONS = ("cutoff", "expected_improvement")
@@ -89,12 +89,16 @@ def objective_process(unit, values):
     return ObjectiveProcess(unit[good], logs, fitted_process(unit[good], logs))
 
 
-def falling_cutoff(log_values, share, *, before=np.inf):
-    """Return the next cut-off of ln f: the quantile ``share`` of what is known, never above the one before."""
-    return float(min(before, np.quantile(log_values, share)))
+def falling_cutoff(log_values, keep):
+    """Return the cut-off of ln f: the ``keep``-th lowest value so far. With more values it can only fall.
+
+    >>> falling_cutoff(np.array([3.0, 1.0, 2.0]), 2)
+    2.0
+    """
+    return float(np.partition(log_values, min(keep, len(log_values)) - 1)[min(keep, len(log_values)) - 1])
 
 
-def points_below(known, cutoff, n, *, seed, key=()):
+def points_below(known, cutoff, n, *, seed):
     """Return random points whose expected ln f is below a cut-off, (n, n_parameter) of the unit box.
 
     Draws over the whole box while enough are accepted; where few are, about the points that were, by ever smaller
@@ -103,7 +107,7 @@ def points_below(known, cutoff, n, *, seed, key=()):
     """
     found = np.zeros((0, known.unit.shape[1]))
     for attempt in range(MAX_TRY):
-        generator = stream(seed, "start", "rounds", attempt, *key)
+        generator = stream(seed, "start", "rounds", attempt)
         drawn = generator.random((N_CANDIDATE, known.unit.shape[1]))
         if attempt % 2:
             centres = np.concatenate([found, known.unit[np.argsort(known.log_values)[: 4 * known.unit.shape[1]]]])
@@ -118,14 +122,14 @@ def points_below(known, cutoff, n, *, seed, key=()):
     return _spread(found, known.unit, n)
 
 
-def points_of_improvement(known, n, *, seed, key=()):
+def points_of_improvement(known, n, *, seed):
     """Return points of largest expected improvement of ln f, each chosen as if those before had been as expected.
 
     (n, n_parameter) of the unit box.
     """
     out = []
     for k in range(n):
-        generator = stream(seed, "start", "improvement", k, *key)
+        generator = stream(seed, "start", "improvement", k)
         wide = generator.random((N_CANDIDATE, known.unit.shape[1]))
         best = known.unit[int(np.argmin(known.log_values))]
         near = np.clip(best + 0.05 * generator.standard_normal((N_CANDIDATE // 2, len(best))), 0.0, 1.0)
@@ -170,23 +174,23 @@ class GaussianProcessRounds:
         Rounds after it, and points of each.
     acquisition : str
         One of :data:`ACQUISITIONS`.
-    share : float
-        The cut-off of a round is this quantile of the values so far, or that of the round before where it is lower.
+    keep : int
+        The cut-off of a round is the value of the point of this rank, the lowest first.
     """
 
     n_first: int = 64
     n_round: int = 8
     n_new: int = 16
     acquisition: str = "cutoff"
-    share: float = 0.15
+    keep: int = 16
     kind: str = "gaussian_process"
 
     def __post_init__(self):
-        if self.acquisition not in ACQUISITIONS or not 0 < self.share < 1 or min(self.n_first, self.n_new) < 1:
+        if self.acquisition not in ACQUISITIONS or min(self.n_first, self.n_round, self.n_new, self.keep) < 1:
             raise FitError(
                 "settings of Gaussian-process rounds are out of range",
                 where="strategy.kind: gaussian_process",
-                expected=f"acquisition one of {', '.join(ACQUISITIONS)}, 0 < share < 1, positive numbers",
+                expected=f"acquisition one of {', '.join(ACQUISITIONS)}, positive numbers",
                 got=asdict(self),
             )
 
@@ -196,12 +200,11 @@ class GaussianProcessRounds:
         sobol = qmc.Sobol(n_parameter, scramble=True, rng=stream(seed, "start", "sobol", *content))
         return sobol.random_base2(exponent)[: self.n_first]
 
-    def next(self, known, n, *, seed, round_number, cutoff=np.inf):
-        """Return the points of the next round, (n, n_parameter) of the unit box, and its cut-off of ln f."""
+    def next(self, known, *, seed):
+        """Return the points of the next round, (n_new, n_parameter) of the unit box."""
         if self.acquisition == "expected_improvement":
-            return points_of_improvement(known, n, seed=seed, key=(round_number,)), cutoff
-        cutoff = falling_cutoff(known.log_values, self.share, before=cutoff)
-        return points_below(known, cutoff, n, seed=seed, key=(round_number,)), cutoff
+            return points_of_improvement(known, self.n_new, seed=seed)
+        return points_below(known, falling_cutoff(known.log_values, self.keep), self.n_new, seed=seed)
 
     def minimise(self, function, box, seed):
         """Return the minimum of the process over ``box`` after all rounds; its objective is the function's there."""
@@ -209,15 +212,14 @@ class GaussianProcessRounds:
         unit = self.first(len(box.names), seed=seed, content=box.names)
         values = np.array([counted(box.from_unit(u)) for u in unit])
         require_finite(values, where="strategy gaussian_process: box")
-        cutoff = np.inf
         for k in range(self.n_round):
             known = objective_process(unit, values)
-            new, cutoff = self.next(known, self.n_new, seed=seed, round_number=k, cutoff=cutoff)
+            cutoffs.append(falling_cutoff(known.log_values, self.keep))
+            new = self.next(known, seed=digest_words(seed, "round", k)[0])
             unit = np.concatenate([unit, new])
             values = np.concatenate([values, [counted(box.from_unit(u)) for u in new]])
-            cutoffs.append(cutoff)
         best = objective_process(unit, values).minimum()[0]
         at = box.from_unit(best)
         minimum = Minimum(at, float(counted(at)), len(unit), box.at_bound(at))
-        about = {**asdict(self), "cutoffs": [float(np.exp(c)) for c in cutoffs if np.isfinite(c)]}
+        about = {**asdict(self), "cutoffs": [float(np.exp(c)) for c in cutoffs]}
         return SearchResult((minimum,), counted.n_call, counted.n_infinite, about, box.from_unit(unit), values)

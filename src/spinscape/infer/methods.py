@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..errors import FitError
+from .generator_forward import surrogate_covariance
 from .intervals import (
     freer_shift,
     information_covariance,
@@ -116,6 +117,8 @@ def errors_of(options, problem, best, box, *, measurements, seed):
         "posterior": options.posterior > 0 and _posterior,
         "region": options.region > 1 and len(box.names) > 1 and _region,
     }
+    if hasattr(problem.forward, "error_images") and hasattr(problem.objective, "shift_of"):
+        jobs["surrogate"] = _surrogate
     common = {"options": options, "measurements": tuple(measurements), "seed": seed}
     for name, job in jobs.items():
         if not job:
@@ -131,6 +134,11 @@ def errors_of(options, problem, best, box, *, measurements, seed):
 
 def _hessian(out, problem, best, box, **_):
     out.covariances["hessian"] = hessian_covariance(problem, best, box)
+
+
+def _surrogate(out, problem, best, box, **_):
+    """Add what a forward model that stands in for the simulator does not know itself."""
+    out.covariances["surrogate"] = surrogate_covariance(problem, best, box)
 
 
 def _information(out, problem, best, box, **_):

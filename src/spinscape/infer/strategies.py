@@ -10,6 +10,8 @@ from ..rng import stream
 from .basins import starts_from_scan
 from .descents import Descents
 from .grid_start import GridStart
+from .gaussian_process import GaussianProcessRounds
+from .robust_descents import RobustDescents
 from .search import Counted, Minimum, SearchResult, merged_minima, require_finite
 from .simplex import nelder_mead
 from .swarm import ParticleSwarm
@@ -174,6 +176,8 @@ STRATEGIES = {
     "descents": Descents,
     "grid_start": GridStart,
     "particle_swarm": ParticleSwarm,
+    "robust_descents": RobustDescents,
+    "gaussian_process": GaussianProcessRounds,
 }
 """Name in a study → class of the strategy."""
 

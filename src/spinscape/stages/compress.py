@@ -23,6 +23,7 @@ from ..rng import digest_words
 from ..store.contracts import digest
 from ..store.files import write_whole
 from ..store.read import StudyStore
+from .forward_generator import temperatures_of
 from .model_file import read_model
 from .projected import with_projections
 
@@ -66,6 +67,7 @@ def run(section, seed, index, output, generator, metrics, work, *, model=None):
         best = compression.best_row(rows, method=declared.keep)
         made = trainer.trained(next(m for m, *_ in plan if m.name == best.method), best.n_latent, best.seed)
         about = {"study": store.study, "arrays": list(declared.arrays), "shapes": _shapes(arrays, declared.arrays)}
+        about["temperatures"] = {name: temperatures_of(arrays, name) for name in declared.arrays}
         about["held_out_error"] = best.held_out
         save_compressor(output, made, metadata=about)
         found = _generator(made, split, trainer.mean, store, seed, generator, about)

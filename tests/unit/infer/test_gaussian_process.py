@@ -49,7 +49,9 @@ def test_the_cutoff_falls_and_accepted_points_are_below_it():
     assert len(cutoffs) == 5 and all(a >= b for a, b in pairwise(cutoffs))
     # Later rounds lie in the valley: their worst point is better than the median of the first one.
     assert np.max(found.scan_values[-8:]) < np.median(found.scan_values[:32])
-    assert falling_cutoff(np.arange(10.0), 0.5, before=2.0) == 2.0
+    values = np.random.default_rng(1).random(50)
+    ranks = [falling_cutoff(values[:n], 5) for n in range(5, 50)]
+    assert ranks == sorted(ranks, reverse=True) and ranks[-1] == np.sort(values[:49])[4]
 
 
 def test_accepted_points_fill_the_acceptable_region():

@@ -1,0 +1,17 @@
+"""The objective ``robust_tiled`` of a fit."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from .fit_parts import FitPart
+
+
+class RobustTiledSection(FitPart):
+    """A robust likelihood with a free constant on each tile and a slope: for diffuse data with artefacts."""
+
+    module: ClassVar[str] = "spinscape.stages.objective_robust"
+
+    kind: Literal["robust_tiled"]
+    tiles: int = Field(3, ge=1, le=20, description="parts that each axis is cut into")
+    model_error: float = Field(0.02, ge=0, lt=1, description="relative error of the model, of each pixel by itself")

@@ -1,0 +1,16 @@
+"""Which arrays of the simulations the measurements of a study are compared with."""
+
+from ..lattice.momentum import momentum_to_dict
+from .axes import path, volume
+
+
+def simulated_places(study):
+    """Return ``axes``, array → momentum axis, and ``arrays``, measurement → array, as plain data."""
+    axes = {f"signal_{name}": momentum_to_dict(volume(study, name)) for name in study.volumes}
+    axes |= {f"signal_{name}": momentum_to_dict(path(study, name)) for name in study.paths}
+    arrays = {}
+    for name, measurement in study.measurements.items():
+        place = measurement.place or getattr(measurement, "stand_in_place", None)
+        if place is not None and place[0] in ("paths", "volumes"):
+            arrays[name] = f"signal_{place[1]}"
+    return {"axes": axes, "arrays": arrays}

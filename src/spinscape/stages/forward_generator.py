@@ -1,0 +1,54 @@
+"""The forward model ``generator`` of a fit."""
+
+import numpy as np
+
+from ..errors import FitError
+from ..infer.generator_forward import generator_forward
+from ..lattice.momentum import momentum_from_dict
+from ..learn.generator_file import load_generator
+
+
+def intervals(declared):
+    """A generator has couplings alone."""
+    return {}
+
+
+def forward(declared, job, measurements):
+    """Return the :class:`~spinscape.infer.generator_forward.GeneratorForward` of a ``GeneratorForwardSection``."""
+    generator, about = load_generator(job.files["generator"])
+    arrays = {**job.forward_settings["arrays"], **declared.arrays}
+    axes = job.forward_settings["axes"]
+    voxels = [(momentum_from_dict(axes[arrays[m.name]]), first_voxel(about, arrays[m.name], m)) for m in measurements]
+    return generator_forward(generator, measurements, voxels=voxels, fixed=job.fixed)
+
+
+def first_voxel(about, array, measurement):
+    """Return where a measurement's voxels begin in an image of the model: arrays stand in it side by side."""
+    sizes = [int(np.prod(about["shapes"][name])) for name in about["arrays"]]
+    start = int(sum(sizes[: about["arrays"].index(array)]))
+    return start + which_temperature(about["temperatures"][array], measurement) * int(np.prod(measurement.shape))
+
+
+def temperatures_of(store, name):
+    """Return the temperatures of an array whose first axis they are, K; None where it has no such axis."""
+    spec = store.template[name]
+    if not spec["dims"][0].startswith("temperature"):
+        return None
+    return [float(t) for t in spec["coords"][spec["dims"][0]]["values"]]
+
+
+def which_temperature(temperatures, measurement):
+    """Return which of the simulated temperatures is the measurement's: 0 where there is no such axis."""
+    if temperatures is None:
+        return 0
+    wanted = measurement.conditions.temperature
+    near = [k for k, t in enumerate(temperatures) if wanted is not None and abs(t - wanted) <= 1e-3 * t]
+    if not near and not (wanted is None and len(temperatures) == 1):
+        raise FitError(
+            "the temperature of a measurement was not simulated",
+            where=f"measurement {measurement.name}, conditions.temperature",
+            expected=f"one of {', '.join(f'{t:g} K' for t in temperatures)}",
+            got="none" if wanted is None else f"{wanted:g} K",
+            fix="simulate it, or say at which temperature was measured",
+        )
+    return near[0] if near else 0

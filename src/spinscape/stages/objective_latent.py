@@ -1,0 +1,16 @@
+"""The objective ``latent_chi2`` of a fit."""
+
+from ..infer.latent_chi2 import latent_chi2
+from ..learn.compressor_file import load_compressor
+from .shown import Shown
+
+
+def objective(declared, job, measurements):
+    """Return the objective that a section declares, bound to measurements."""
+    compressor, _ = load_compressor(job.files["compressor"])
+    return latent_chi2(measurements, compressor=compressor, seed=job.seed, scale=declared.scale)
+
+
+def shown(declared, measurements):
+    """Return what figures of each measurement show."""
+    return [Shown("latent χ²", residual="data − model")] * len(measurements)

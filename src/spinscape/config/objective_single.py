@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from .objective_likelihood import GaussianSection, LikelihoodSection, PoissonSection, StudentSection
 from .objective_latent import LatentChi2Section
+from .objective_likelihood import GaussianSection, LikelihoodSection, PoissonSection, StudentSection
 from .objective_robust import RobustTiledSection
 from .objective_spectra import Chi2Section, CorrelationSection, SquaredErrorSection
 

@@ -9,8 +9,8 @@ from ..errors import FitError
 from ..rng import stream
 from .basins import starts_from_scan
 from .descents import Descents
-from .grid_start import GridStart
 from .gaussian_process import GaussianProcessRounds
+from .grid_start import GridStart
 from .robust_descents import RobustDescents
 from .search import Counted, Minimum, SearchResult, merged_minima, require_finite
 from .simplex import nelder_mead

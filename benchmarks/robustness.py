@@ -1,10 +1,10 @@
 """Which objective survives which artefacts: the controlled model, sixty truths, all in one run.
 
-    python benchmarks/robustness.py [--truths 60] [--unknown SEED] [--log FILE] [--part ours|others|coverage]
+    python benchmarks/robustness.py [--truths 60] [--unknown SEED] [--log FILE] [--part PART] [--work FOLDER]
 
 Square lattice J1 = 1, J2, J3, β in the self-consistent Gaussian, 24 × 24 pixels. 2,000 volumes with 22 % noise train
-the generator and all compressors; competitors look for the nearest of all 8,100 noisy grid points. The error of a fit is
-the larger of |ΔJ2|/1.5 and |ΔJ3|/1.2, the ranges; median / 90th percentile over the truths are printed.
+the generator and all compressors; competitors look for the nearest of all 8,100 noisy grid points. The error of a fit
+is the larger of |ΔJ2|/1.5 and |ΔJ3|/1.2, the ranges; median / 90th percentile over the truths are printed.
 
 The family ``unknown`` is drawn when the benchmark runs, from a seed that nothing was tuned with (``--unknown`` repeats
 one): waves of random number, length, direction, threshold and power.
@@ -13,6 +13,7 @@ one): waves of random number, length, direction, threshold and power.
 import argparse
 import json
 import secrets
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +36,9 @@ from spinscape.infer.robust_tiled import robust_tiled
 from spinscape.lattice.volumes import QGrid
 from spinscape.learn.autoencoder import AutoencoderSettings
 from spinscape.learn.compressor import fit_pca
+from spinscape.learn.compressor_file import load_compressor, save_compressor
 from spinscape.learn.generator import fit_generator
+from spinscape.learn.generator_file import load_generator, save_generator
 from spinscape.learn.train_compressor import fit_autoencoder
 
 NAMES, N_Q, COUNTS = ("J2", "J3", "beta"), 24, 200.0
@@ -58,8 +61,17 @@ class Library:
     train: np.ndarray
 
 
-def library(seed=1):
-    """Return the noisy grid of 8,100 points."""
+def library(folder, seed=1):
+    """Return the noisy grid of 8,100 points; kept in a folder."""
+    file = folder / "library.npz"
+    if file.exists():
+        return Library(**np.load(file))
+    found = _library(seed)
+    np.savez(file, theta=found.theta, noisy=found.noisy, train=found.train)
+    return found
+
+
+def _library(seed):
     axes = [np.linspace(low, high, n) for low, high, n in zip(BOX.lower, BOX.upper, (30, 30, 9), strict=True)]
     theta = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
     rng = np.random.default_rng(seed)
@@ -198,25 +210,30 @@ def augment(values, generator):
     return out, None
 
 
-class Models:
-    """Everything that is trained: on the 2,000 noisy volumes alone."""
+def kept(file, load, save, make):
+    """Return what a file holds, or make it and keep it there; say how long the making took."""
+    if file.exists():
+        return load(file)[0]
+    clock = time.process_time()
+    made = make()
+    print(f"{file.stem}: {time.process_time() - clock:.0f} s of CPU", flush=True)
+    save(file, made)
+    return made
 
-    def __init__(self, library, *, others=True, n_epoch=300):
-        train, theta = library.noisy[library.train], library.theta[library.train]
-        clock = time.process_time()
-        plain, _ = fit_autoencoder(train, AutoencoderSettings(n_epoch=n_epoch), seed=1, transform=LOGARITHM)
-        self.generator = fit_generator(theta, plain.encode(train), plain, seed=1, parameter_names=NAMES)
-        print(f"generator: {time.process_time() - clock:.0f} s of CPU", flush=True)
+
+class Models:
+    """Everything that is trained: on the 2,000 noisy volumes alone; kept in a folder."""
+
+    def __init__(self, library, folder, *, others=True):
+        self.folder, self.theta, self.images = folder, library.theta[library.train], library.noisy[library.train]
+        plain = self._compressor("plain", lambda: self._network(AutoencoderSettings(), transform=LOGARITHM))
+        self.generator = self._generator("generator", plain)
         if not others:
             return
-        pca = fit_pca(train, n_latent=20)
-        paper, _ = fit_autoencoder(train, AutoencoderSettings("logistic", 20, **PAPER), seed=1)
-        settings = AutoencoderSettings(input_noise=0.1, n_component=N_Q**2 // 4, n_epoch=n_epoch)
-        clock = time.process_time()
-        trained, _ = fit_autoencoder(train, settings, seed=1, transform=LOGARITHM, augment=augment, views=8)
-        print(f"artefact-trained encoder: {time.process_time() - clock:.0f} s of CPU", flush=True)
-        self.encoder = trained
-        self.latent_generator = fit_generator(theta, trained.encode(train), trained, seed=1, parameter_names=NAMES)
+        pca = fit_pca(self.images, n_latent=20)
+        paper = self._compressor("paper", lambda: self._network(AutoencoderSettings("logistic", 20, **PAPER)))
+        self.encoder = self._compressor("augmented", self._augmented)
+        self.latent_generator = self._generator("latent_generator", self.encoder)
         self.nearest = {
             "χ² of pixels, raw": nearest_raw,
             "χ², scale and background profiled, clipped": nearest_clipped,
@@ -224,8 +241,24 @@ class Models:
             "correlation of log(1+S)": nearest_correlated,
             "PCA latent, D = 20": nearest_latent(pca, pca.encode(library.noisy)),
             "the paper's latent, D = 20": nearest_latent(paper, paper.encode(library.noisy)),
-            "artefact-trained latent, D = 4": nearest_latent(trained, trained.encode(library.noisy)),
+            "artefact-trained latent, D = 4": nearest_latent(self.encoder, self.encoder.encode(library.noisy)),
         }
+
+    def _network(self, settings, **how):
+        return fit_autoencoder(self.images, settings, seed=1, **how)[0]
+
+    def _augmented(self):
+        settings = AutoencoderSettings(input_noise=0.1, n_component=N_Q**2 // 4)
+        return self._network(settings, transform=LOGARITHM, augment=augment, views=8)
+
+    def _compressor(self, name, make):
+        return kept(self.folder / f"{name}.pt", load_compressor, save_compressor, make)
+
+    def _generator(self, name, network):
+        def make():
+            return fit_generator(self.theta, network.encode(self.images), network, seed=1, parameter_names=NAMES)
+
+        return kept(self.folder / f"{name}.pt", load_generator, save_generator, make)
 
 
 def robust_fit(generator, measurement, **how):
@@ -256,9 +289,9 @@ def run_ours(models, points, recipe, note, families=FAMILIES, levels=LEVELS):
             note("robust fit through the generator", family, level, errors, down=shares, seconds=seconds)
 
 
-def run_others(library, models, points, recipe, note):
+def run_others(library, models, points, recipe, note, families=FAMILIES):
     """The competitors: all levels of the model's own artefacts, level 1 of the other families."""
-    for family in FAMILIES:
+    for family in families:
         for level in LEVELS if family == "own" else (1.0,):
             found = {name: [] for name in (*models.nearest, "artefact-trained latent, through its generator")}
             one_tile = []
@@ -320,20 +353,25 @@ def main():
     parser.add_argument("--unknown", type=int, default=None)
     parser.add_argument("--part", choices=("ours", "others", "coverage"), action="append")
     parser.add_argument("--log")
+    parser.add_argument("--work", default=None, help="folder where what is trained is kept; a new one by default")
+    parser.add_argument("--family", choices=FAMILIES, action="append", help="of the parts ours and others")
     asked = parser.parse_args()
     recipe = secrets.randbits(32) if asked.unknown is None else asked.unknown
     print(f"unknown family: seed {recipe}", flush=True)
     parts, note, points = asked.part or ("ours", "coverage", "others"), noting(asked.log), truths(asked.truths)
     torch.set_num_threads(1)
     with threadpool_limits(1):
-        known = library()
-        models = Models(known, others="others" in parts)
+        folder = Path(asked.work or tempfile.mkdtemp())
+        folder.mkdir(parents=True, exist_ok=True)
+        known = library(folder)
+        models = Models(known, folder, others="others" in parts)
+        families = asked.family or FAMILIES
         if "ours" in parts:
-            run_ours(models, points, recipe, note)
+            run_ours(models, points, recipe, note, families)
         if "coverage" in parts:
             run_coverage(models, points, recipe, note)
         if "others" in parts:
-            run_others(known, models, points, recipe, note)
+            run_others(known, models, points, recipe, note, families)
 
 
 if __name__ == "__main__":

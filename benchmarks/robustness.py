@@ -34,11 +34,13 @@ from spinscape.infer.problem import Problem
 from spinscape.infer.robust_descents import RobustDescents
 from spinscape.infer.robust_tiled import robust_tiled
 from spinscape.lattice.volumes import QGrid
+from spinscape.learn.augment import Artefacts, AugmentSettings, Momenta
 from spinscape.learn.autoencoder import AutoencoderSettings
 from spinscape.learn.compressor import fit_pca
 from spinscape.learn.compressor_file import load_compressor, save_compressor
 from spinscape.learn.generator import fit_generator
 from spinscape.learn.generator_file import load_generator, save_generator
+from spinscape.learn.images import Transform
 from spinscape.learn.train_compressor import fit_autoencoder
 
 NAMES, N_Q, COUNTS = ("J2", "J3", "beta"), 24, 200.0
@@ -195,21 +197,6 @@ def nearest_latent(compressor, latents):
     return nearest
 
 
-def augment(values, generator):
-    """Return images as the artefact-trained encoder sees them: rings, a background, hot pixels, Bragg peaks, counts."""
-    out = np.empty_like(values)
-    for k, image in enumerate(values):
-        mean, level = image.mean(), generator.uniform(0.0, 3.5) * generator.integers(0, 2)
-        n, heights = int(generator.integers(0, 5)), generator.uniform(0.0, 3.0, 4)
-        radii, widths = generator.uniform(0.3, 2.6, n), generator.uniform(0.02, 0.06, n)
-        added = artefacts.powder_rings(MODULUS, level=level, radii=radii, widths=widths, heights=heights[:n])
-        added += artefacts.smooth_background(MODULUS, level=level, generator=generator)
-        added += artefacts.bragg_leakage(Q, level=level * generator.uniform(0.0, 1.0), height=60.0)
-        added[generator.integers(len(image), size=generator.integers(0, 6))] += 10.0 * generator.random()
-        out[k] = generator.poisson((image + mean * added) * COUNTS / mean) * mean / COUNTS
-    return out, None
-
-
 def kept(file, load, save, make):
     """Return what a file holds, or make it and keep it there; say how long the making took."""
     if file.exists():
@@ -226,8 +213,9 @@ class Models:
 
     def __init__(self, library, folder, *, others=True):
         self.folder, self.theta, self.images = folder, library.theta[library.train], library.noisy[library.train]
-        plain = self._compressor("plain", lambda: self._network(AutoencoderSettings(), transform=LOGARITHM))
-        self.generator = self._generator("generator", plain)
+        # Many images with much noise: components of the logarithm, each smoothed over the couplings, keep no noise.
+        components = fit_pca(self.images, n_latent=8, transform=Transform("log1p", 100.0))
+        self.generator = self._generator("generator", components)
         if not others:
             return
         pca = fit_pca(self.images, n_latent=20)
@@ -248,8 +236,9 @@ class Models:
         return fit_autoencoder(self.images, settings, seed=1, **how)[0]
 
     def _augmented(self):
-        settings = AutoencoderSettings(input_noise=0.1, n_component=N_Q**2 // 4)
-        return self._network(settings, transform=LOGARITHM, augment=augment, views=8)
+        settings = AutoencoderSettings(input_noise=0.1, sees="voxels", n_epoch=150)
+        seen = Artefacts(Momenta(Q, MODULUS), AugmentSettings(), seed=0)
+        return self._network(settings, transform=LOGARITHM, augment=seen)
 
     def _compressor(self, name, make):
         return kept(self.folder / f"{name}.pt", load_compressor, save_compressor, make)

@@ -2,12 +2,12 @@
 
     python benchmarks/spin_ice_fit.py INDEX [--part fits|rounds|region|treated] [--truths 20] [--figures FOLDER]
 
-INDEX is ``results/dy2ti2o7/collect/index.json`` of simulated points. Truths are simulated points that nothing learns
-from; the others train the generator (autoencoder and Gaussian processes) of the (h h l) plane. So every "measurement"
+INDEX is ``results/dy2ti2o7_fit/collect/index.json``, simulated points. Truths are simulated points that nothing learns
+from; the others train the generator (components and Gaussian processes) of the (h h l) plane. So every "measurement"
 is a Monte Carlo simulation with noise of its own, plus counts and artefacts, and what the generator does not know of it
 is in the errors. The error of a coupling is |Δ|/range.
 
-``fits``: the robust fit through the generator, clean and with powder rings, Bragg leakage, background and detector gaps.
+``fits``: the robust fit through the generator, clean and with powder rings, Bragg leakage, background and gaps.
 ``rounds``: Gaussian-process rounds whose simulations the generator stands in for, with the noise of a simulation.
 ``region``: couplings that are acceptable, with and without the heat capacity at the same temperature.
 ``treated``: untreated and treated data through an autoencoder taught to see through artefacts, and through PCA.
@@ -41,7 +41,7 @@ from spinscape.learn.train_compressor import fit_autoencoder
 from spinscape.store.read import StudyStore
 from spinscape.units import K_B
 
-STUDY = Path(__file__).parents[1] / "config" / "studies" / "dy2ti2o7.yaml"
+STUDY = Path(__file__).parents[1] / "config" / "studies" / "dy2ti2o7_fit.yaml"
 NAMES = ("J2", "J3", "J3p")
 COUNTS = 100.0
 """Counts of a pixel of mean intensity."""
@@ -86,10 +86,9 @@ class Setting:
         self.hkl = self.grid.points
         self.plane = np.stack([self.hkl[:, 0], self.hkl[:, 2]], axis=1)
         self.modulus = np.linalg.norm(self.hkl, axis=1)
-        settings = AutoencoderSettings(n_latent=6, input_noise=0.02)
-        network, _ = fit_autoencoder(self.train.images, settings, seed=1, transform=Transform("log1p"))
-        latent = network.encode(self.train.images)
-        self.generator = fit_generator(self.train.theta, latent, network, seed=1, parameter_names=NAMES)
+        components = fit_pca(self.train.images, n_latent=10, transform=Transform("log1p"))
+        latent = components.encode(self.train.images)
+        self.generator = fit_generator(self.train.theta, latent, components, seed=1, parameter_names=NAMES)
         left = self.generator.predict(self.truths.theta) - self.truths.images
         spread = self.truths.images - self.train.images.mean(axis=0)
         print(f"{len(rest)} points train; held-out error {np.sum(left**2) / np.sum(spread**2):.4f}", flush=True)

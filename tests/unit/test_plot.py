@@ -17,6 +17,7 @@ from spinscape.hamiltonian.model import BondTable, MagneticStructure, Model
 from spinscape.lattice.crystal import Crystal, lattice_vectors
 from spinscape.lattice.qspace import EnergyAxis, path_through
 from spinscape.plot import crystal, landscape, momentum, spectra, style, training, zone
+from spinscape.plot.region import charges_figure, region_figure
 
 VECTORS = lattice_vectors(a=4.0, b=4.0, c=12.0)
 RECIPROCAL = 2.0 * np.pi * np.linalg.inv(VECTORS).T
@@ -410,3 +411,22 @@ def test_zones_tile_the_plane_and_share_their_nearest_lattice_point(alpha, gamma
         nearest = int(np.argmin(np.linalg.norm(n @ reciprocal - q, axis=1)))
         assert nearest_of_zone.setdefault(home, nearest) == nearest
     assert len(set(nearest_of_zone.values())) == len(nearest_of_zone)
+
+
+def test_regions_of_acceptable_couplings_show_every_pair():
+    matrix = 1e-4 * np.array([[1.0, 0.8, 0.1], [0.8, 1.0, 0.2], [0.1, 0.2, 0.5]])
+    regions = {"scattering": (np.zeros(3), matrix), "with heat capacity": (np.zeros(3), 0.3 * matrix)}
+    figure = region_figure(names=("a", "b", "c"), units=("K",) * 3, regions=regions, truth=np.zeros(3), simulated=True)
+    labels = [(axes.get_xlabel(), axes.get_ylabel()) for axes in figure.axes]
+    assert labels == [("a (K)", "b (K)"), ("a (K)", "c (K)"), ("b (K)", "c (K)")]
+    # Two levels of each region, filled and outlined.
+    assert all(len(axes.patches) == 8 for axes in figure.axes)
+    with pytest.raises(ShapeError):
+        region_figure(names=("a", "b"), units=("K", "K"), regions=regions)
+
+
+def test_charges_are_counted_in_the_legend():
+    charges = np.array([0.0, 0.0, 1.0, -1.0, -1.0, 2.0])
+    figure = charges_figure(positions=np.random.default_rng(1).random((6, 3)), charges=charges)
+    texts = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert texts == ["0: 2", "+1: 1", "-1: 2", "+2: 1"]

@@ -27,8 +27,8 @@ CLOSE = 1e-4
 """Change of a standardised residual at which the inner search ends."""
 DOWN = 0.1
 """A pixel of less weight than that, of a whole one's, counts as left out: 3.3 standard deviations off."""
-MAX_DOWN = 0.15
-"""Share of left-out pixels above which a result is not to be trusted."""
+MAX_DOWN = 0.4
+"""Share of left-out pixels above which a result is not to be trusted: docs/theory/robust.md."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -88,10 +88,10 @@ def test_values_of_stored_images_are_those_of_the_objective():
     images = data.signal[:, 0] * (1.0 + np.outer(points[:, 0] - 0.4, np.linspace(-1, 1, 36)))
     images += np.outer((points[:, 1] - 0.7), np.sin(np.arange(36.0)))
     rows = np.stack([np.zeros_like(images), images], axis=1).reshape(100, 2, 6, 6)
+    temperatures = {"temperature_of_signal": {"values": [1.0, 2.0]}}
     store = SimpleNamespace(
         n_point=100,
-        template={"signal_plane": {"dims": ["temperature_of_signal", "h", "k"]}},
-        coordinates={"temperature_of_signal": {"values": [1.0, 2.0]}},
+        template={"signal_plane": {"dims": ["temperature_of_signal", "h", "k"], "coords": temperatures}},
         read_many=lambda name, index: rows[index],
     )
     objective = robust_tiled([data], tiles=1, model_error=0.0)

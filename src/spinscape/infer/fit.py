@@ -293,9 +293,7 @@ def _warnings(search, estimates, modes, quality, variants):
             "and the curvature alone says too little"
         )
     if not quality.get("trusted", True):
-        out.append(
-            f"{100 * quality['down_weighted']:.0f} % of the pixels are left out as artefacts: too many to trust"
-        )
+        out.append(f"{100 * quality['down_weighted']:.0f} % of the pixels are left out as artefacts: too many to trust")
     out += [
         f"the profiled {k} is zero: the model is absent" for k, v in quality.items() if k.startswith("scale") and v == 0
     ]

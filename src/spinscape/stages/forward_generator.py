@@ -34,7 +34,9 @@ def temperatures_of(store, name):
     spec = store.template[name]
     if not spec["dims"][0].startswith("temperature"):
         return None
-    return [float(t) for t in spec["coords"][spec["dims"][0]]["values"]]
+    # An array that is made from correlations has the temperatures of these.
+    places = [one["coords"] for one in (spec, *store.template.values()) if spec["dims"][0] in one["coords"]]
+    return [float(t) for t in places[0][spec["dims"][0]]["values"]]
 
 
 def which_temperature(temperatures, measurement):

@@ -11,7 +11,7 @@ from spinscape.config import build
 from spinscape.config.fits import changed_fit
 from spinscape.config.load import load_study, study_from_data
 from spinscape.config.schema import ModelSections, Study
-from spinscape.config.summary import summary
+from spinscape.config.summary import dm_words, summary
 from spinscape.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
@@ -97,6 +97,25 @@ def test_the_summary_names_bonds_grid_and_fits(study):
     text = summary(study)
     for part in ("bonds     4", "1200 points", "path1: la2nio4/Sqw_path1.csv", "direct: spinwave × chi2_profiled"):
         assert part in text
+
+
+def antisymmetric(*vectors):
+    """D·(S_i × S_j) = S_i·M·S_j."""
+    return np.array([[[0, z, -y], [-z, 0, x], [y, -x, 0]] for x, y, z in vectors], dtype=float)
+
+
+@pytest.mark.parametrize(
+    ("basis", "words"),
+    [
+        (np.eye(3)[None], "no DM"),
+        (np.concatenate([np.eye(3)[None], antisymmetric((0, 0, -2.0))]), "DM along (0 0 1)"),
+        (antisymmetric((1, -2, 0)), "DM along (-0.5 1 0)"),
+        (antisymmetric((1, 1, 0), (0, 0, 1)), "DM across (-1 1 0)"),
+        (antisymmetric(*np.eye(3)), "any DM"),
+    ],
+)
+def test_where_a_dm_vector_may_point(basis, words):
+    assert dm_words(basis).replace("(1 -1 0)", "(-1 1 0)") == words
 
 
 def test_show_symmetry_prints_the_allowed_form_of_each_shell(capsys):

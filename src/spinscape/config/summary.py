@@ -134,11 +134,12 @@ def symmetry_summary(study, *, n_shell=4):
     """Return the bond shells of a study's crystal and the exchange matrix that symmetry allows on each.
 
     The letters of a form are its free numbers; the form is that of the reference bond, which ``bond: {shell: ...}`` or
-    the printed ends name in a study.
+    the printed ends name in a study. Beside it stands where a Dzyaloshinskii-Moriya vector D·(S_i × S_j) may point, and
+    below the anisotropy that each kind of site may have. All are Cartesian.
     """
     from ..lattice.bonds import neighbour_shells
     from ..lattice.invariants import allowed_form_text
-    from ..lattice.orbits import allowed_exchange
+    from ..lattice.orbits import allowed_exchange, allowed_onsite
 
     crystal = build.build_crystal(study)
     rows = ["shell  distance   bonds  reference bond         allowed exchange"]
@@ -147,5 +148,32 @@ def symmetry_summary(study, *, n_shell=4):
         ends = f"{crystal.labels[i]}{i} -> {crystal.labels[j]}{j} + ({' '.join(str(n) for n in offset)})"
         basis = allowed_exchange(crystal, i, j, offset)
         form = allowed_form_text(basis)
-        rows.append(f"{shell.label:5s} {shell.distance:8.4f} Å  {shell.n_bond:5d}  {ends:22s} {form}")
+        words = f"{form:42s} {dm_words(basis)}"
+        rows.append(f"{shell.label:5s} {shell.distance:8.4f} Å  {shell.n_bond:5d}  {ends:22s} {words}")
+    rows += ["", "site   allowed anisotropy"]
+    for orbit in np.unique(crystal.orbit):
+        site = int(np.argmax(crystal.orbit == orbit))
+        rows.append(f"{crystal.labels[site] + str(site):6s} {allowed_form_text(allowed_onsite(crystal, site))}")
     return "\n".join(rows)
+
+
+def dm_words(basis):
+    """Return in words where the vector D of D·(S_i × S_j) may point, from allowed matrices (n, 3, 3).
+
+    >>> dm_words(np.array([[[0.0, 2.0, 0.0], [-2.0, 0.0, 0.0], [0.0, 0.0, 0.0]]]))
+    'DM along (0 0 1)'
+    """
+    anti = 0.5 * (basis - basis.transpose(0, 2, 1))
+    vectors = np.array([[m[1, 2], m[2, 0], m[0, 1]] for m in anti]).reshape(-1, 3)
+    size, rows = np.linalg.svd(vectors, full_matrices=False)[1:] if len(vectors) else (np.zeros(0), np.zeros((0, 3)))
+    n = int(np.sum(size > 1e-9))
+    if n == 2:
+        return f"DM across {_direction(np.cross(*rows[:2]))}"
+    return ("no DM", f"DM along {_direction(rows[0])}" if n else "", "", "any DM")[n]
+
+
+def _direction(vector):
+    """Return a unit vector as text, its largest component positive, in few digits."""
+    largest = np.argmax(np.round(np.abs(vector), 6))
+    scaled = vector / vector[largest]
+    return "(" + " ".join(f"{x:.4g}" for x in np.round(scaled, 6) + 0.0) + ")"

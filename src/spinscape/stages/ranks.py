@@ -1,8 +1,12 @@
 """Ranks that work on one batch: what all of them must agree on, with and without MPI."""
 
+import time
 import traceback
 
 from ..errors import SpinscapeError
+
+_NAP = 0.02
+"""Seconds between looks whether the others have come."""
 
 
 class SingleRank:
@@ -36,10 +40,19 @@ def together(communicator, function):
     except Exception as caught:
         error = RuntimeError(f"{caught!r}\n{traceback.format_exc()}")
         error.__cause__ = caught if communicator.size == 1 else None
+    _rest(communicator)
     first = next((e for e in communicator.allgather(error) if e is not None), None)
     if first is not None:
         raise first
     return value
+
+
+def _rest(communicator):
+    """Sleep until all ranks are here: MPI waits in a loop that takes a core from those that still work."""
+    if hasattr(communicator, "Ibarrier"):
+        request = communicator.Ibarrier()
+        while not request.Test():
+            time.sleep(_NAP)
 
 
 def on_root(communicator, function):

@@ -121,9 +121,10 @@ def test_where_a_dm_vector_may_point(basis, words):
 def test_show_symmetry_prints_the_allowed_form_of_each_shell(capsys):
     assert main(["show", str(STUDY), "--symmetry", "--shells", "2"]) == 0
     rows = capsys.readouterr().out.splitlines()
-    assert len(rows) == 3
+    assert len(rows) == 6
     # A bond along a with inversion at its centre and mirrors: three numbers on the diagonal, no DM vector.
     assert "3.8900 Å      2" in rows[1] and "[[A, 0, 0], [0, B, 0], [0, 0, C]]" in rows[1]
+    assert rows[1].endswith("no DM") and rows[5].split(maxsplit=1) == ["Ni0", "[[A, 0, 0], [0, A, 0], [0, 0, B]]"]
     # Across the square the mirrors stand at 45 degrees.
     assert "[[A, C, 0], [C, A, 0], [0, 0, B]]" in rows[2]
 

@@ -157,6 +157,51 @@ def test_what_cannot_be_compared_is_refused(compressed, tmp_path):
         compression_section_content(tmp_path / "c.json")
 
 
+def test_stores_of_other_studies_and_versions_are_refused(compressed, tmp_path):
+    folder, index, _ = compressed
+    out = tmp_path / "c.pt", tmp_path / "g.pt", tmp_path / "c.json", tmp_path / "work"
+    with pytest.raises(StoreError, match="study"):
+        compress.run({**SECTION, "study": "other"}, 7, index, *out)
+    document = json.loads(index.read_text())
+    old = folder / "old.json"
+    old.write_text(json.dumps({**document, "contract": "collection/0"}))
+    with pytest.raises(StoreError, match="contract"):
+        compress.run(SECTION, 7, old, *out)
+
+
+def damaged_index(folder, spoil):
+    """A store some of whose images are spoilt."""
+    index = make_index(folder, replicas=True, noise=True)
+    with compress.StudyStore(index, replicas=True) as store:
+        values = store.read_many("signal", np.arange(store.n_point))
+        ids, theta, replica = store.ids, store.theta, store.replica
+    header = StoreHeader("demo", ("J", "K", "D"), ids, theta, store.template, {"absent": 0, "done": 1},
+                         {"kind": "toy", "seed": 1, "code": "a"}, replica=replica)  # fmt: skip
+    work = WorkStore.create(folder / "w2", header)
+    for k, image in enumerate(values):
+        work.write(k, "done", arrays={"signal": spoil(k, image)})
+    seal(work, folder / "b0000.zarr.zip", provenance={"n_rank": 1, "seconds": {"cpu_of_rank_0": 960.0}})
+    collect.run([folder / "b0000.zarr.zip"], folder / "index.json")
+    return index
+
+
+def test_images_that_teach_nothing_are_refused(tmp_path):
+    out = tmp_path / "c.pt", tmp_path / "g.pt", tmp_path / "c.json", tmp_path / "work"
+    index = damaged_index(tmp_path, lambda k, image: np.where(np.eye(8) * (k == 5), np.nan, image).astype(np.float32))
+    with pytest.raises(DataError, match="not finite") as caught:
+        compress.run(SECTION, 7, index, *out)
+    assert "signal, point 5" in caught.value.where and "8 of 64" in caught.value.got
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    index = damaged_index(flat, lambda k, image: np.ones((8, 8), np.float32))
+    for kind in ({"kind": "pca", "dimensions": [2]}, NETWORK, {**NETWORK, "n_component": 0}):
+        with pytest.raises(DataError, match="are the same"):
+            compress.run({**SECTION, "model": {**MODEL, "methods": {"one": kind}}}, 7, index, *out)
+    methods = {"one": {"kind": "pca", "dimensions": [2], "transform": {"kind": "standardised", "noise": "replicas"}}}
+    with pytest.raises(DataError, match="no noise"):
+        compress.run({**SECTION, "model": {**MODEL, "methods": methods}}, 7, index, *out)
+
+
 def test_a_noisy_study_without_repeated_points_is_refused():
     from spinscape.config.load import read_yaml
 
@@ -168,6 +213,19 @@ def test_a_noisy_study_without_repeated_points_is_refused():
     assert "learn.small" in caught.value.where and "replicas" in caught.value.fix
     data["replicas"] = {"share": 0.5}
     assert study_from_data(data).learn["small"].methods["net"].width == 24
+    data["learn"]["small"]["methods"]["net"] = {**NETWORK, "transform": {"kind": "standardised", "noise": "replicas"}}
+    assert study_from_data(data).learn["small"].methods["net"].transform.noise == "replicas"
+    kept = data.pop("replicas")
+    with pytest.raises(ConfigError, match="several times"):
+        study_from_data(data)
+    data["replicas"], data["phases"] = kept, {"map": {"arrays": ["signal_hk0"], "transform": {"noise": "replicas"}}}
+    with pytest.raises(ConfigError, match="one run"):
+        study_from_data(data)
+    del data["phases"]
+    data["learn"]["small"]["keep"] = "nets"
+    with pytest.raises(ConfigError, match="no such method"):
+        study_from_data(data)
+    del data["learn"]["small"]["keep"]
     data["learn"]["small"]["arrays"] = ["signal_hk1"]
     with pytest.raises(ConfigError, match="hk1"):
         study_from_data(data)

@@ -116,6 +116,15 @@ def check_learning(study):
                 got=section.keep,
                 fix="name one of the methods",
             )
+        measured = [n for n, m in section.methods.items() if m.transform.noise == "replicas"]
+        if study.replicas is None and measured:
+            raise ConfigError(
+                "the noise of a voxel is known from points that are simulated several times",
+                where=f"learn.{name}.methods.{measured[0]}.transform.noise",
+                expected="points that are simulated several times",
+                got="none",
+                fix="declare replicas: {share: 0.1, n: 4}, or give the noise as a number",
+            )
         if study.replicas is None and study.simulate.random:
             raise ConfigError(
                 "the error of a compressor cannot be told from the noise of the simulations",

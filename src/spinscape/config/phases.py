@@ -16,7 +16,9 @@ class TransformSection(Strict):
 
     kind: Literal["none", "log1p", "standardised"] = "log1p"
     c: float = Field(1.0, gt=0, description="of log1p: log(1 + c S)")
-    noise: float = Field(1.0, gt=0, description="of standardised: the noise of a voxel")
+    noise: Annotated[float, Field(gt=0)] | Literal["replicas"] = Field(
+        1.0, description="of standardised: the noise of a voxel; replicas: of each, from repeated points (under learn)"
+    )
 
 
 class CountSection(Strict):
@@ -72,6 +74,14 @@ def check_phases(study):
     """Raise :class:`ConfigError` where a map asks for what the study does not simulate."""
     for name, section in study.phases.items():
         check_arrays(study, section.arrays, where=f"phases.{name}.arrays")
+        if section.transform.noise == "replicas":
+            raise ConfigError(
+                "a map of phases reads one run of each point",
+                where=f"phases.{name}.transform.noise",
+                expected="a number",
+                got="replicas",
+                fix="give the noise, or map the latent numbers of a compressor",
+            )
         volumes = [f"signal_{volume}" for volume in study.volumes]
         if section.correlations and not set(section.arrays) <= set(volumes):
             raise ConfigError(

@@ -79,6 +79,25 @@ class HeldOut:
             yield runs, others, float(spread) / n_other
 
 
+def noise_of_runs(held_out):
+    """Return the standard deviation of each voxel between runs of one point, pooled over points, (n_voxel,) float64.
+
+    None is below a hundredth of their root mean square: voxels without noise would outweigh all others.
+    """
+    total, count = np.zeros(held_out.source.n_voxel), 0
+    for runs, _, _ in held_out.points():
+        total += ((runs - runs.mean(axis=0)) ** 2).sum(axis=0)
+        count += len(runs) - 1
+    noise = np.sqrt(total / max(count, 1))
+    if not noise.any():
+        raise DataError(
+            "the runs of each point are all the same: they have no noise to standardise by",
+            where="transform",
+            fix="give noise as a number, or another transform",
+        )
+    return np.maximum(noise, 0.01 * np.sqrt(np.mean(noise**2)))
+
+
 def held_out_error(predict, held_out, mean):
     """Return the error against the truth and its standard deviation from the scatter between points.
 

@@ -181,7 +181,7 @@ def fit_pca(source, *, n_latent, transform=None, method="auto"):
     # A last batch smaller than the number of components is not taken by the library: it joins the one before.
     for start, end in _spans(source.n_image, max(_BATCH, 4 * n_latent), n_latent):
         # Images that are all the same have no variance to divide by: told below.
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", divide="ignore"):
             found.partial_fit(_whole(source.read(np.arange(start, end)), transform, np.float64))
     if not found.var_.max() > 0:
         raise DataError("all training images are the same", where="pca", fix="check the observable")
@@ -210,7 +210,9 @@ def _whole(batch, transform, dtype):
             got="masked voxels among the training images",
             fix="leave the masked voxels out of all images, or train an autoencoder",
         )
-    return transform.forward(values.astype(dtype))
+    if not np.all(np.isfinite(values)):
+        raise DataError("a voxel that counts as known is not finite", where="images", fix="find out what made it")
+    return transform.forward(values.astype(dtype)).astype(dtype, copy=False)
 
 
 def truncated(pca, n_latent):

@@ -98,6 +98,15 @@ class StoreImages:
     def read(self, index):
         """Return values (n, n_voxel) of some images; simulations have no masked voxels."""
         rows = [self._store.read_many(name, self.points[index]).reshape(len(index), -1) for name in self._names]
+        for name, values in zip(self._names, rows, strict=True):
+            bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
+            if bad.size:
+                raise DataError(
+                    "an image holds numbers that are not finite",
+                    where=f"{name}, point {self.points[index][bad[0]]}",
+                    got=f"{int(np.sum(~np.isfinite(values[bad[0]])))} of {values.shape[1]} voxels",
+                    fix="find out why the simulation made them; a failed point must have a result code",
+                )
         return np.concatenate(rows, axis=1, dtype=np.float32), None
 
 
@@ -111,37 +120,43 @@ class Transform:
         ``"none"``, ``"log1p"`` for log(1 + c S), ``"standardised"`` for S over its noise.
     c : float
         Of ``"log1p"``, in the inverse unit of S.
-    noise : float
-        Of ``"standardised"``: standard deviation of S at one voxel, the same for all.
+    noise : float or sequence of n_voxel floats
+        Of ``"standardised"``: standard deviation of S, the same at all voxels or one for each.
     """
 
     kind: str = "none"
     c: float = 1.0
-    noise: float = 1.0
+    noise: float | tuple[float, ...] = 1.0
 
     def __post_init__(self):
-        if self.kind not in TRANSFORMS or not 0 < self.c < np.inf or not 0 < self.noise < np.inf:
+        noise = np.asarray(self.noise, dtype=np.float64)
+        if self.kind not in TRANSFORMS or not 0 < self.c < np.inf or not np.all((noise > 0) & (noise < np.inf)):
             raise ConfigError(
-                "no such transform", where="transform", expected=f"{', '.join(TRANSFORMS)}; c, noise > 0", got=self
+                "no such transform",
+                where="transform",
+                expected=f"{', '.join(TRANSFORMS)}; c, noise > 0",
+                got=f"{self.kind}, c = {self.c}, noise from {noise.min():.3g} to {noise.max():.3g}",
             )
+        object.__setattr__(self, "noise", float(noise) if noise.ndim == 0 else tuple(noise.tolist()))
+        object.__setattr__(self, "_noise", noise)
 
     def forward(self, values):
         """Return what a compressor sees; values below 0 count as 0 under a logarithm."""
         if self.kind == "log1p":
             return np.log1p(self.c * np.maximum(values, 0.0))
-        return values / self.noise if self.kind == "standardised" else values
+        return values / self._noise if self.kind == "standardised" else values
 
     def inverse(self, seen):
         """Return intensities."""
         if self.kind == "log1p":
             return np.expm1(seen) / self.c
-        return seen * self.noise if self.kind == "standardised" else seen
+        return seen * self._noise if self.kind == "standardised" else seen
 
     def slope(self, seen):
         """Return dS/d(seen) at what a compressor sees."""
         if self.kind == "log1p":
             return np.exp(seen) / self.c
-        return np.full_like(seen, self.noise if self.kind == "standardised" else 1.0)
+        return np.broadcast_to(self._noise if self.kind == "standardised" else 1.0, seen.shape)
 
     def to_dict(self):
         """Return plain values, for JSON; ``Transform(**data)`` is the inverse."""

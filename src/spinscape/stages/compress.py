@@ -61,7 +61,7 @@ def run(section, seed, index, output, generator, metrics, work, *, model=None):
         where = momenta_from_store(arrays, declared.arrays, section["reciprocal"])
         trainer = Trainer(split.train, where=where, progress=True, device=default_device())
         seeds = [digest_words("compression", seed, k)[0] for k in range(declared.n_seed)]
-        plan = compression.planned(_methods(declared), seeds)
+        plan = compression.planned(_methods(declared, split.held_out), seeds)
         notes = Path(work) / f"{section['name']}-{digest([section, seed, store.index['batches']])[:16]}"
         rows = _rows(plan, trainer, split.held_out, notes)
         best = compression.best_row(rows, method=declared.keep)
@@ -131,11 +131,14 @@ def _images(arrays, names, points):
     return ArrayImages(np.concatenate([values for values, _ in batches_of(source)]))
 
 
-def _methods(declared):
+def _methods(declared, held_out):
     out = []
     for name, method in declared.methods.items():
         settings = method.model_dump(exclude={"kind", "dimensions", "transform", "augment"})
-        transform = Transform(**method.transform.model_dump())
+        transform = method.transform.model_dump()
+        if transform["noise"] == "replicas":
+            transform["noise"] = compression.noise_of_runs(held_out)
+        transform = Transform(**transform)
         declared_artefacts = getattr(method, "augment", None)
         augment = None if declared_artefacts is None else AugmentSettings(**declared_artefacts.model_dump())
         out.append(Method(name, method.kind, method.dimensions, transform, settings, augment))

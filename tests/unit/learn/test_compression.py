@@ -12,6 +12,7 @@ from spinscape.learn.compression import (
     best_row,
     generator_error,
     held_out_error,
+    noise_of_runs,
     planned,
     statement,
     sufficient,
@@ -55,6 +56,27 @@ def test_other_runs_of_a_point_tell_the_error_against_the_truth(data):
         )
         # Two estimates of one number from the same images: they differ by what the truth's noise leaves.
         assert abs(found[0] - known[0]) < 4 * NOISE**2 * np.sqrt(2 * 60 / 50) / 39.0 + 1e-3
+
+
+def test_voxels_are_standardised_by_the_noise_between_runs():
+    _, exact, rng = plane(80, 3)
+    sigma = np.linspace(0.1, 2.0, 60)
+    runs = exact.repeat(4, axis=0) + sigma * rng.normal(size=(320, 60))
+    found = noise_of_runs(HeldOut(runs, groups=np.repeat(np.arange(80), 4)))
+    # 240 degrees of freedom a voxel: a standard deviation to 1 in sqrt(480), four of these and a bit for 60 voxels.
+    assert np.abs(found / sigma - 1.0).max() < 4.5 / np.sqrt(480)
+    transform = Transform("standardised", noise=found)
+    seen = transform.forward(runs)
+    np.testing.assert_allclose(transform.inverse(seen), runs)
+    np.testing.assert_allclose((transform.slope(seen))[3], found)
+    assert Transform(**transform.to_dict()) == transform and len({transform, Transform(**transform.to_dict())}) == 1
+    pca = fit_pca(runs, n_latent=2, transform=transform)
+    # Where noise is equal in all directions components are those of the signal.
+    assert np.linalg.norm(pca.decode(pca.encode(runs)) - exact.repeat(4, axis=0)) < 0.6 * np.linalg.norm(
+        runs - exact.repeat(4, axis=0)
+    )
+    with pytest.raises(DataError, match="no noise"):
+        noise_of_runs(HeldOut(exact.repeat(4, axis=0), groups=np.repeat(np.arange(80), 4)))
 
 
 def test_noise_is_fitted_by_dimensions_that_only_the_held_out_error_sees(data):

@@ -37,8 +37,8 @@ class GridStartSection(Strict):
     """The best points of a coarse grid over the couplings, refined by Gauss-Newton with exact derivatives."""
 
     kind: Literal["grid_start"]
-    n_point: int = Field(512, ge=4, le=1_000_000, description="of the grid, about")
-    n_refine: int = Field(4, ge=1, le=1000)
+    n_point: int = Field(400, ge=4, le=1_000_000, description="of the grid, about")
+    n_refine: int = Field(3, ge=1, le=1000)
     width: float = Field(1.4, ge=1, description="factor on the widths of lines on the grid, where it can be")
 
 

@@ -118,9 +118,9 @@ def run_fit(fit, *, seed, provenance=None):
         problem, best, details["clip"] = _clipped(fit, problem, best, warnings)
     errors = errors_of(fit.uncertainty, problem, best, fit.box, measurements=fit.measurements, seed=seed)
     variants = tuple(_refit(v, fit, best) for v in fit.variants)
-    known = _identified(problem, best, fit.box, warnings)
-    estimates, modes = _estimates(fit, best, errors, variants, known)
     leading = _leading(errors.covariances, _quoted(fit, errors.covariances))
+    known = _identified(problem, best, fit.box, leading, warnings)
+    estimates, modes = _estimates(fit, best, errors, variants, known)
     couplings = tuple(fit.problem.forward.coupling_names)
     values = {name: e.value for name, e in estimates.items()}
     quality = problem.objective.quality(problem.forward.predict(best))
@@ -179,8 +179,11 @@ def _clipped(fit, problem, best, warnings):
     return found.problem, found.parameters, plain
 
 
-def _identified(problem, best, box, warnings):
-    """Return what the data tell of the couplings; None of an objective that has no information."""
+def _identified(problem, best, box, leading, warnings):
+    """Return what the data tell of the couplings; None of an objective that has no information.
+
+    The information says whether they tell anything; how well, the covariance that is quoted.
+    """
     names = tuple(problem.forward.coupling_names)
     if not hasattr(problem.objective, "noise_scale"):
         return None
@@ -191,6 +194,9 @@ def _identified(problem, best, box, warnings):
     except (FitError, np.linalg.LinAlgError) as error:
         warnings.append(f"what the data determine cannot be told: {error}".splitlines()[0])
         return None
+    quoted = None if leading is None else leading.matrix[:n, :n]
+    if not known.unidentifiable and quoted is not None and np.linalg.eigvalsh(quoted)[0] > 0:
+        known = identifiability(np.linalg.inv(quoted), best[:n], names=names, widths=box.width[:n])
     if known.unidentifiable:
         warnings += known.sentences[-2 if len(names) > 1 else -1 :]
     return known

@@ -12,6 +12,7 @@ import sys
 import time
 
 import numpy as np
+from scipy.stats import chi2
 from threadpoolctl import threadpool_limits
 
 import calibration
@@ -21,13 +22,14 @@ from spinscape.infer.grid_start import GridStart
 from spinscape.infer.instrument_forward import instrument_forward
 from spinscape.infer.intervals import interval_width
 from spinscape.infer.objectives import objective_by_name
-from spinscape.infer.poisson import poisson_likelihood
+from spinscape.infer.poisson import Likelihood, poisson_likelihood
 from spinscape.infer.problem import Problem
 from spinscape.infer.strategies import strategy_by_name
 from spinscape.infer.thinning import fitted_couplings
 from spinscape.infer.watching import Goal, Watch
 from spinscape.rng import stream
 
+START = GridStart(n_point=256, n_refine=3)
 LEVELS = (800, 2_000, 4_000, 10_000, 100_000, 1_000_000)
 COUPLINGS = {"J": (20.0, 75.0), "Jp": (-30.0, 10.0)}
 """Box of the correlation: it has no nuisances."""
@@ -41,10 +43,11 @@ def counted(setting, k, counts):
     return measured, np.array(truth["theta"]), expected
 
 
-def by_likelihood(setting, measured):
+def by_likelihood(setting, measured, truth):
     forward = instrument_forward(setting.model, setting.structure, [measured], settings=setting.settings)
     box = Box.from_intervals(calibration.BOX, names=forward.parameter_names)
-    return fitted_couplings(Problem(forward, poisson_likelihood([measured])), box, GridStart(), seed=0)
+    problem = Problem(forward, poisson_likelihood([measured]))
+    return fitted_couplings(problem, box, START, seed=0, truth=truth)
 
 
 def by_correlation(setting, measured):
@@ -62,12 +65,15 @@ def low_counts(setting, n):
         rows, paper = [], []
         for k in range(n):
             measured, truth, _ = counted(setting, k, counts)
-            values, stds = by_likelihood(setting, measured)
-            rows.append((values - truth, stds))
+            values, stds, excess = by_likelihood(setting, measured, truth)
+            rows.append((values - truth, stds, excess))
             paper.append(by_correlation(setting, measured) - truth)
-        miss, stds = np.array([r[0] for r in rows]), np.array([r[1] for r in rows])
-        print(f"{counts:9d} counts  likelihood: {_basin(miss)}, covered {_covered(miss, stds)};  correlation: "
-              f"{_basin(np.array(paper))}", flush=True)  # fmt: skip
+        miss, stds, excess = (np.array([r[k] for r in rows]) for k in range(3))
+        print(
+            f"{counts:9d} counts  likelihood: {_basin(miss)}, covered {_covered(miss, stds)}, "
+            f"profile {_below(excess)};  correlation: {_basin(np.array(paper))}",
+            flush=True,
+        )
 
 
 def _basin(miss):
@@ -84,6 +90,14 @@ def _covered(miss, stds):
     return ", ".join(parts)
 
 
+def _below(excess):
+    parts = []
+    for level in (0.95, 0.68):
+        share = (excess <= chi2.ppf(level, 1)).mean(axis=0)
+        parts.append(f"{100 * level:.0f} %: {share[0]:.3f} {share[1]:.3f}")
+    return ", ".join(parts)
+
+
 def running(setting, k, *, first=500.0, growth=1.04, precision=0.01, limit=3e5):
     """Follow experiment k from few counts on; return stop, hindsight, cover, what was foretold on the way, seconds."""
     truth = calibration.drawn(k)
@@ -92,7 +106,7 @@ def running(setting, k, *, first=500.0, growth=1.04, precision=0.01, limit=3e5):
     forward = instrument_forward(setting.model, setting.structure, [measured], settings=setting.settings)
     box = Box.from_intervals(calibration.BOX, names=forward.parameter_names)
     goal = Goal("J", relative=precision)
-    watch = Watch(lambda m: Problem(forward, poisson_likelihood([m])), box, GridStart(), goal)
+    watch = Watch(lambda m: Problem(forward, poisson_likelihood([m])), box, START, goal)
     generator = stream(calibration.SEED, "counting", "running", k)
     rate = np.where(measured.valid, expected / expected[measured.valid].sum(), 0.0)
     counts, exposure, foretold, seconds = np.zeros_like(rate), 0.0, [], []
@@ -115,9 +129,10 @@ def running(setting, k, *, first=500.0, growth=1.04, precision=0.01, limit=3e5):
 def hindsight(forward, box, truth, measured, rate, goal):
     """Return the counts at which the information at the truth says that the goal is reached."""
     some = 1e5
-    exact = calibration.replace(measured, signal=some * rate)
+    counted_one = poisson_likelihood([measured]).sets[0]
+    exact = Likelihood((calibration.replace(counted_one, data=counted_one.pixels.gather(some * rate)),))
     at = np.array([*truth["theta"], np.log(truth["fwhm_factor"]), np.log(truth["q_smear"])])
-    covariance = calibration.information_covariance(Problem(forward, poisson_likelihood([exact])), at, box)
+    covariance = calibration.information_covariance(Problem(forward, exact), at, box)
     return some * (covariance.std[0] / goal.target(truth["theta"][0])) ** 2
 
 

@@ -3,10 +3,13 @@
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
+from scipy.stats import chi2 as chi2_law
 
 from ..errors import FitError, SpinscapeError
 from ..rng import stream
 from .counts import counts_of
+from .gauss_newton import gauss_newton
+from .held import held_problem
 from .intervals import information_covariance, interval_width
 
 LEVELS = (0.95, 0.68)
@@ -74,8 +77,9 @@ class ThinnedFits:
         Share of the fits whose couplings all lie within the given distances of the truth.
     rms, bias, std : tuple of float, meV
         Errors of the fits in the right basin, and the median of what they say of themselves.
-    covered : dict of str to tuple of float
-        Share of intervals of 95 and 68 % that hold the truth, all fits counted.
+    covered, profile : dict of str to tuple of float
+        Share of intervals of 95 and 68 % that hold the truth, all fits counted: those of the information, and those of
+        the profile likelihood.
     """
 
     counts: float
@@ -86,6 +90,7 @@ class ThinnedFits:
     bias: tuple[float, ...]
     std: tuple[float, ...]
     covered: dict[str, tuple[float, ...]]
+    profile: dict[str, tuple[float, ...]]
 
     def to_dict(self):
         """Return plain values, for JSON."""
@@ -99,7 +104,8 @@ def thinning(measurement, fit, *, levels, truth, distances, n_replica, seed, tru
     ----------
     measurement : Measurement
     fit : callable
-        From a measurement to (values, stds) of the couplings, (n,) each; may raise :class:`SpinscapeError`.
+        From a measurement and the truth to (values, stds, excess) of the couplings, (n,) each
+        (:func:`fitted_couplings`); may raise :class:`SpinscapeError`.
     levels : sequence of float
         Numbers of counts.
     truth : (n,) float64, meV
@@ -125,19 +131,20 @@ def thinning(measurement, fit, *, levels, truth, distances, n_replica, seed, tru
         for replica in range(n_replica):
             generator = stream(seed, "counting", measurement.name, "thinned", float(counts), replica=replica)
             try:
-                found.append(np.array(fit(thinned(measurement, counts, generator)), dtype=np.float64))
+                found.append(np.array(fit(thinned(measurement, counts, generator), truth), dtype=np.float64))
             except SpinscapeError:
                 failed += 1
-        out.append(_summary(float(counts), np.array(found).reshape(-1, 2, len(truth)), failed, truth, distances, known))
+        out.append(_summary(float(counts), np.array(found).reshape(-1, 3, len(truth)), failed, truth, distances, known))
     return out
 
 
 def _summary(counts, found, failed, truth, distances, known):
-    miss, stds = found[:, 0] - truth, found[:, 1]
+    miss, stds, excess = found[:, 0] - truth, found[:, 1], found[:, 2]
     near = (np.abs(miss) < distances).all(axis=1)
     n = len(found) + failed
     spread = np.sqrt(np.maximum(stds**2 - known**2, 1e-300))
-    inside = {f"{level:g}": np.abs(miss) <= interval_width(level) * spread for level in LEVELS}
+    inside = {level: np.abs(miss) <= interval_width(level) * spread for level in LEVELS}
+    below = {level: excess <= chi2_law.ppf(level, 1) for level in LEVELS}
 
     def of_near(values):
         return tuple(np.asarray(values).tolist()) if near.any() else (float("nan"),) * len(truth)
@@ -147,12 +154,36 @@ def _summary(counts, found, failed, truth, distances, known):
         rms=of_near(np.sqrt((miss[near] ** 2).mean(axis=0)) if near.any() else 0),
         bias=of_near(miss[near].mean(axis=0) if near.any() else 0),
         std=of_near(np.median(stds[near], axis=0) if near.any() else 0),
-        covered={key: tuple((share.sum(axis=0) / n).tolist()) for key, share in inside.items()},
+        covered=_shares(inside, n),
+        profile=_shares(below, n),
     )  # fmt: skip
 
 
-def fitted_couplings(problem, box, strategy, *, seed):
-    """Return values and standard deviations of the couplings, (n,) each, from a whole search and the information."""
+def _shares(hits, n):
+    return {f"{level:g}": tuple((hit.sum(axis=0) / n).tolist()) for level, hit in hits.items()}
+
+
+def fitted_couplings(problem, box, strategy, *, seed, truth):
+    """Search a box, and ask how far the truth is from what was found.
+
+    Returns
+    -------
+    values, stds : (n,) float64, meV
+        Of the couplings; standard deviations of the information.
+    excess : (n,) float64
+        Of the profile likelihood: what the deviance rises by where a coupling is held at its truth and all else is at
+        its best. Up to χ²₁(level) the interval of the profile holds the truth, however crooked the valley.
+    """
     best = strategy.minimise(problem.counting(), box, seed).best.parameters
     n = len(problem.forward.coupling_names)
-    return best[:n], information_covariance(problem, best, box).std[:n]
+    lowest, _ = problem.evaluate(best)
+    scale = problem.objective.noise_scale(lowest, n_parameter=len(best))
+    excess = [(_held_at(problem, best, box, k, truth) - lowest) / scale for k in range(n)]
+    return best[:n], information_covariance(problem, best, box).std[:n], np.array(excess)
+
+
+def _held_at(problem, best, box, k, truth):
+    """Return the deviance with coupling k at its truth, the others starting from theirs: along the valley."""
+    held, small = held_problem(problem, box, k, truth[k])
+    start = np.array([*truth, *best[len(truth) :]])
+    return gauss_newton(held, np.delete(start, k), box=small, max_step=60).value

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import FitError
+from ..infer.intervals import information_covariance
 from ..infer.thinning import fitted_couplings, thinning
 from ..plot.counts import counts_figure
 from ..store.files import write_whole
@@ -47,16 +48,19 @@ def run(study, levels, n_replica, output, *, fit=None, measurement=None, data_fo
         raise FitError("fewer counts than the least number asked for", where="--counts", expected=f"below {total:.3g}",
                        got=", ".join(f"{level:g}" for level in levels))  # fmt: skip
 
-    def of(measurement):
-        return fitted_couplings(one.problem(measurement), one.box, one.strategy, seed=study.seed)
-
-    values, stds = of(one.current)
     known = one.current.provenance.get("couplings", {})
     true = all(name in known for name in names)
-    truth = np.array([known[name] for name in names]) if true else values
+
+    def of(measurement, truth):
+        return fitted_couplings(one.problem(measurement), one.box, one.strategy, seed=study.seed, truth=truth)
+
+    if true:
+        truth, stds = np.array([known[name] for name in names]), None
+    else:
+        truth, stds = _of_all_counts(one, study.seed)
     rows = thinning(
         one.current, of, levels=possible, truth=truth, distances=BASIN * one.box.width[: len(names)],
-        n_replica=n_replica, seed=study.seed, truth_std=None if true else stds,
+        n_replica=n_replica, seed=study.seed, truth_std=stds,
     )  # fmt: skip
     document = {
         "study": study.study,
@@ -73,16 +77,23 @@ def run(study, levels, n_replica, output, *, fit=None, measurement=None, data_fo
     return table(document, left_out=[level for level in levels if level not in possible])
 
 
+def _of_all_counts(one, seed):
+    """Return couplings and their standard deviations from the whole measurement."""
+    problem = one.problem()
+    best = one.strategy.minimise(problem.counting(), one.box, seed).best.parameters
+    n = len(one.forward.coupling_names)
+    return best[:n], information_covariance(problem, best, one.box).std[:n]
+
+
 def table(document, *, left_out=()):
     """Return the study as lines of text."""
     lines = []
     for row in document["levels"]:
         parts = [f"{row['counts']:9.3g} counts: {100 * row['basin']:3.0f} % in the right basin"]
         for k, name in enumerate(document["couplings"]):
-            cover = 100 * row["covered"]["0.95"][k]
-            parts.append(
-                f"{name} off by {row['rms'][k]:.2g}, says ± {row['std'][k]:.2g} meV, 95 % covers {cover:.0f} %"
-            )
+            says = f"{name} off by {row['rms'][k]:.2g}, says ± {row['std'][k]:.2g} meV"
+            covers = [100 * row[key]["0.95"][k] for key in ("covered", "profile")]
+            parts.append(f"{says}, 95 % covers {covers[0]:.0f} % (profile {covers[1]:.0f} %)")
         lines.append("; ".join(parts) + (f"; {row['n_failed']} failed" if row["n_failed"] else ""))
     if left_out:
         lines.append(f"only {document['counts']:.3g} counts were measured: not thinned to "

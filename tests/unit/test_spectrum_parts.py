@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from spinscape.errors import ConfigError, UnstableError
 from spinscape.hamiltonian.conditions import Conditions
@@ -237,3 +239,29 @@ def test_bad_combinations_are_errors():
     model, _ = orthorhombic()
     with pytest.raises(ConfigError, match="not a search"):
         SpectrumModel(model, GroundStateSearch(max_cell=2), path(), ENERGY)
+
+
+COUPLINGS = st.one_of(st.sampled_from([0.0, 1e-12, -1e-12, 1e6]), st.floats(-5.0, 5.0))
+
+
+@given(
+    st.tuples(COUPLINGS, COUPLINGS, COUPLINGS),
+    st.sampled_from(["gaussian", "lorentzian"]),
+    st.sampled_from([None, 0.0, 1e-3, 300.0]),
+    st.sampled_from(["centres", "means"]),
+)
+@settings(max_examples=40, deadline=None)
+def test_a_spectrum_is_finite_or_an_error(theta, line, temperature, bins):
+    """Through the zone centre, where modes have no energy, and for couplings that make no magnet at all."""
+    model, structure = orthorhombic()
+    corners = [[0, 0, 0], [0.5, 0, 0], [1, 0, 0]]
+    axes = path_through(corners, n_point=(3, 3), reciprocal=model.crystal.reciprocal)
+    how = SpinwaveSettings(fwhm=(1.5,), line=line, bins=bins, thermal=temperature is not None, units="moment")
+    one = SpectrumModel(model, structure, axes, ENERGY, how, Conditions(temperature))
+    try:
+        rows = one.predict(theta)
+        slopes = one.predict_gradient(theta)
+    except UnstableError:
+        return
+    assert np.all(np.isfinite(rows)) and np.all(rows >= 0.0)
+    assert np.all(np.isfinite(slopes))

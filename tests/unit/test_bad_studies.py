@@ -163,6 +163,11 @@ BAD |= {
         "first < last",
     ),
     "powder smeared along a path": (POWDER, "simulate.q_smear.kind", "none"),
+    "a relaxed spiral in a field across its axis": (
+        {"simulate/relax": True, "structure": SPIRAL, "conditions": {"field": ["1 T", "0 T", "0 T"]}},
+        "simulate.relax",
+        "may be any",
+    ),
     "numbers of another kind of bins": ({"simulate/bins": "sums"}, "simulate.bins", "means"),
     "powder of twins": (
         POWDER | {"simulate/q_smear": "none", "simulate/twins": MANY | {"weights": [1, 1]}},

@@ -5,8 +5,8 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from ..errors import ConfigError
-from .axes import EnergySection, energy_axis, path, powder, vectors, volume
+from ..errors import ConfigError, SpinscapeError
+from .axes import EnergySection, conditions, energy_axis, path, powder, vectors, volume
 from .build_model import build_model
 from .couplings import theta_from_couplings
 from .instrument import Intensity, Interval, QEllipsoid, QSmear, Resolution, Smear, TwinsSection, twins_settings
@@ -148,6 +148,8 @@ class SpinwaveSection(SimulationSection):
             )
 
     def _check_structure(self, study):
+        if self.relax and study.structure is not None and study.structure.kind == "spiral":
+            self._check_turns(study)
         moving = self.relax or self.unstable != "code"
         if moving and study.structure is not None and study.structure.kind == "ground_state":
             raise ConfigError(
@@ -156,6 +158,21 @@ class SpinwaveSection(SimulationSection):
                 expected="neither relax nor unstable beside structure: {kind: ground_state}",
                 fix="leave it out",
             )
+
+    def _check_turns(self, study):
+        """Raise where a spiral without a magnetic cell cannot be relaxed: its wave vector must be free."""
+        from ..hamiltonian.spiral import SpiralStructure
+        from ..simulate.spiral_relaxation import check_free_turns
+
+        model, structure = build_model(study)
+        if not isinstance(structure, SpiralStructure):
+            return
+        try:
+            check_free_turns(model, structure, conditions(study))
+        except SpinscapeError as error:
+            raise ConfigError(
+                error.what, where="simulate.relax", expected=error.expected, got=error.got, fix=error.fix
+            ) from None
 
     def _search(self, study):
         """Return the search for ground states of points where the declared structure is not stable."""

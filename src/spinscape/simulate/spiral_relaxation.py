@@ -110,7 +110,7 @@ def relaxed_spiral(
         Where a term is not invariant under all turns about the axis.
     """
     values, conditions = checked_couplings(theta, model.parameter_names), conditions or Conditions()
-    _check_free(model, spiral, conditions)
+    check_free_turns(model, spiral, conditions)
     form, here = spiral_energy(model, values, conditions), spiral
     for _ in range(_ESCAPES):
         here = _descended(form, here)
@@ -205,7 +205,7 @@ def _descended(form, spiral):
     return here
 
 
-def _check_free(model, spiral, conditions):
+def check_free_turns(model, spiral, conditions):
     """Raise :class:`ConfigError` unless all turns about the axis are free, whatever k is now."""
     generic = SpiralStructure(np.array([0.1234, 0.2345, 0.3456]), spiral.axis, spiral.direction)
     try:

@@ -5,7 +5,7 @@
 INDEX is ``results/dy2ti2o7_fit/collect/index.json``, simulated points. Truths are simulated points that nothing learns
 from; the others train the generator (components and Gaussian processes) of the (h h l) plane. So every "measurement"
 is a Monte Carlo simulation with noise of its own, plus counts and artefacts, and what the generator does not know of it
-is in the errors. The error of a coupling is |Δ|/range.
+is in the errors. The error of a coupling is |Δ|/range. J2 and J3 alone can hardly be told: docs/theory/robust.md.
 
 ``fits``: the robust fit through the generator, clean and with powder rings, Bragg leakage, background and gaps.
 ``rounds``: Gaussian-process rounds whose simulations the generator stands in for, with the noise of a simulation.
@@ -14,15 +14,18 @@ is in the errors. The error of a coupling is |Δ|/range.
 """
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from spinscape.config.axes import volume
+from spinscape.config.axes import conditions, volume
+from spinscape.config.build_model import build_model
+from spinscape.config.couplings import theta_from_couplings
 from spinscape.config.load import load_study
+from spinscape.config.montecarlo import montecarlo_settings
 from spinscape.experiment import artefacts
 from spinscape.experiment.measurement import Measurement
 from spinscape.infer.box import Box
@@ -32,17 +35,27 @@ from spinscape.infer.intervals import information_covariance
 from spinscape.infer.problem import Problem
 from spinscape.infer.robust_descents import RobustDescents
 from spinscape.infer.robust_tiled import robust_tiled
+from spinscape.lattice.simplices import simplices
+from spinscape.lattice.supercell import supercell
 from spinscape.learn.augment import Artefacts, AugmentSettings, Momenta
 from spinscape.learn.autoencoder import AutoencoderSettings
 from spinscape.learn.compressor import fit_pca
 from spinscape.learn.generator import fit_generator, fitted_process
 from spinscape.learn.images import Transform
 from spinscape.learn.train_compressor import fit_autoencoder
+from spinscape.observables.charges import Charges
+from spinscape.plot.montecarlo import slices_figure
+from spinscape.plot.region import charges_figure, region_figure
+from spinscape.plot.style import png_bytes
+from spinscape.simulate.montecarlo import MonteCarloSimulator
+from spinscape.simulate.protocol import StreamKey
 from spinscape.store.read import StudyStore
 from spinscape.units import K_B
 
 STUDY = Path(__file__).parents[1] / "config" / "studies" / "dy2ti2o7_fit.yaml"
 NAMES = ("J2", "J3", "J3p")
+TOLD = (*NAMES, "J2 + 3 J3")
+"""Where the ice rule holds J2 and J3 matter by the last one alone (tests/physics/test_ice_degeneracy.py)."""
 COUNTS = 100.0
 """Counts of a pixel of mean intensity."""
 
@@ -116,16 +129,16 @@ class Setting:
         return Problem(forward, robust_tiled([measurement], model_error=0.05))
 
     def error(self, found, k):
-        """Return |Δ|/range of each coupling, (3,)."""
-        return np.abs(found - self.truths.theta[k]) / self.box.width
+        """Return |Δ|/range of each coupling, and of J2 + 3 J3, (4,)."""
+        turned = np.vstack([np.eye(3), [1.0, 3.0, 0.0]])
+        return np.abs(turned @ (found - self.truths.theta[k])) / (turned @ self.box.width)
 
 
 def told(name, errors):
-    """Print median and 90th percentile of errors (n, 3): of each coupling, and of the largest of the three."""
+    """Print median and 90th percentile of errors (n, 4)."""
     middle, high = np.median(errors, axis=0), np.quantile(errors, 0.9, axis=0)
-    each = ", ".join(f"{n} {100 * m:.2f}/{100 * h:.2f}" for n, m, h in zip(NAMES, middle, high, strict=True))
-    worst = errors.max(axis=1)
-    print(f"{name:34s} {each}; largest {100 * np.median(worst):.2f}/{100 * np.quantile(worst, 0.9):.2f} %", flush=True)
+    each = ", ".join(f"{n} {100 * m:.2f}/{100 * h:.2f}" for n, m, h in zip(TOLD, middle, high, strict=True))
+    print(f"{name:34s} {each} %", flush=True)
 
 
 def fits(setting):
@@ -198,6 +211,12 @@ def region(setting, figures):
         for name, centre, cov in (("scattering alone", best, matrix), ("with heat capacity", at, both)):
             away = (truth - centre) @ np.linalg.solve(cov, truth - centre)
             held.setdefault(name, []).append(away)
+        if figures and len(ratio) == 1:
+            regions = {"scattering alone": (best, matrix), "with heat capacity": (at, both)}
+            drawn = region_figure(
+                names=("J2", "J3", "J3'"), units=("K",) * 3, regions=regions, truth=truth, simulated=True
+            )
+            (Path(figures) / "spin_ice_region.png").write_bytes(png_bytes(drawn, dpi=90))
     print(f"accepted volume with heat capacity: {np.median(ratio):.2f} of that without (median of {len(ratio)})")
     for name, away in held.items():
         shares = ", ".join(f"{label} {np.mean(np.array(away) < limit):.2f}" for label, limit in limits.items())
@@ -219,7 +238,44 @@ def treated(setting, figures):
             apart.append(np.linalg.norm(a - b) / np.linalg.norm(a))
         print(f"untreated and treated through {name}: {100 * np.median(apart):.1f} % apart (median), "
               f"{100 * np.quantile(apart, 0.9):.1f} % (90th percentile)", flush=True)  # fmt: skip
-    return taught, pca
+    if figures:
+        draw_treated(setting, taught, pca, Path(figures))
+
+
+def draw_treated(setting, taught, pca, folder, k=0):
+    """Draw one truth as measured, through both compressors, and its best model, whose tetrahedra are drawn beside."""
+    plain, spoilt = setting.measured(k, 0.0), setting.measured(k, 1.0)
+    best = RobustDescents().minimise(setting.problem(spoilt), setting.box, 1).best.parameters
+    image, positions, charges = simulated(best)
+    rows = []
+    for measurement in (spoilt, plain):
+        seen = np.where(measurement.valid, measurement.signal, np.nan).ravel()
+        through = [c.decode(c.encode(measurement.signal.T, measurement.valid.T))[0] for c in (taught, pca)]
+        last = image if measurement is spoilt else setting.truths.images[k]
+        rows.append([(setting.grid, one.reshape(setting.grid.shape)) for one in (seen, *through, last)])
+    columns = ("", "taught autoencoder", "principal components", "best model below: truth")
+    drawn = slices_figure(slices=rows, columns=columns, rows=("untreated", "treated"), label="S(Q)")
+    (folder / "spin_ice_treated.png").write_bytes(png_bytes(drawn, dpi=80))
+    title = ", ".join(f"{n} = {x:.3f} K" for n, x in zip(NAMES, best, strict=True))
+    drawn = charges_figure(positions=positions, charges=charges, title=title)
+    (folder / "spin_ice_charges.png").write_bytes(png_bytes(drawn, dpi=90))
+
+
+def simulated(best):
+    """Return the image of couplings (3,) in K, and places and charges of the tetrahedra of a last configuration."""
+    study = load_study(STUDY)
+    model, _ = build_model(study)
+    settings = replace(montecarlo_settings(study.simulate, study), keep=("configurations",))
+    theta = theta_from_couplings(study, dict(zip(NAMES, K_B * np.asarray(best), strict=True)))
+    result = MonteCarloSimulator(model, settings, conditions(study)).run(theta, StreamKey(68, "best model"))
+    cell = supercell(settings.supercell, n_site=len(model.crystal.positions))
+    charges = Charges(model.crystal, simplices(model.crystal), cell)
+    spins = result.arrays["configurations"][0, 0]
+    print(
+        f"best model: {result.code}; monopoles on {np.mean(np.abs(charges.of(spins))):.3f} of the tetrahedra",
+        flush=True,
+    )
+    return result.arrays["signal_hhl"][0].ravel(), charges.positions, charges.of(spins)
 
 
 def main():

@@ -121,3 +121,15 @@ def test_bad_images_are_named():
         artefacts.contaminated(np.ones((2, 2)))
     with pytest.raises(ShapeError):
         artefacts.fan(np.ones((4, 3)), level=1.0, generator=stream(1, "artefact"))
+
+
+def test_a_wider_resolution_broadens_a_peak_and_keeps_its_intensity():
+    image = np.zeros((41, 31))
+    image[20, 15] = 1.0
+    seen = artefacts.smeared(image.ravel(), shape=(41, 31), generator=np.random.default_rng(3)).reshape(41, 31)
+    again = artefacts.smeared(image.ravel(), shape=(41, 31), generator=np.random.default_rng(3)).reshape(41, 31)
+    assert np.array_equal(seen, again) and seen.sum() == pytest.approx(1.0)
+    widths = np.random.default_rng(3).uniform(0.5, 2.0, 2)
+    x, y = np.arange(41) - 20, np.arange(31) - 15
+    assert np.sqrt(seen.sum(axis=1) @ x**2) == pytest.approx(widths[0], rel=0.03)
+    assert np.sqrt(seen.sum(axis=0) @ y**2) == pytest.approx(widths[1], rel=0.03)

@@ -9,6 +9,7 @@ Images are flat: coordinates stand beside them, so that paths, planes and volume
 from typing import NamedTuple
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 from ..errors import DataError, check_shape
 
@@ -155,6 +156,19 @@ def wrong_resolution(generator, *, spread=0.1, tails=0.0):
     if tails > 0:
         changes |= {"line": "pseudo_voigt", "mixing": float(tails)}
     return changes
+
+
+def smeared(image, *, shape, generator, width=(0.5, 2.0)):
+    """Return an image seen with a wider resolution in Q than the fit knows: a Gaussian, the intensity kept.
+
+    image : (n_pixel,) float64
+    shape : tuple of int
+        Of the pixels as they lie beside each other.
+    width : (float, float)
+        Standard deviations in pixels, one drawn between them for each axis.
+    """
+    widths = generator.uniform(*width, size=len(shape))
+    return gaussian_filter(np.asarray(image, dtype=np.float64).reshape(shape), widths, mode="nearest").ravel()
 
 
 def contaminated(image, *, added=(), lost=(), counts_per_mean=None, gamma_shape=None, generator=None):

@@ -24,6 +24,8 @@ ACQUISITIONS = ("cutoff", "expected_improvement")
 N_CANDIDATE = 2048
 """Points that are looked at in each try to find acceptable ones."""
 MAX_TRY = 12
+N_TUNED = 200
+"""Points that the lengths are found from, evenly of all: they are found anew in every round."""
 FLOOR = 1e-12
 """Of a value, relative to the largest: its logarithm is taken."""
 
@@ -86,7 +88,8 @@ def objective_process(unit, values):
             fix="begin with more points",
         )
     logs = np.log(np.maximum(values[good], FLOOR * np.abs(values[good]).max()))
-    return ObjectiveProcess(unit[good], logs, fitted_process(unit[good], logs))
+    tuned = np.unique(np.linspace(0, len(logs) - 1, N_TUNED).astype(np.int64))
+    return ObjectiveProcess(unit[good], logs, fitted_process(unit[good], logs, tuned=tuned))
 
 
 def falling_cutoff(log_values, keep):

@@ -75,13 +75,13 @@ class Points:
 
 
 def read_points(index):
-    """Return all simulated points that have arrays, and the grid of the (h h l) plane."""
+    """Return all simulated points that are in equilibrium, and the grid of the (h h l) plane."""
     with StudyStore(index) as store:
         columns = [store.parameter_names.index(name) for name in NAMES]
-        every = np.arange(store.n_point)
-        images = store.read_many("signal_hhl", every).reshape(store.n_point, -1)
+        every = np.flatnonzero(store.state == store.result_codes["done"])
+        images = store.read_many("signal_hhl", every).reshape(len(every), -1)
         heat, error = (store.read_many(name, every)[:, 0] for name in ("heat_capacity", "heat_capacity_error"))
-        theta = store.theta[:, columns] / K_B
+        theta = store.theta[every][:, columns] / K_B
     return Points(theta, images.astype(np.float64), heat, error), volume(load_study(STUDY), "hhl")
 
 
@@ -188,21 +188,21 @@ def rounds(setting, n_call=600):
 
 def region(setting, figures):
     """Acceptable couplings with and without heat capacity: volume and coverage of the 68 and 95 % regions."""
-    heat = fitted_process(setting.train.theta, setting.train.heat)
-    left = heat.predict(setting.truths.theta)[0] - setting.truths.heat
-    own = float(np.sqrt(max(np.mean(left**2) - np.mean(setting.truths.heat_error**2), 0.0)))
-    print(f"heat capacity: surrogate off by {own:.4f} k_B, a simulation by {np.median(setting.truths.heat_error):.4f}")
+    heat = fitted_process(setting.train.theta, np.log(setting.train.heat))
+    left = heat.predict(setting.truths.theta)[0] - np.log(setting.truths.heat)
+    own, noise = 1.4826 * np.median(np.abs(left)), np.median(setting.truths.heat_error / setting.truths.heat)
+    print(f"heat capacity: surrogate and simulation apart by {own:.3f}, the noise of a simulation is {noise:.3f}")
     limits, ratio, held = {"68 %": 3.5059, "95 %": 7.8147}, [], {}
     for k, truth in enumerate(setting.truths.theta):
         problem = setting.problem(setting.measured(k, 0.0))
         best = RobustDescents().minimise(problem, setting.box, 1).best.parameters
-        noise = information_covariance(problem, best, setting.box)
-        if noise.fixed:
+        of_noise = information_covariance(problem, best, setting.box)
+        if of_noise.fixed:
             continue
-        matrix = noise.matrix + surrogate_covariance(problem, best, setting.box).matrix
+        matrix = of_noise.matrix + surrogate_covariance(problem, best, setting.box).matrix
         rng = np.random.default_rng([31, k])
-        sigma = np.hypot(0.05 * setting.truths.heat[k], np.hypot(own, setting.truths.heat_error[k]))
-        seen = setting.truths.heat[k] + 0.05 * setting.truths.heat[k] * rng.standard_normal()
+        sigma = np.hypot(0.05, own)
+        seen = np.log(setting.truths.heat[k]) + 0.05 * rng.standard_normal()
         slope, there = heat.gradient(best[None])[0], heat.mean_at(best[None])[0]
         gain = matrix @ slope / (sigma**2 + slope @ matrix @ slope)
         both = matrix - np.outer(gain, slope @ matrix)

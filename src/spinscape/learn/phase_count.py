@@ -3,11 +3,17 @@
 1. The number of clusters is that of the largest mean silhouette.
 2. Bootstrap: clusterings of resampled points into as many clusters must agree with the full one (adjusted Rand index);
    where they do not, the number is not known, and no phases are told apart, unless no border has a jump (point 4).
-3. A region (a connected part of a cluster in coupling space) with few points is a crossover, not a phase. Where such
-   regions hold more than a set share of all points, clusters are not regions of coupling space, and again no phases are
-   told apart (domains of one order that are taken for several orders do this).
-4. Two regions that touch without a jump are one phase: the change between neighbours across their border is less than
-   ``contrast`` times the change between neighbours inside.
+3. A region (a connected part of a cluster in coupling space) with few points or a small extent is a crossover, not a
+   phase. Where such regions fill more than a set share, clusters are not regions of coupling space, and again no phases
+   are told apart (domains of one order that are taken for several orders do this). Extents are those of the points'
+   cells, so that points which were added at a boundary do not make a phase of it.
+4. Two regions that meet without a jump are one phase: the change between neighbours across their border is less than
+   ``contrast`` times the median change between neighbours inside. They meet across small regions too; a change over
+   more than one step counts for one.
+5. Regions must not be rough inside: where one in ten pairs of neighbours inside differs by more than the jump across a
+   border over ``contrast``, and neighbours differ as much as any two points of the region (to the square, more than
+   half as much), the region holds several things at once (domains of one order, runs that have not settled), and again
+   no phases are told apart. A region that changes much but smoothly is not rough.
 
 What remains are phases. One is a possible answer. Silhouette and drop of the merging distance choose alike on sharp
 phases; on crossovers the silhouette is large too, which is why the jump is asked for.
@@ -16,16 +22,21 @@ phases; on crossovers the silhouette is large too, which is why the jump is aske
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.spatial.distance import pdist
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
 from ..errors import DataError
 from ..rng import stream
 from .density import NOISE, density_clusters
 from .hierarchy import agglomerative, checked_features, in_order
-from .regions import neighbour_pairs, regions_of
+from .regions import extents, neighbour_pairs, regions_of
 
 CROSSOVER = -1
 """Phase of a point that lies in a crossover."""
+_MOST = 0.9
+"""Share of the pairs inside a region that must differ by less than the jump at its border over the contrast."""
+_ROUGH = 0.5
+"""Mean squared change between neighbours, in units of that between any two points of a region; 1 without any order."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +53,12 @@ class CountRule:
     min_points : int
         Least number of points of a phase.
     min_share : float
-        Least share of all points of a phase.
+        Least share of coupling space of a phase.
     max_crossover : float
-        Largest share of all points that may lie in crossovers.
+        Largest share that crossovers may fill.
     contrast : float
-        Least jump across a border, in units of the change between neighbours inside.
+        Least jump across a border, in units of the change between neighbours inside: of their median, or it is no
+        border, and of nine in ten of them, or phases are not told apart.
     """
 
     max_cluster: int = 10
@@ -78,7 +90,9 @@ class PhaseCount:
     stability : (n_bootstrap,) float64
         Agreement of each resampled clustering at the chosen number.
     borders : list of dict
-        ``{"regions", "jump", "inside", "contrast", "kept"}`` of every pair of regions that touch.
+        ``{"regions", "jump", "inside", "spread", "contrast", "kept"}`` of every pair of regions that meet: change
+        across the border, median change inside (the larger of both sides), what one in ten pairs inside exceeds (of
+        sides that are rough, else 0), jump / inside, and whether that makes a border.
     crossovers : list of dict
         ``{"points", "centre"}`` of every small region.
     reason : str
@@ -98,7 +112,7 @@ class PhaseCount:
     reason: str = ""
 
 
-def count_phases(features, coordinates, *, seed, rule=None, cluster=agglomerative):
+def count_phases(features, coordinates, *, seed, rule=None, cluster=agglomerative, dimension=None):
     """Return the phases of a map by the rule at the head of this file.
 
     Parameters
@@ -111,6 +125,8 @@ def count_phases(features, coordinates, *, seed, rule=None, cluster=agglomerativ
     rule : CountRule, optional
     cluster : callable, optional
         Features to :class:`~spinscape.learn.hierarchy.Hierarchy`; Ward's linkage by default.
+    dimension : int, optional
+        Of what the points fill: 1 for a circle in a plane. The number of coordinates where left out.
 
     Returns
     -------
@@ -131,15 +147,15 @@ def count_phases(features, coordinates, *, seed, rule=None, cluster=agglomerativ
     score = np.array([hierarchy.score[hierarchy.n_start - n] for n in numbers])
     stability = bootstrap_stability(features, label, seed=seed, n=rule.n_bootstrap, cluster=cluster)
     evidence = {"label": label, "numbers": numbers, "silhouette": silhouette, "score": score, "stability": stability}
-    return _phases_of_regions(features, np.asarray(coordinates, dtype=np.float64), rule, evidence)
+    return _phases_of_regions(features, np.asarray(coordinates, dtype=np.float64), rule, evidence, dimension)
 
 
-def phases_of_clusters(features, coordinates, *, seed, rule=None, cluster=density_clusters):
+def phases_of_clusters(features, coordinates, *, seed, rule=None, cluster=density_clusters, dimension=None):
     """Return the phases of a map from a method that finds the number of clusters itself: points 2 to 4 of the rule.
 
     Parameters
     ----------
-    features, coordinates, seed, rule :
+    features, coordinates, seed, rule, dimension :
         As of :func:`count_phases`.
     cluster : callable
         Features to :class:`~spinscape.learn.density.DensityClusters`. Points in no cluster are crossovers.
@@ -157,7 +173,7 @@ def phases_of_clusters(features, coordinates, *, seed, rule=None, cluster=densit
         stability[k] = adjusted_rand_score(label[chosen], cluster(features[chosen]).label)
     evidence = {"label": label, "numbers": none.astype(np.int64), "silhouette": none, "score": none}
     coordinates = np.asarray(coordinates, dtype=np.float64)
-    return _phases_of_regions(features, coordinates, rule, {**evidence, "stability": stability})
+    return _phases_of_regions(features, coordinates, rule, {**evidence, "stability": stability}, dimension)
 
 
 def _resampled(n, seed, k):
@@ -179,10 +195,19 @@ def bootstrap_stability(features, label, *, seed, n, cluster=agglomerative):
     return out
 
 
-def _not_known(evidence, why, crossovers=()):
+def _mixed(borders, rule):
+    """Return in words that regions are not alike inside."""
+    worst = min(border["jump"] / border["spread"] for border in borders)
+    return (
+        f"inside rough regions one pair of neighbours in ten differs by more than 1/{worst:.2g} of the jump at their "
+        f"border (allowed 1/{rule.contrast:g}): domains of one order, or runs that have not settled"
+    )
+
+
+def _not_known(evidence, why, crossovers=(), borders=()):
     text = f"the number of phases is not known: {_clusters(evidence)}, but {why}"
     nowhere = np.full(len(evidence["label"]), CROSSOVER)
-    return PhaseCount(nowhere, nowhere, 0, **evidence, crossovers=list(crossovers), reason=text)
+    return PhaseCount(nowhere, nowhere, 0, **evidence, borders=list(borders), crossovers=list(crossovers), reason=text)
 
 
 def _clusters(evidence):
@@ -200,26 +225,29 @@ def _one_phase(features, numbers, reason):
     )
 
 
-def _phases_of_regions(features, coordinates, rule, evidence):
+def _phases_of_regions(features, coordinates, rule, evidence, dimension):
     label = evidence["label"]
     pairs = neighbour_pairs(coordinates)
-    regions = regions_of(label, pairs)
-    least = max(rule.min_points, int(np.ceil(rule.min_share * len(label))))
-    major = (regions.size >= least) & (regions.cluster != NOISE)
+    regions, extent = regions_of(label, pairs), extents(coordinates, pairs, dimension=dimension)
+    extent = np.bincount(regions.region, weights=extent, minlength=regions.n_region)
+    major = (regions.size >= rule.min_points) & (extent >= rule.min_share) & (regions.cluster != NOISE)
     crossovers = [
         {"points": np.flatnonzero(regions.region == r), "centre": coordinates[regions.region == r].mean(axis=0)}
         for r in np.flatnonzero(~major)
     ]
-    share = float(np.sum(regions.size[~major])) / len(label)
+    share = float(np.sum(extent[~major]))
     if share > rule.max_crossover:
-        why = f"{share:.0%} of the points lie in {len(crossovers)} small regions (allowed {rule.max_crossover:.0%})"
+        why = f"{share:.0%} of the map lies in {len(crossovers)} small regions (allowed {rule.max_crossover:.0%})"
         return _not_known(evidence, why, crossovers)
-    borders = _borders(features, pairs, regions, major, rule.contrast)
+    borders = _borders(features, coordinates, regions, major, rule.contrast)
     agreed = float(np.median(evidence["stability"]))
     if agreed < rule.stability and any(border["kept"] for border in borders):
         return _not_known(
             evidence, f"resampled points agree to {agreed:.2f} only (asked {rule.stability:g})", crossovers
         )
+    mixed = [border for border in borders if border["jump"] < rule.contrast * border["spread"]]
+    if mixed:
+        return _not_known(evidence, _mixed(mixed, rule), crossovers, borders)
     # Parts of one cluster are one phase wherever they lie; so are regions that touch without a jump.
     name = np.where(major, regions.cluster, -1 - np.arange(regions.n_region))
     for border in borders:
@@ -245,22 +273,39 @@ def _nearest(features, phase):
     return out
 
 
-def _borders(features, pairs, regions, major, contrast):
-    """Return every border between two major regions, with the jump across it and the change inside."""
+def _borders(features, coordinates, regions, major, contrast):
+    """Return every border between two major regions, with the jump across it and the changes inside."""
+    held = np.flatnonzero(major[regions.region])
+    if len(np.unique(regions.region[held])) < 2:
+        return []
+    # Without the small regions: what they part meets all the same.
+    pairs = held[neighbour_pairs(coordinates[held])]
     change = np.linalg.norm(features[pairs[:, 0]] - features[pairs[:, 1]], axis=1)
+    length = np.linalg.norm(coordinates[pairs[:, 0]] - coordinates[pairs[:, 1]], axis=1)
     ends = np.sort(regions.region[pairs], axis=1)
+    within = ends[:, 0] == ends[:, 1]
     found = []
-    for a, b in np.unique(ends[ends[:, 0] != ends[:, 1]], axis=0):
-        if not (major[a] and major[b]):
+    for a, b in np.unique(ends[~within], axis=0):
+        sides = [within & (ends[:, 0] == r) for r in (a, b)]
+        if not all(side.any() for side in sides):
             continue
-        jump = float(np.median(change[(ends[:, 0] == a) & (ends[:, 1] == b)]))
+        across, step = (ends[:, 0] == a) & (ends[:, 1] == b), max(np.median(length[side]) for side in sides)
+        jump = float(np.median(change[across] / np.maximum(1.0, length[across] / step)))
         # The larger of the two: a phase that changes much of itself does not make its neighbour another one.
-        inside = max(float(np.median(change[(ends[:, 0] == r) & (ends[:, 1] == r)])) for r in (a, b))
+        inside = max(float(np.median(change[side])) for side in sides)
         ratio = jump / max(inside, 1e-300)
-        found.append(
-            {"regions": (int(a), int(b)), "jump": jump, "inside": inside, "contrast": ratio, "kept": ratio >= contrast}
+        border = {"regions": (int(a), int(b)), "jump": jump, "inside": inside, "contrast": ratio}
+        rough = [_is_rough(features[regions.region == r], change[side]) for r, side in zip((a, b), sides, strict=True)]
+        border["spread"] = max(
+            float(np.quantile(change[side], _MOST)) * is_rough for side, is_rough in zip(sides, rough, strict=True)
         )
+        found.append({**border, "kept": ratio >= contrast})
     return found
+
+
+def _is_rough(members, change):
+    """Tell whether neighbours of a region differ as much as any two of its points."""
+    return bool(np.mean(change**2) > _ROUGH * np.mean(pdist(members, "sqeuclidean")))
 
 
 def _reason(evidence, n_phase, borders, crossovers):

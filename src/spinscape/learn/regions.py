@@ -46,6 +46,31 @@ def neighbour_pairs(coordinates):
     return pairs[on_or_in <= 2].astype(np.int64)
 
 
+def extents(coordinates, pairs, *, dimension=None):
+    """Return the share of coupling space that each point stands for, (n_point,) float64, of sum 1.
+
+    Parameters
+    ----------
+    coordinates : (n_point, n_coordinate) float64
+    pairs : (n_pair, 2) int64
+        Neighbours, as :func:`neighbour_pairs` gives them.
+    dimension : int, optional
+        Of what the points fill: 1 on a curve in a plane; ``n_coordinate`` where left out.
+
+    Returns
+    -------
+    (n_point,) float64
+        The mean distance to neighbours to the power of the dimension: the same for all points of an even grid, small
+        where points were added.
+    """
+    coordinates = np.asarray(coordinates, dtype=np.float64)
+    length = np.linalg.norm(coordinates[pairs[:, 0]] - coordinates[pairs[:, 1]], axis=1)
+    count = np.bincount(pairs.ravel(), minlength=len(coordinates))
+    total = np.bincount(pairs.ravel(), weights=np.repeat(length, 2), minlength=len(coordinates))
+    size = (total / np.maximum(count, 1)) ** (dimension or coordinates.shape[1])
+    return size / size.sum()
+
+
 @dataclass(frozen=True, eq=False)
 class Regions:
     """Connected parts of clusters in coupling space. Make them with :func:`regions_of`.

@@ -59,7 +59,7 @@ def run(section, seed, index, output, arrays, *, rounds=(), model=None, compress
         whole = latent_features(store, seen, declared, compressor) if declared.latent else _features(seen, declared)
         features = with_companions(whole, store, declared.beside)
         coordinates = grid.of_theta(store.theta, further=[(f.coordinates, f.theta) for f in further])
-        found = _counted(declared, features, _scaled(store.theta[:, grid.free_columns]), seed)
+        found = _counted(declared, features, _scaled(store.theta[:, grid.free_columns]), len(grid.names), seed)
         boundaries = _boundaries(grid, store, found, coordinates, declared.boundaries)
         pictures = _representatives(seen, declared, features, found)
         latent = fit_pca(whole, n_latent=min(N_LATENT, *whole.shape, len(whole) - 1)).encode(whole)
@@ -74,9 +74,9 @@ def run(section, seed, index, output, arrays, *, rounds=(), model=None, compress
     _log.info("phases %s: %s", section["name"], found.reason)
 
 
-def _counted(declared, features, place, seed):
+def _counted(declared, features, place, dimension, seed):
     """Return the phases by the declared method."""
-    options = {"seed": seed, "rule": CountRule(**declared.count.model_dump())}
+    options = {"seed": seed, "dimension": dimension, "rule": CountRule(**declared.count.model_dump())}
     if declared.method == "hdbscan":
         cluster = partial(density_clusters, min_points=max(2, declared.count.min_points))
         return phases_of_clusters(features, place, cluster=cluster, **options)

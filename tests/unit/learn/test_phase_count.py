@@ -5,8 +5,8 @@ import pytest
 
 from spinscape.errors import DataError
 from spinscape.learn.boundaries import boundary_between, energy_difference, fit_energy
-from spinscape.learn.phase_count import CROSSOVER, CountRule, count_phases
-from spinscape.learn.regions import neighbour_pairs, regions_of
+from spinscape.learn.phase_count import CROSSOVER, CountRule, _is_rough, count_phases
+from spinscape.learn.regions import extents, neighbour_pairs, regions_of
 
 
 def circle(n, offset=0.0):
@@ -80,6 +80,42 @@ def test_domains_of_one_order_are_not_phases():
     mixed = np.hstack([features, 3.0 * np.eye(3)[domain] * (kind == 1)[:, None]])
     found = count_phases(mixed, xy, seed=1)
     assert found.n_phase == 0 and "not known" in found.reason
+
+
+@pytest.mark.parametrize(("size", "n_phase"), [(0.0, 4), (1.5, 0)])
+def test_domains_inside_a_phase_are_seen_though_its_borders_are_sharp(size, n_phase):
+    """Two phases of four hold a domain of its own at each point; domains differ half as much as phases do."""
+    angle, xy = circle(72, 2.5)
+    kind, features = jumps(angle, [90, 135, 270, 315])
+    domain = np.random.default_rng(8).normal(size=(len(angle), 30))
+    domain *= size / np.linalg.norm(domain, axis=1, keepdims=True)
+    found = count_phases(np.hstack([features, domain * (kind % 2 == 1)[:, None]]), xy, seed=1, dimension=1)
+    assert found.n_phase == n_phase and ("rough regions" in found.reason) == (n_phase == 0)
+    assert len(found.borders) == 4
+
+
+def test_a_region_that_changes_much_but_smoothly_is_not_rough():
+    rng = np.random.default_rng(3)
+    u = np.linspace(0.0, 2.0, 12)
+    slow = np.column_stack([2.5 * u, u**2, np.zeros(12)])
+    domains = np.eye(3)[rng.integers(0, 3, 12)]
+    for members, rough in ((slow, False), (domains, True), (slow + 0.1 * domains, False), (0.1 * slow + domains, True)):
+        assert _is_rough(members, np.linalg.norm(np.diff(members, axis=0), axis=1)) == rough
+
+
+def test_points_that_were_added_at_a_boundary_do_not_make_a_phase_of_it():
+    angle, _ = circle(72, 2.5)
+    angle = np.concatenate([angle, 90 + np.linspace(-1.2, 1.2, 12)])
+    xy = np.column_stack([np.cos(np.radians(angle)), np.sin(np.radians(angle))])
+    kind, features = jumps(angle, [88.8, 91.2, 200])
+    pairs = neighbour_pairs(xy)
+    share = extents(xy, pairs, dimension=1)
+    assert share.sum() == pytest.approx(1.0) and share[72:].sum() < 0.015 < 12 / 84
+    found = count_phases(features, xy, seed=1, dimension=1)
+    assert found.n_phase == 2 and np.all(found.phase[kind == 1] == CROSSOVER) and found.label.max() == 2
+    # All cells of an even grid are alike.
+    grid = np.stack(np.meshgrid(range(4), range(5), indexing="ij"), -1).reshape(-1, 2).astype(float)
+    np.testing.assert_allclose(extents(grid, neighbour_pairs(grid)), 1 / 20)
 
 
 def test_the_rule_is_reproducible_and_its_numbers_count():

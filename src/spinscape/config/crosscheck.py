@@ -166,7 +166,8 @@ def _check_errors(fit, where):
     of_likelihoods = {"information": asked.information, "freer_background": asked.freer_background}
     of_likelihoods |= {"line_shape": asked.line_shape, "clip": fit.clip}
     for name, value in of_likelihoods.items():
-        if value and not fit.objective.is_likelihood:
+        known_to_sums = name in ("information", "line_shape") and fit.objective.sums_likelihoods
+        if value and not (fit.objective.is_likelihood or known_to_sums):
             raise ConfigError(
                 f"only a likelihood knows {name}",
                 where=f"{where}.{name}" if name == "clip" else f"{where}.uncertainty.{name}",

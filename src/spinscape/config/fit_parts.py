@@ -18,6 +18,11 @@ class FitPart(Strict):
     is_likelihood: ClassVar[bool] = False
     """Of an objective: whether it is a :class:`~spinscape.infer.poisson.Likelihood`."""
 
+    @property
+    def sums_likelihoods(self):
+        """Of an objective: whether it is a sum of likelihoods, which knows their information."""
+        return False
+
     def modules(self):
         """Return its module, and those of parts inside it."""
         return (self.module,)

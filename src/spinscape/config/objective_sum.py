@@ -27,6 +27,11 @@ class WeightedSumSection(FitPart):
     kind: Literal["weighted_sum"]
     terms: tuple[TermSection, ...] = Field(min_length=1)
 
+    @property
+    def sums_likelihoods(self):
+        """Whether all terms are likelihoods."""
+        return all(term.objective.is_likelihood for term in self.terms)
+
     def modules(self):
         """Return the modules of the sum and of its terms."""
         return (self.module, *(m for term in self.terms for m in term.objective.modules()))

@@ -1,9 +1,10 @@
 """Objective ``peaks``: energies of peaks along cuts against mode energies, as SpinW fits spectra; for comparison."""
 
+import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import curve_fit
+from scipy.optimize import OptimizeWarning, curve_fit
 
 from ..errors import FitError
 from .inner import dot, gram, rows_dot
@@ -128,7 +129,10 @@ def _refined(energies, signal, std, seen, start, fwhm):
 
     guess = [np.ptp(y), start, sigma, y.min(), 0.0]
     try:
-        best, covariance = curve_fit(shape, x, y, p0=guess, sigma=std[here], absolute_sigma=True, maxfev=500)
+        with warnings.catch_warnings():
+            # Its covariance is then infinite, and the peak is none.
+            warnings.simplefilter("ignore", OptimizeWarning)
+            best, covariance = curve_fit(shape, x, y, p0=guess, sigma=std[here], absolute_sigma=True, maxfev=500)
     except RuntimeError:
         return None
     error = float(np.sqrt(covariance[1, 1]))
@@ -276,4 +280,5 @@ class Peaks:
 
 def peaks(tables):
     """Return the objective of tables of peaks, one for each measurement."""
-    return Peaks(tuple(tables), tuple(np.ones(len(table.energy)) for table in tables))
+    tables = tuple(tables)
+    return Peaks(tables, tuple(np.ones(len(table.energy)) for table in tables))

@@ -2,6 +2,8 @@
 
     python benchmarks/volumes.py             # both kinds, 2·10⁵ voxels
     python benchmarks/volumes.py 10000000    # as many as asked for
+    python benchmarks/volumes.py generator   # S(Q) through a generator that has learnt from simulated volumes
+    python benchmarks/volumes.py siren       # S(Q, ω) through a network that has: two minutes of CPU
 
 Couplings are known: how far the fit is from them, in its own standard deviations, is printed beside the seconds of CPU
 and the largest memory of the process that reads and fits. Counts are Poisson's, the zero ones too; gaps are a sphere
@@ -14,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,9 +31,10 @@ from spinscape.hamiltonian.structures import MagneticStructure
 from spinscape.hamiltonian.terms import BondTerm
 from spinscape.infer.background_terms import BackgroundForm
 from spinscape.infer.box import Box
-from spinscape.infer.forward import spinwave_forward
+from spinscape.infer.forward import siren_forward, spinwave_forward
 from spinscape.infer.gauss_newton import gauss_newton
 from spinscape.infer.gaussian_forward import gaussian_forward
+from spinscape.infer.generator_forward import generator_forward
 from spinscape.infer.poisson import poisson_likelihood
 from spinscape.infer.problem import Problem
 from spinscape.lattice.bonds import shell_bond
@@ -38,6 +42,12 @@ from spinscape.lattice.crystal import lattice_vectors
 from spinscape.lattice.qspace import EnergyAxis
 from spinscape.lattice.symmetry import SiteSpec, crystal_from_space_group
 from spinscape.lattice.volumes import QGrid
+from spinscape.learn.compressor import fit_pca
+from spinscape.learn.dataset import split_points
+from spinscape.learn.generator import fit_generator
+from spinscape.learn.images import Transform
+from spinscape.learn.siren import SirenSettings
+from spinscape.learn.train_siren import TrainSettings, train_siren
 from spinscape.rng import stream
 from spinscape.simulate.gaussian import GaussianSettings
 from spinscape.simulate.spectrum_settings import SpinwaveSettings
@@ -124,6 +134,130 @@ def make(kind, n_voxel, path):
     return valid.size
 
 
+def learnt(measurement, *, n_point=160, n_latent=16):
+    """Return a generator of S(Q) on a measurement's bins, learnt from volumes at random couplings."""
+    truth, half = TRUTH["diffuse"], np.array([0.4, 0.25, 0.25])
+    theta = truth + half * stream(SEED, "dataset", "volumes").uniform(-1.0, 1.0, (n_point, len(half)))
+    forward = forward_on("diffuse", [_Axes(measurement.momentum, None)])
+    images = np.array([forward.predict(one)[0].ravel() for one in theta])
+    pca = fit_pca(images, n_latent=n_latent, transform=Transform("log1p", c=1.0))
+    return fit_generator(theta, pca.encode(images), pca, seed=SEED, parameter_names=tuple(BOX["diffuse"]))
+
+
+def fit_by_generator(path):
+    """Read a histogram of S(Q) and fit it through a generator, whose own error is in the standard deviations."""
+    measurement = measurement_from_histogram(
+        read_histogram(path), name="volume", integrated=True, conditions=Conditions(90.0)
+    )
+    begin = time.process_time()
+    generator = learnt(measurement)
+    learning = time.process_time() - begin
+    forward = generator_forward(generator, [measurement], voxels=[(measurement.momentum, 0)])
+    objective = poisson_likelihood([measurement], background=BackgroundForm(constant="none", degree=(0, 0)))
+    low, high = generator.box
+    box = Box(tuple(BOX["diffuse"]), low, high)
+    problem = Problem(forward, objective)
+    found = gauss_newton(problem, box.clip(START["diffuse"]), box=box)
+    predictions, jacobians = problem.linearise(found.parameters, box)
+    n = len(low)
+    # The generator's errors as further parameters: how far each of them moves the couplings.
+    both = tuple(np.concatenate(pair) for pair in zip(jacobians, forward.error_images(found.parameters), strict=True))
+    _, matrix = objective.normal_equations(predictions, both)
+    shift = np.linalg.solve(matrix[:n, :n], matrix[:n, n:])
+    counting = objective.covariance(predictions, jacobians, matrix[:n, :n])
+    std = np.sqrt(np.diag(counting + shift @ shift.T))
+    return {
+        "couplings": found.parameters.tolist(),
+        "std": std.tolist(),
+        "share_of_generator": np.sqrt(np.diag(shift @ shift.T) / std**2).tolist(),
+        "pulls": ((found.parameters - TRUTH["diffuse"]) / std).tolist(),
+        "deviance_per_dof": found.value / objective.dof,
+        "learning_s": learning,
+    }
+
+
+class _Spectra:
+    """Simulated spectra on a grid in memory, with the faces of a store that the training of a network uses."""
+
+    def __init__(self, grid, energy, n_point):
+        low, high = np.array([27.0, 0.0]), np.array([32.0, 3.4])
+        draws = stream(SEED, "dataset", "volumes", "spectra").uniform(size=(n_point, 2))
+        self.theta, self.parameter_names = low + draws * (high - low), tuple(BOX["spectrum"])
+        self.box, self.n_point = dict(zip(BOX["spectrum"], zip(low, high, strict=True), strict=True)), n_point
+        forward = forward_on("spectrum", [_Axes(grid, energy)])
+        self._images = np.array([forward.predict(one)[0] for one in self.theta], dtype=np.float32)
+        coords = {
+            "hkl": {"dims": ["q", "hkl"], "values": grid.points},
+            "energy": {"dims": ["energy"], "values": energy.centres},
+        }
+        self.template = {"signal": {"dims": ["q", "energy"], "coords": coords}}
+
+    def read_many(self, name, indices):
+        """Return the spectra of points, (n, n_q, n_energy)."""
+        return self._images[np.asarray(indices)]
+
+
+class _NotNegative:
+    """A network's spectra without their dips below zero, which no expectation of counts can have."""
+
+    def __init__(self, forward):
+        self.forward, self.parameter_names, self.units = forward, forward.parameter_names, forward.units
+        self.coupling_names = forward.coupling_names
+
+    def predict(self, parameters):
+        """Return the spectra, none below zero."""
+        return tuple(np.maximum(image, 0.0) for image in self.forward.predict(parameters))
+
+    def gradient(self, parameters):
+        """Return the derivatives, zero where the network is below zero."""
+        pairs = zip(self.forward.gradient(parameters), self.forward.predict(parameters), strict=True)
+        return tuple(np.where(image > 0.0, slope, 0.0) for slope, image in pairs)
+
+
+def fit_by_siren(path, *, n_step=12_000, n_point=120):
+    """Read a histogram of S(Q, ω) and fit it through a network, its held-out error beside the counting one."""
+    measurement = measurement_from_histogram(read_histogram(path), name="volume", conditions=Conditions(90.0))
+    begin = time.process_time()
+    store = _Spectra(measurement.momentum, measurement.energy, n_point)
+    train = TrainSettings(n_train=n_point - 20, n_step=n_step)
+    result = train_siren(store, settings=SirenSettings(), train=train, seed=SEED, box=store.box, progress=False,
+                         device="cpu")  # fmt: skip
+    learning = time.process_time() - begin
+    form, box = BackgroundForm(constant="none", degree=(0, 0)), Box.from_intervals(store.box)
+
+    def fitted(one, start):
+        problem = Problem(_NotNegative(siren_forward(result.net, [one])), poisson_likelihood([one], background=form))
+        return problem, gauss_newton(problem, start, box=box)
+
+    problem, found = fitted(measurement, box.clip(START["spectrum"]))
+    predictions, jacobians = problem.linearise(found.parameters, box)
+    _, matrix = problem.objective.normal_equations(predictions, jacobians)
+    counting = np.sqrt(np.diag(problem.objective.covariance(predictions, jacobians, matrix)))
+    # What the network itself is off by: held-out spectra without noise, on the same voxels, refitted through it.
+    exposure = np.where(measurement.valid, measurement.exposure, 1.0)
+    off = []
+    for theta in store.theta[np.asarray(held_out_points(store, train))][:12]:
+        image = forward_on("spectrum", [measurement]).predict(theta)[0]
+        clean = replace(measurement, signal=SCALE * (image / image.mean() + BACKGROUND), exposure=exposure)
+        off.append(fitted(clean, theta)[1].parameters - theta)
+    own = np.sqrt(np.mean(np.square(off), axis=0))
+    std = np.hypot(counting, own)
+    return {
+        "couplings": found.parameters.tolist(),
+        "std": std.tolist(),
+        "counting": counting.tolist(),
+        "network": own.tolist(),
+        "pulls": ((found.parameters - TRUTH["spectrum"]) / std).tolist(),
+        "held_out_r2": result.metrics["r2"],
+        "learning_s": learning,
+    }
+
+
+def held_out_points(store, train):
+    """Return the indices of the points that a training does not see."""
+    return split_points(store.theta, n_train=train.n_train, seed=SEED)[1]
+
+
 def fit(kind, path):
     """Read a histogram and fit it; return couplings, standard deviations and what they took: plain data."""
     begin = time.process_time()
@@ -153,6 +287,10 @@ def fit(kind, path):
     }
 
 
+LEARNT = {"generator": ("diffuse", fit_by_generator), "siren": ("spectrum", fit_by_siren)}
+"""Ways through what has learnt from simulations."""
+
+
 def run(kind, n_voxel):
     """Make, then read and fit a volume, each in a process of its own: the memory is that of reading and fitting."""
     with tempfile.TemporaryDirectory() as folder:
@@ -169,6 +307,12 @@ def main(arguments):
         make(arguments[1], int(arguments[2]), arguments[3])
     elif arguments and arguments[0] == "fit":
         print(json.dumps(fit(arguments[1], arguments[3])))
+    elif arguments and arguments[0] in LEARNT:
+        kind, way = LEARNT[arguments[0]]
+        with tempfile.TemporaryDirectory() as folder:
+            path = str(Path(folder) / "volume.nxs")
+            make(kind, 15_000, path)
+            print(json.dumps(way(path), indent=1))
     else:
         n_voxel = int(arguments[0]) if arguments else 200_000
         for kind in KINDS:

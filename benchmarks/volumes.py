@@ -144,13 +144,13 @@ def learnt(measurement, *, n_point=160, n_latent=16):
     return fit_generator(theta, pca.encode(images), pca, seed=SEED, parameter_names=tuple(BOX["diffuse"]))
 
 
-def fit_by_generator(path):
+def fit_by_generator(path, *, n_point=160):
     """Read a histogram of S(Q) and fit it through a generator, whose own error is in the standard deviations."""
     measurement = measurement_from_histogram(
         read_histogram(path), name="volume", integrated=True, conditions=Conditions(90.0)
     )
     begin = time.process_time()
-    generator = learnt(measurement)
+    generator = learnt(measurement, n_point=n_point)
     learning = time.process_time() - begin
     forward = generator_forward(generator, [measurement], voxels=[(measurement.momentum, 0)])
     objective = poisson_likelihood([measurement], background=BackgroundForm(constant="none", degree=(0, 0)))
@@ -214,7 +214,7 @@ class _NotNegative:
         return tuple(np.where(image > 0.0, slope, 0.0) for slope, image in pairs)
 
 
-def fit_by_siren(path, *, n_step=12_000, n_point=120):
+def fit_by_siren(path, *, n_step=4_000, n_point=120):
     """Read a histogram of S(Q, ω) and fit it through a network, its held-out error beside the counting one."""
     measurement = measurement_from_histogram(read_histogram(path), name="volume", conditions=Conditions(90.0))
     begin = time.process_time()

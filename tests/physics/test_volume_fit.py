@@ -32,3 +32,22 @@ def test_a_volume_with_gaps_gives_its_couplings_back(volumes, kind, tmp_path):
     assert np.all(np.array(found["std"]) < 0.12)
     # The deviance of Poisson's law at two counts a voxel is 1.1 a degree of freedom, not 1.
     assert 1.0 < found["deviance_per_dof"] < 1.2
+
+
+def test_a_generator_gives_the_same_couplings(volumes, tmp_path):
+    """Learnt from 80 simulated volumes: its own error is a small part of that of counting, and so is the difference."""
+    path = tmp_path / "volume.nxs"
+    volumes.make("diffuse", 4_000, path)
+    direct, learnt = volumes.fit("diffuse", path), volumes.fit_by_generator(path, n_point=80)
+    difference = np.abs(np.subtract(learnt["couplings"], direct["couplings"])) / direct["std"]
+    assert difference.max() < 0.1 and max(learnt["share_of_generator"]) < 0.1
+    assert np.abs(learnt["pulls"]).max() < 4.0
+
+
+@pytest.mark.slow
+def test_a_network_gives_them_within_its_own_error(volumes, tmp_path):
+    path = tmp_path / "volume.nxs"
+    volumes.make("spectrum", 15_000, path)
+    found = volumes.fit_by_siren(path)
+    assert found["held_out_r2"] > 0.98
+    assert np.abs(found["pulls"]).max() < 4.0 and max(found["std"]) < 0.15

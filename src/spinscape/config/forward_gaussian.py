@@ -4,6 +4,7 @@ from typing import ClassVar, Literal
 
 from ..errors import ConfigError
 from .fit_parts import ForwardPart
+from .gaussian import gaussian_settings
 
 
 class GaussianForwardSection(ForwardPart):
@@ -17,7 +18,7 @@ class GaussianForwardSection(ForwardPart):
 
     def settings(self, study):
         """Return the settings of the approximation: plain data."""
-        return study.simulate.settings(study)["gaussian"]
+        return gaussian_settings(study)
 
     def check(self, study, fit, where):
         """Raise :class:`ConfigError` where the study has no such approximation, or a measurement no temperature."""

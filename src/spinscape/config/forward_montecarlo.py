@@ -7,6 +7,7 @@ from pydantic import Field
 from ..errors import ConfigError
 from .checks import known
 from .fit_parts import ForwardPart
+from .gaussian import gaussian_settings
 
 
 class MonteCarloForwardSection(ForwardPart):
@@ -23,9 +24,7 @@ class MonteCarloForwardSection(ForwardPart):
 
     def settings(self, study):
         """Return how S(Q) is seen in the simulations: plain data."""
-        seen = study.simulate.correlations
-        names = ("component", "form_factor", "moments", "n_sub")
-        return {} if seen is None else {name: getattr(seen, name) for name in names}
+        return gaussian_settings(study)
 
     def files(self):
         """Return the index of the simulated points."""

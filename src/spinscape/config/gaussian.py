@@ -75,3 +75,12 @@ class GaussianSection(SimulationSection):
         parts = [f"S(Q) on {', '.join(self.paths + self.volumes)}"] if self.paths + self.volumes else []
         parts += [f"tables at {len(self._table(study))} temperatures"] if self._table(study) else []
         return ", ".join(parts)
+
+
+def gaussian_settings(study):
+    """Return the settings of the approximation on a study's axes: its own, or S(Q) as a Monte Carlo study sees it."""
+    simulate = study.simulate
+    if simulate.kind == "gaussian":
+        return simulate.settings(study)["gaussian"]
+    names = ("component", "form_factor", "moments", "n_sub")
+    return {} if simulate.correlations is None else {name: getattr(simulate.correlations, name) for name in names}

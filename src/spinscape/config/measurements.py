@@ -10,6 +10,7 @@ from ..lattice.momentum import momentum_to_dict
 from .axes import conditions, path, powder, vectors, volume
 from .checks import check_names_of_couplings, known
 from .couplings import theta_from_couplings
+from .gaussian import gaussian_settings
 from .measurement_histograms import MantidMeasurement, NxspeMeasurement
 from .measurement_tables import ColumnsMeasurement, CsvMeasurement, TableMeasurement
 from .measurement_thermal import HeatCapacityMeasurement, SusceptibilityMeasurement
@@ -26,7 +27,11 @@ MeasurementSection = Annotated[
     Field(discriminator="kind"),
 ]  # fmt: skip
 _AXES = {"paths": path, "powders": powder, "volumes": volume}
-STAND_INS = {"spinwave": "spinscape.stages.stand_in_spinwave", "gaussian": "spinscape.stages.stand_in_gaussian"}
+STAND_INS = {
+    "spinwave": "spinscape.stages.stand_in_spinwave",
+    "gaussian": "spinscape.stages.stand_in_gaussian",
+    "montecarlo": "spinscape.stages.stand_in_gaussian",
+}
 """Kind of simulation → module of what it simulates in place of files that cannot be had."""
 
 
@@ -65,8 +70,8 @@ def _stand_in(study, measurement):
         "theta": theta_from_couplings(study, measurement.simulated.couplings).tolist(),
         "energy": None if energy is None else energy.to_dict(),
     }
-    if simulate.kind == "gaussian":
-        return {**out, "gaussian": simulate.settings(study)["gaussian"]}
+    if simulate.kind != "spinwave":
+        return {**out, "gaussian": gaussian_settings(study)}
     return {
         **out,
         "spinwave": spinwave_settings(simulate, study),
@@ -91,12 +96,12 @@ def check_measurement(study, name, measurement):
     if measurement.simulated is None:
         return
     check_names_of_couplings(study, measurement.simulated.couplings, where=f"{where}.simulated.couplings")
-    wanted = "spinwave" if measurement.quantity == "spectrum" else "gaussian"
-    if study.simulate.kind != wanted:
+    able = ("spinwave",) if measurement.quantity == "spectrum" else ("gaussian", "montecarlo")
+    if study.simulate.kind not in able:
         raise ConfigError(
             f"no simulation of kind {study.simulate.kind!r} can stand in for a measurement of {measurement.quantity}",
-            where=f"{where}.simulated", expected=f"simulate: {{kind: {wanted}, ...}}", got=study.simulate.kind,
-            fix="leave simulated out",
+            where=f"{where}.simulated", expected=f"simulate: {{kind: {' or '.join(able)}, ...}}",
+            got=study.simulate.kind, fix="leave simulated out",
         )  # fmt: skip
 
 

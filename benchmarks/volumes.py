@@ -3,7 +3,7 @@
     python benchmarks/volumes.py             # both kinds, 2·10⁵ voxels
     python benchmarks/volumes.py 10000000    # as many as asked for
     python benchmarks/volumes.py generator   # S(Q) through a generator that has learnt from simulated volumes
-    python benchmarks/volumes.py siren       # S(Q, ω) through a network that has: two minutes of CPU
+    python benchmarks/volumes.py siren       # S(Q, ω) through a network that has
 
 Couplings are known: how far the fit is from them, in its own standard deviations, is printed beside the seconds of CPU
 and the largest memory of the process that reads and fits. Counts are Poisson's, the zero ones too; gaps are a sphere
@@ -42,12 +42,6 @@ from spinscape.lattice.crystal import lattice_vectors
 from spinscape.lattice.qspace import EnergyAxis
 from spinscape.lattice.symmetry import SiteSpec, crystal_from_space_group
 from spinscape.lattice.volumes import QGrid
-from spinscape.learn.compressor import fit_pca
-from spinscape.learn.dataset import split_points
-from spinscape.learn.generator import fit_generator
-from spinscape.learn.images import Transform
-from spinscape.learn.siren import SirenSettings
-from spinscape.learn.train_siren import TrainSettings, train_siren
 from spinscape.rng import stream
 from spinscape.simulate.gaussian import GaussianSettings
 from spinscape.simulate.spectrum_settings import SpinwaveSettings
@@ -136,6 +130,11 @@ def make(kind, n_voxel, path):
 
 def learnt(measurement, *, n_point=160, n_latent=16):
     """Return a generator of S(Q) on a measurement's bins, learnt from volumes at random couplings."""
+    # Here and below, so that the memory of a direct fit is not that of torch.
+    from spinscape.learn.compressor import fit_pca
+    from spinscape.learn.generator import fit_generator
+    from spinscape.learn.images import Transform
+
     truth, half = TRUTH["diffuse"], np.array([0.4, 0.25, 0.25])
     theta = truth + half * stream(SEED, "dataset", "volumes").uniform(-1.0, 1.0, (n_point, len(half)))
     forward = forward_on("diffuse", [_Axes(measurement.momentum, None)])
@@ -214,8 +213,11 @@ class _NotNegative:
         return tuple(np.where(image > 0.0, slope, 0.0) for slope, image in pairs)
 
 
-def fit_by_siren(path, *, n_step=4_000, n_point=120):
+def fit_by_siren(path, *, n_step=600, n_point=60):
     """Read a histogram of S(Q, ω) and fit it through a network, its held-out error beside the counting one."""
+    from spinscape.learn.siren import SirenSettings
+    from spinscape.learn.train_siren import TrainSettings, train_siren
+
     measurement = measurement_from_histogram(read_histogram(path), name="volume", conditions=Conditions(90.0))
     begin = time.process_time()
     store = _Spectra(measurement.momentum, measurement.energy, n_point)
@@ -255,6 +257,8 @@ def fit_by_siren(path, *, n_step=4_000, n_point=120):
 
 def held_out_points(store, train):
     """Return the indices of the points that a training does not see."""
+    from spinscape.learn.dataset import split_points
+
     return split_points(store.theta, n_train=train.n_train, seed=SEED)[1]
 
 

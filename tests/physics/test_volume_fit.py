@@ -49,5 +49,5 @@ def test_a_network_gives_them_within_its_own_error(volumes, tmp_path):
     path = tmp_path / "volume.nxs"
     volumes.make("spectrum", 15_000, path)
     found = volumes.fit_by_siren(path)
-    assert found["held_out_r2"] > 0.98
-    assert np.abs(found["pulls"]).max() < 4.0 and max(found["std"]) < 0.15
+    assert found["held_out_r2"] > 0.95
+    assert np.abs(found["pulls"]).max() < 4.0 and max(found["std"]) < 0.3

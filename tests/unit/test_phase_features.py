@@ -9,15 +9,18 @@ import pytest
 
 from spinscape.config.load import read_yaml, study_from_data
 from spinscape.errors import ConfigError, DataError, StoreError
+from spinscape.learn.autoencoder import AutoencoderSettings
 from spinscape.learn.compressor import fit_pca
 from spinscape.learn.compressor_file import save_compressor
 from spinscape.learn.images import Transform
+from spinscape.learn.train_compressor import fit_autoencoder
 from spinscape.plot.report import ReportContent, render_report
 from spinscape.stages import phases
 from spinscape.stages.phase_features import group_labels, groups_of, latent_features, with_companions
 from spinscape.stages.report_phases import phase_section_content
 
 N, N_VOXEL = 60, 20
+SMALL = {"n_latent": 1, "n_component": 4, "width": 16, "n_epoch": 120, "batch_size": 8}
 
 
 @pytest.fixture
@@ -46,18 +49,21 @@ def store():
     )  # fmt: skip
 
 
-def test_latent_numbers_are_in_units_of_the_image(store, tmp_path):
+def test_distances_of_latent_numbers_are_those_of_images(store, tmp_path):
     pca = fit_pca(store.arrays["signal"], n_latent=3)
     save_compressor(tmp_path / "c.pt", pca, metadata={"study": "demo", "arrays": ["signal"]})
     declared = SimpleNamespace(arrays=("signal",), latent="small")
     found = latent_features(store, store, declared, tmp_path / "c.pt")
     np.testing.assert_allclose(found, pca.encode(store.arrays["signal"]), rtol=1e-6)
-    # Twice the intensity, seen as before: distances of the latent numbers are those of the images again.
-    wide = Transform("standardised", noise=2.0)
-    again = fit_pca(store.arrays["signal"], n_latent=3, transform=wide)
-    save_compressor(tmp_path / "c.pt", again, metadata={"study": "demo", "arrays": ["signal"]})
-    scaled = latent_features(store, store, declared, tmp_path / "c.pt")
-    np.testing.assert_allclose(np.abs(scaled), np.abs(found), rtol=1e-3, atol=1e-3)
+    # A network's numbers have sizes of their own: those of the features are of the images that it sees.
+    logarithm, settings = Transform("log1p"), AutoencoderSettings(**SMALL)
+    made, _ = fit_autoencoder(store.arrays["signal"], settings, seed=1, transform=logarithm)
+    save_compressor(tmp_path / "c.pt", made, metadata={"study": "demo", "arrays": ["signal"]})
+    line = latent_features(store, store, declared, tmp_path / "c.pt")[:, 0]
+    seen = logarithm.forward(store.arrays["signal"].astype(float))
+    between = np.linalg.norm(seen[store.kind == 0].mean(axis=0) - seen[store.kind == 1].mean(axis=0))
+    apart = abs(line[store.kind == 0].mean() - line[store.kind == 1].mean())
+    assert 0.5 * between < apart < 2.0 * between
 
 
 def test_a_compressor_of_something_else_is_refused(store, tmp_path):

@@ -1,6 +1,8 @@
 """What a map of phases compares beside the arrays themselves: latent numbers, further observables; and its labels."""
 
 import numpy as np
+from scipy.optimize import nnls
+from scipy.spatial.distance import pdist
 
 from ..errors import DataError, StoreError
 from ..learn.compressor_file import load_compressor
@@ -13,7 +15,7 @@ ORDER = "order_"
 ORDERED = 0.5
 """A group of points bears the name of an order parameter whose median there is this part of its largest value."""
 _BATCH = 256
-_PROBES = 32
+_PROBES = 64
 
 
 def arrays_of(store, declared, section, model):
@@ -24,9 +26,9 @@ def arrays_of(store, declared, section, model):
 
 
 def latent_features(store, arrays, declared, path):
-    """Return the latent numbers of every point, each in units of what its decoder makes of it, (n_point, n_latent).
+    """Return latent numbers of all points, scaled so that distances are about those of images, (n_point, n_latent).
 
-    With these units distances are about those of the images: a network may put little of an image into a large number.
+    Unscaled, a network may put little of an image into a large number.
     """
     if path is None:
         raise DataError("a map of latent numbers needs a compressor", where=f"phases: {declared.latent}")
@@ -42,9 +44,20 @@ def latent_features(store, arrays, declared, path):
     source = StoreImages(arrays, declared.arrays)
     parts = [np.arange(k, min(k + _BATCH, source.n_image)) for k in range(0, source.n_image, _BATCH)]
     latent = np.concatenate([compressor.encode(source.read(part)[0]) for part in parts])
+    return latent * _sizes(compressor, latent)
+
+
+def _sizes(compressor, latent):
+    """Return factors of latent numbers, (n_latent,), that make distances those of images as the transform shows them.
+
+    |x_i − x_j|² ≈ Σ_d size_d² (z_id − z_jd)²,   x = transform(decode(z)), pairs of some points, least squares
+    """
     chosen = latent[np.unique(np.linspace(0, len(latent) - 1, min(_PROBES, len(latent))).astype(int))]
-    size = np.mean([np.linalg.norm(compressor.decode_slope(row[None])[0], axis=1) for row in chosen], axis=0)
-    return latent * size
+    seen = compressor.transform.forward(compressor.decode(chosen))
+    square, _ = nnls(np.column_stack([pdist(column[:, None], "sqeuclidean") for column in chosen.T]), pdist(seen) ** 2)
+    if not square.any():
+        raise DataError("latent numbers that are the same at all points", where="phases: latent")
+    return np.sqrt(square)
 
 
 def with_companions(features, store, weights):

@@ -1,4 +1,4 @@
-"""The classical Kitaev honeycomb at T = 0.01 |K|: what stands in the spectrum of the whole zone, plain and weighted.
+"""The classical Kitaev honeycomb: correlations, and the spectrum of the whole zone at T = 0.01 |K|; the Γ model.
 
 Reference: our own earlier runs of another program, quoted in docs/studies/kitaev_heisenberg.md: central half width
 0.91 to 0.96 T, upper maximum 1.838(6) |K|S, 1.29 times the dip below it.
@@ -13,6 +13,7 @@ from spinscape.config import build
 from spinscape.config.load import load_study
 from spinscape.hamiltonian.conditions import Conditions
 from spinscape.lattice.qspace import EnergyAxis, QPath
+from spinscape.lattice.volumes import QGrid
 from spinscape.observables.bands import fit_centre
 from spinscape.simulate.dynamics import TrajectorySettings
 from spinscape.simulate.dynamics_simulator import DynamicsSimulator
@@ -53,6 +54,31 @@ def test_only_neighbours_on_their_own_bond_are_correlated(sign):
     assert np.all(np.abs(integral - expected) < 4.0 * error)
     assert np.all(error[expected > 0.5] < 0.2 * expected[expected > 0.5])
     assert (integral[0] < 0.2) == (sign > 0)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_the_gamma_model_has_no_bragg_peak(sign):
+    """−|Γ| per site as T → 0, and S(Q) of many chains spread over the zone: order would have 144 times the mean."""
+    model, _ = build.build_model(load_study(STUDY.with_name("gamma_honeycomb.yaml")))
+    edges = (np.arange(26) - 12.5) / 12
+    plane = QGrid("hk0", np.zeros(3), np.eye(3), (edges, edges, np.array([-0.5, 0.5])))
+    simulator = DynamicsSimulator(
+        model,
+        (12, 12, 1),
+        [plane],
+        EnergyAxis.from_range(first=-8.0, last=8.0, step=4.0),
+        Conditions(T / K_B),
+        start=StartSettings(n_configuration=24, n_equilibrate=40, n_between=40, hottest=1.0 / K_B, n_temperature=20,
+                            n_chain=24),
+    )  # fmt: skip
+    found = simulator.run(np.array([sign]), StreamKey(7, "gamma"))
+    energy, error = found.arrays["state_energy"][0], found.arrays["state_energy_error"][0]
+    # A slope between those of one soft and of no soft mode for each spin: ½ and 1.
+    assert -1.0 + 0.5 * T - 4.0 * error < energy < -1.0 + T + 4.0 * error
+    intensity = 4.0 * found.arrays["signal_hk0"][0].sum(axis=-1)
+    assert intensity.max() < 6.0 * intensity.mean()
+    # A hole at the zone centre for Γ > 0, a maximum for Γ < 0.
+    assert (intensity[12, 12] < 0.3 * intensity.mean()) == (sign > 0)
 
 
 @pytest.mark.slow

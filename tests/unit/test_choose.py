@@ -129,6 +129,10 @@ def test_the_section_is_checked():
     assert f"{study.refine.rounds} rounds of {study.refine.points} points" in summary(study)
     with pytest.raises(ConfigError, match="unknown map of phases 'mop'"):
         study_from_data({**data, "refine": {**data["refine"], "map": "mop"}})
+    small = {"kind": "compression", "arrays": ["signal_hk0"], "methods": {"c": {"kind": "pca", "dimensions": [2]}}}
+    latent = {"map": {**data["phases"]["map"], "latent": "small", "correlations": []}}
+    with pytest.raises(ConfigError, match="cannot be chosen by latent numbers"):
+        study_from_data({**data, "learn": {"small": small}, "phases": latent})
     flat = {"kind": "list", "points": [{"J2": "0 meV", "J3": "0 meV"}, {"J2": "1 meV", "J3": "0 meV"}]}
     with pytest.raises(ConfigError, match="no extent along J3"):
         study_from_data({**data, "grid": flat})

@@ -13,6 +13,9 @@ use rule phases as phases_round with:
     input:
         index="<results>/{study}/rounds/{round}/index.json",
         rounds=of_study(round_points),
+        study="<results>/{study}/model.json",
+        # A compressor learns from the points of all rounds; the schema refuses to choose rounds by one.
+        compressor=[],
     output:
         map="<results>/{study}/rounds/{round}/{name}.json",
         arrays="<results>/{study}/rounds/{round}/{name}.h5",

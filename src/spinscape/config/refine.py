@@ -55,6 +55,14 @@ class PhaseRounds(Rounds):
                 got=self.map,
                 fix="declare it under phases, or correct the name",
             )
+        if study.phases[self.map].latent is not None:
+            raise ConfigError(
+                "rounds cannot be chosen by latent numbers: the compressor learns from the points of all rounds",
+                where="refine.map",
+                expected="a map of arrays",
+                got=self.map,
+                fix="declare a second map, of arrays, under phases",
+            )
 
     def summary(self):
         """Return what chooses, in words."""

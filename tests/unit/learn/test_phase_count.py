@@ -67,6 +67,18 @@ def test_a_smooth_map_is_one_phase():
     assert "one phase, crossovers only" in found.reason
 
 
+@pytest.mark.parametrize("noise", [0.0, 0.01])
+def test_an_ising_chain_has_crossovers_only(noise):
+    """S(q) = (1 − t²)/(1 + t² − 2t cos q), t = tanh(J/T): a peak at 0 or π grows, and nothing ever happens."""
+    coupling = np.linspace(-3.0, 3.0, 72)[:, None]
+    t, q = np.tanh(coupling), 2 * np.pi * np.arange(64) / 64
+    signal = (1 - t**2) / (1 + t**2 - 2 * t * np.cos(q))
+    signal = signal * (1 + noise * np.random.default_rng(0).normal(size=signal.shape))
+    found = count_phases(np.log1p(signal), coupling, seed=1)
+    assert found.n_phase == 1 and "one phase, crossovers only" in found.reason
+    assert found.label.max() > 0 and not any(border["kept"] for border in found.borders)
+
+
 def test_noise_has_no_number_of_phases():
     _, xy = circle(72)
     found = count_phases(np.random.default_rng(3).normal(size=(72, 8)), xy, seed=1)

@@ -127,6 +127,8 @@ def _data_rows(study):
     for name, fit in study.fits.items():
         parts = " × ".join((fit.forward.kind, fit.objective.kind, fit.strategy.kind))
         rows.append(f"fit       {name}: {parts} on {', '.join(fit.measurements)}")
+    for name, comparison in study.comparisons.items():
+        rows.append(f"compare   {name}: {', '.join(comparison.fits)}")
     return rows
 
 

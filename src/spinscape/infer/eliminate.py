@@ -113,6 +113,8 @@ def _newton(pixels, columns, state):
         following, promised = _stepped(pixels, columns, state)
         if promised <= _tolerance(state.deviance) or following is None:
             return state if following is None else following
+        if pixels.law.kind == "gaussian" and following.scale > 0.0:
+            return following  # a parabola: the first whole step ends at its minimum
         state = following
     raise FitError(
         "scale and background of a spectrum cannot be found",

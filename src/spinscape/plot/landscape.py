@@ -59,7 +59,9 @@ def landscape_figure(
     found = [(float(m["parameters"][names[0]]), float(m["parameters"][names[1]]), m) for m in minima]
     zoomed = bool(found) and (covariance is not None or len(points) > 0 or region is not None)
     with styled():
-        figure = new_figure(9.0 if zoomed else 6.0, 4.6)
+        # Legends stand below: each row takes its room.
+        rows = max(min(len(found), MAX_LISTED) + 1, len(points) + 3 if zoomed else 0)
+        figure = new_figure(9.0 if zoomed else 6.0, 4.6 + 0.2 * max(0, rows - 4))
         figure.get_layout_engine().set(wspace=0.12)
         panels = figure.subplots(1, 2 if zoomed else 1, squeeze=False)[0]
         mesh = _draw_surface(panels[0], x, y, values)
@@ -122,7 +124,7 @@ def _draw_minima(axes, found):
     if found:
         more = f", the best {MAX_LISTED} of {len(found)}" if len(found) > MAX_LISTED else ""
         title = f"minima found{more}"
-        axes.legend(loc="upper left", bbox_to_anchor=(0.0, -0.13), fontsize=8, frameon=False, title=title)
+        axes.legend(loc="upper left", bbox_to_anchor=(0.0, -0.15), fontsize=8, frameon=False, title=title)
 
 
 def _minimum_text(k, x, y, minimum):
@@ -168,7 +170,7 @@ def _draw_neighbourhood(axes, best, covariance, points, error):
     axes.margins(0.12)
     axes.grid(alpha=0.3)
     axes.set_title("near the best minimum")
-    axes.legend(loc="upper left", bbox_to_anchor=(0.0, -0.13), fontsize=8, frameon=False)
+    axes.legend(loc="upper left", bbox_to_anchor=(0.0, -0.15), fontsize=8, frameon=False)
 
 
 def profile_figure(*, profiles, label="Δχ²", title="", simulated=False):

@@ -58,6 +58,12 @@ class Correction:
         std = np.sqrt(weights**2 @ self.std**2)
         return Correction(self.centre, self.width, self.terms, self.coefficients @ weights.T, std, self.chi2_per_dof)
 
+    def spread(self, rows, n_row):
+        """Return the correction on all rows of a measurement, of which these are ``rows``; zero at the others."""
+        coefficients, std = np.zeros((len(self.terms), n_row)), np.zeros(n_row)
+        coefficients[:, rows], std[rows] = self.coefficients, self.std
+        return Correction(self.centre, self.width, self.terms, coefficients, std, self.chi2_per_dof)
+
     def _unit(self, theta):
         return (np.asarray(theta) - self.centre) / np.where(self.width > 0, self.width, 1.0)
 

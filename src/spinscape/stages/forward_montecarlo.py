@@ -33,13 +33,10 @@ def _corrected(part, measurement, store, degree):
 def _corrected_image(part, measurement, store, degree):
     names = (f"{what}_{measurement.momentum.name}" for what in ("signal", "signal_error"))
     values, error = (_at_temperature(store, name, part.temperature) for name in names)
-    plain = np.array([part.predict(theta)[:, 0] for theta in store.theta])
-    # Rows that were not measured are not asked for: their ratio is of no use.
-    asked = np.zeros(part.n_row, dtype=bool)
-    asked[part.rows] = True
-    scale = np.where(asked, plain, 1.0)
-    ratio, spread = np.where(asked, values / scale, 1.0), np.where(asked, error / scale, 1.0)
-    return CorrectedPart(part, fit_correction(store.theta, ratio, spread, degree=degree))
+    plain = np.array([part.predict(theta)[part.rows, 0] for theta in store.theta])
+    values, error = values[:, part.rows], error[:, part.rows]
+    correction = fit_correction(store.theta, values / plain, error / plain, degree=degree)
+    return CorrectedPart(part, correction.spread(part.rows, part.n_row))
 
 
 def _at_temperature(store, name, temperature):

@@ -51,6 +51,9 @@ def test_rows_between_rows():
     weights = np.array([[0.5, 0.5, 0, 0, 0], [0, 0, 0, 0, 1.0]])
     at = np.array([1.3, 0.4, 2.0])
     np.testing.assert_allclose(found.mixed(weights).values(at), weights @ found.values(at))
+    everywhere = found.spread(np.array([1, 2, 4, 5, 6]), 8)
+    np.testing.assert_allclose(everywhere.values(at)[[1, 2, 4, 5, 6]], found.values(at), rtol=1e-14)
+    assert not everywhere.values(at)[[0, 3, 7]].any() and not everywhere.gradient(at)[:, [0, 3, 7]].any()
 
 
 def test_a_corrected_part_and_its_region():

@@ -227,7 +227,7 @@ def treated(setting, figures):
     """Untreated and treated data through an autoencoder that was taught to see through artefacts, and through PCA."""
     train = setting.train.images
     seen = Artefacts(Momenta(setting.hkl, setting.modulus), AugmentSettings(n_pattern=128), seed=0)
-    settings = AutoencoderSettings(n_latent=6, sees="voxels", input_noise=0.02, n_epoch=100)
+    settings = AutoencoderSettings(n_latent=4, sees="voxels", input_noise=0.02, n_epoch=600, batch_size=16)
     taught, _ = fit_autoencoder(train, settings, seed=1, transform=Transform("log1p"), augment=seen)
     pca = fit_pca(train, n_latent=20)
     for name, compressor in (("taught autoencoder", taught), ("principal components", pca)):

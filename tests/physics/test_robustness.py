@@ -89,6 +89,10 @@ def test_everything_at_once_is_flagged(benchmark):
 def test_intervals_hold_the_truth_with_the_generators_error_and_not_without(benchmark):
     """A generator learnt from few noisy images is off by more than the noise of a measurement with many counts."""
     theta, _, noisy = images(250, seed=4)
+    # The generator knows the whole box that fits search.
+    corners = np.stack(np.meshgrid(*zip(benchmark.BOX.lower, benchmark.BOX.upper, strict=True)), axis=-1).reshape(-1, 3)
+    theta = np.concatenate([theta, corners])
+    noisy = np.concatenate([noisy, [structure_factor(*row) for row in corners]])
     network = fit_pca(noisy, n_latent=4, transform=Transform("log1p"))
     generator = fit_generator(theta, network.encode(noisy), network, seed=1, parameter_names=benchmark.NAMES)
     inside = {"noise": [], "both": []}

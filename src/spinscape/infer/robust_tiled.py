@@ -25,6 +25,8 @@ CUT = 4.0
 MAX_INNER = 60
 CLOSE = 1e-4
 """Change of a standardised residual at which the inner search ends."""
+LEAST = 0.3
+"""Of the curvature by weights, where many pixels lie beyond the turn of the loss: no step is longer than that."""
 DOWN = 0.1
 """A pixel of less weight than that, of a whole one's, counts as left out: 3.3 standard deviations off."""
 MAX_DOWN = 0.4
@@ -112,24 +114,33 @@ class RobustTiled:
         return float(sum(found.deviance for _, found in inner)), tuple(images)
 
     def normal_equations(self, predictions, jacobians):
-        """Return the gradient (p,) of D and its matrix (p, p) by reweighting, scale and background eliminated."""
+        """Return the gradient (p,) of D and its expected curvature (p, p), scale and background eliminated.
+
+        Least squares with the weights w have more curvature than D itself: ⟨ψ'⟩/⟨w⟩ is what is left of it.
+        """
         p = len(jacobians[0])
         gradient, matrix = np.zeros(p), np.zeros((p, p))
-        for columns, residuals, weight in self._columns(predictions, jacobians):
+        parts = zip(self.sets, self._columns(predictions, jacobians), strict=True)
+        for one, (columns, residuals, weight) in parts:
             root = np.sqrt(weight)
             gradient -= 2.0 * rows_dot(columns, root * residuals)
-            matrix += 2.0 * gram(columns)
+            turned = np.sum(one.multiplicity * _influence(residuals, self.law)[1])
+            slope = turned / max(float(np.sum(weight)), 1e-300)
+            matrix += 2.0 * max(float(slope), LEAST) * gram(columns)
         return gradient, matrix
 
     def covariance(self, predictions, jacobians, hessian):
-        """Return the covariance (p, p) of a minimum: 2 H⁻¹ · Σψ²/(n − p) / (Σψ'/n), by the residuals' own scatter."""
+        """Return the covariance (p, p) of a minimum, by the residuals' own scatter.
+
+        2 H⁻¹ · Σψ²/(n − p) / ⟨ψ'⟩,   H the curvature of D: Huber's A⁻¹ B A⁻¹ for pixels that are alike.
+        """
         spread = slope = n = 0.0
         for one, (_, found) in zip(self.sets, self.inner(predictions), strict=True):
             psi, derivative = _influence(found.residual, self.law)
             spread += float(np.sum(one.multiplicity * psi**2))
             slope += float(np.sum(one.multiplicity * derivative))
             n += float(one.multiplicity.sum())
-        factor = (spread / max(self.dof - len(hessian), 1.0)) / max(slope / n, 1e-3)
+        factor = (spread / max(self.dof - len(hessian), 1.0)) / max(slope / n, 1e-2)
         return 2.0 * factor * np.linalg.inv(hessian)
 
     def shift_of(self, predictions, jacobians, columns):

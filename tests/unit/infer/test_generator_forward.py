@@ -7,7 +7,9 @@ import pytest
 
 from spinscape.errors import FitError
 from spinscape.infer.box import Box
+from spinscape.infer.gauss_newton import gauss_newton
 from spinscape.infer.generator_forward import generator_forward, surrogate_covariance
+from spinscape.infer.intervals import information_covariance
 from spinscape.infer.problem import Problem
 from spinscape.infer.robust_descents import RobustDescents
 from spinscape.infer.robust_tiled import robust_tiled
@@ -51,6 +53,21 @@ def test_the_fit_finds_the_couplings():
     found = RobustDescents().minimise(problem(noisy()), BOX, 1)
     assert found.best.parameters == pytest.approx([0.7, 1.2], abs=0.02)
     assert np.array_equal(found.best.parameters, RobustDescents().minimise(problem(noisy()), BOX, 1).best.parameters)
+
+
+def test_its_errors_are_the_scatter_of_the_answers():
+    """Of 80 measurements, a tenth of whose pixels are spoilt: standard deviations are right to four of their errors."""
+    found, stds = [], []
+    for seed in range(80):
+        data = noisy(seed)
+        rng = np.random.default_rng([seed, 1])
+        spoilt = data.signal + 2.0 * (rng.random(data.shape) < 0.1)
+        one = problem(measured(spoilt, std=0.05))
+        best = gauss_newton(one, np.array([0.7, 1.2]), box=BOX).parameters
+        found.append(best)
+        stds.append(information_covariance(one, best, BOX).std)
+    ratio = np.std(found, axis=0) / np.sqrt(np.mean(np.square(stds), axis=0))
+    assert np.abs(ratio - 1.0).max() < 4.0 / np.sqrt(2 * 80)
 
 
 def test_the_generators_error_moves_the_couplings_as_it_says():

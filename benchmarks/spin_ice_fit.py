@@ -227,7 +227,7 @@ def treated(setting, figures):
     """Untreated and treated data through an autoencoder that was taught to see through artefacts, and through PCA."""
     train = setting.train.images
     seen = Artefacts(Momenta(setting.hkl, setting.modulus), AugmentSettings(n_pattern=128), seed=0)
-    settings = AutoencoderSettings(n_latent=4, sees="voxels", input_noise=0.02, n_epoch=600, batch_size=16)
+    settings = AutoencoderSettings(n_latent=4, sees="voxels", input_noise=0.02, n_epoch=1000, batch_size=16)
     taught, _ = fit_autoencoder(train, settings, seed=1, transform=Transform("log1p"), augment=seen)
     pca = fit_pca(train, n_latent=20)
     for name, compressor in (("taught autoencoder", taught), ("principal components", pca)):
@@ -253,7 +253,7 @@ def draw_treated(setting, taught, pca, folder, k=0):
         through = [c.decode(c.encode(measurement.signal.T, measurement.valid.T))[0] for c in (taught, pca)]
         last = image if measurement is spoilt else setting.truths.images[k]
         rows.append([(setting.grid, one.reshape(setting.grid.shape)) for one in (seen, *through, last)])
-    columns = ("", "taught autoencoder", "principal components", "best model below: truth")
+    columns = ("", "taught autoencoder", "principal components", "best model above, truth below")
     drawn = slices_figure(slices=rows, columns=columns, rows=("untreated", "treated"), label="S(Q)")
     (folder / "spin_ice_treated.png").write_bytes(png_bytes(drawn, dpi=80))
     title = ", ".join(f"{n} = {x:.3f} K" for n, x in zip(NAMES, best, strict=True))

@@ -26,7 +26,7 @@ from spinscape.observables.statistics import mean_estimate
 from spinscape.observables.thermodynamics import beta_from_temperature
 from spinscape.simulate.moves import MOVES, Move
 from spinscape.simulate.schedule import EngineMaker, filled_system
-from spinscape.simulate.schedule_checks import LOOPS, check_schedule
+from spinscape.simulate.schedule_checks import TOGETHER, check_schedule
 
 HERE = Path(__file__).parents[1] / "models"
 FOLDERS = [HERE, *([Path(os.environ["SPINSCAPE_SMALL_MODELS"])] if os.environ.get("SPINSCAPE_SMALL_MODELS") else [])]
@@ -109,10 +109,10 @@ class SmallModel:
                 continue
             if kind in self.engine(moves).supports:
                 out.append(moves)
-        single = [moves[0] for moves in out if moves[0].kind not in LOOPS]
+        single = [moves[0] for moves in out if moves[0].kind not in TOGETHER]
         out += [tuple(single)] if len(single) > 1 else []
-        loops = [moves[0] for moves in out if moves[0].kind in LOOPS and len(moves) == 1]
-        return out + ([(Move("flip"), *loops)] if loops else [])
+        together = [moves[0] for moves in out if moves[0].kind in TOGETHER and len(moves) == 1]
+        return out + ([(Move("flip"), *together)] if together else [])
 
 
 @cache
@@ -172,8 +172,8 @@ def test_moves_keep_the_boltzmann_distribution(model, temperature):
 
 @pytest.mark.parametrize(("model", "temperature"), list(cases()))
 def test_the_moves_of_the_study_reach_it(model, temperature):
-    if all(move.kind in LOOPS for move in model.settings.moves):
-        pytest.skip("loops alone do not reach every state")
+    if all(move.kind in TOGETHER for move in model.settings.moves):
+        pytest.skip("loops and slabs alone do not reach every state")
     assert deviation(model, model.settings.moves, temperature) < N_SIGMA
 
 
@@ -182,6 +182,6 @@ def test_a_wrong_acceptance_is_found(path):
     """What accepts with the chance of another temperature fails for every kind of move."""
     model = models(path)[0]
     for moves in model.possible():
-        temperature, loops = model.settings.temperatures[0], moves[0].kind in LOOPS
-        # All loops are accepted, and flips as if it were warmer.
-        assert kept_chance(model, moves, temperature, wrong=0.0 if loops else 0.3, n_round=6) < RARE, moves
+        temperature, together = model.settings.temperatures[0], moves[0].kind in TOGETHER
+        # All loops and slabs are accepted, and flips as if it were warmer.
+        assert kept_chance(model, moves, temperature, wrong=0.0 if together else 0.3, n_round=6) < RARE, moves

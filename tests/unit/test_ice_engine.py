@@ -201,7 +201,7 @@ def test_arrows_of_a_graph_are_consistent():
 def test_loops_need_an_ice_rule():
     system, theta = tetragonal()
     engine = IceEngine(system, theta, Conditions(), (1, 2))
-    assert engine.supports == {"flip"}
+    assert engine.supports == {"flip", "slab"}
     with pytest.raises(ConfigError, match=r"short_loop cannot be made here(.|\n)*simplices"):
         engine.run((Move("short_loop"),), 1.0, 1)
     with pytest.raises(ConfigError, match="uniform cannot be made here"):

@@ -40,10 +40,10 @@ Temperatures = tuple[Temperature, ...] | LadderSection
 
 
 class MoveSection(Strict):
-    """One part of a round: sweeps of single spins, or tries of loops."""
+    """One part of a round: sweeps of single spins, or tries of loops or slabs."""
 
     kind: Literal[
-        "uniform", "small_step", "reflection", "flip", "heat_bath", "over_relaxation", "short_loop", "long_loop"
+        "uniform", "small_step", "reflection", "flip", "heat_bath", "over_relaxation", "short_loop", "long_loop", "slab"
     ]
     n: int = Field(1, ge=1, le=1_000_000)
     width: float | None = Field(None, gt=0, description="of small steps, in spin lengths; adapted where left out")
@@ -146,6 +146,7 @@ class MonteCarloSection(SimulationSection):
     equilibration: int = Field(10, ge=0, description="rounds at each temperature before sampling")
     annealing: Annealing = ()
     slow: Annealing = Field((), description="a slower way down, where replicas do not agree")
+    population: int = Field(1, ge=1, le=1000, description="copies of each replica that compete on the slow way down")
     sampling: SamplingSection = SamplingSection()
     tempering: TemperingSection | None = None
     order_parameters: dict[Name, OrderSection] = Field(default_factory=dict)
@@ -197,7 +198,8 @@ class MonteCarloSection(SimulationSection):
             system = spin_system(model, cell)
         except SpinscapeError as error:
             raise error.located("simulate") from None
-        check_schedule(system, settings.all_moves, field=conditions(study).field)
+        vacancies = any(part > 0 for part in self.vacancies.values())
+        check_schedule(system, settings.all_moves, field=conditions(study).field, vacancies=vacancies)
 
     def _check_order(self, settings):
         kinds = {order.direction for order in settings.orders if isinstance(order.direction, tuple)}
@@ -238,6 +240,7 @@ def montecarlo_settings(declared, study) -> MonteCarloSettings:
             equilibration=declared.equilibration,
             annealing=_steps(declared.annealing, where="annealing"),
             slow=_steps(declared.slow, where="slow"),
+            population=declared.population,
             sampling=Sampling(**declared.sampling.model_dump()),
             tempering=_tempering(declared.tempering),
             orders=tuple(Order(name, o.q, o.direction) for name, o in declared.order_parameters.items()),

@@ -11,9 +11,11 @@ from .ice_flips import BLOCK, crowded_sweeps, prescreened_sweeps
 from .jit import borrowing
 from .loops import loop_tries
 from .rejection_free import N_LANE, rejection_free_tries
+from .slabs import slab_tries
 
 CROWDED, PRESCREENED, REJECTION_FREE = 0, 1, 2
-FLIP, SHORT_LOOP, LONG_LOOP = 0, 1, 2
+FLIP, SHORT_LOOP, LONG_LOOP, SLAB = 0, 1, 2, 3
+N_KIND = 4
 FEW, MANY = 0.7, 70.0
 """Flips in a sweep."""
 WINDOW = 16
@@ -33,7 +35,7 @@ def work_space(n, n_simplex):
         np.zeros(N_LANE, dtype=np.float32),
     )
     # A long walk may pass each simplex many times; what is longer is given up.
-    longest = 8 * n_simplex
+    longest = max(8 * n_simplex, n + 1)
     loops = (
         np.full(n_simplex, -1, dtype=np.int64),
         np.zeros(n, dtype=np.uint8),
@@ -81,7 +83,22 @@ def _flip_move(table, there, beta, n_sweep, adapting, choice, spins, local, work
 
 @borrowing
 def run_rounds(
-    table, graph, there, beta, kinds, counts, n_round, adapting, choice, spins, local, work, loop_work, tally, state
+    table,
+    graph,
+    slabs,
+    there,
+    beta,
+    kinds,
+    counts,
+    n_round,
+    adapting,
+    choice,
+    spins,
+    local,
+    work,
+    loop_work,
+    tally,
+    state,
 ):
     """Make rounds of moves.
 
@@ -89,12 +106,13 @@ def run_rounds(
     ----------
     table : tuple, as in ``kernels.long_range``
     graph : tuple of corner, other and outward, as in ``kernels.loops``; empty arrays without loops
+    slabs : tuple, as in ``kernels.slabs``; empty arrays without slab moves
     there : tuple of (n_block,) uint64, (n,) float32 and int
         Which places hold a spin, as bits of blocks and as 1 or 0, and how many there are.
     beta : float
         1/(k_B T), for the unit of the table.
     kinds, counts : (n_move,) int64
-        FLIP (sweeps), SHORT_LOOP and LONG_LOOP (tries).
+        FLIP (sweeps), SHORT_LOOP, LONG_LOOP and SLAB (tries).
     n_round : int
     adapting : bool
         Decide anew, after every WINDOW sweeps, which way of flipping to take. Else it is decided once: a way that
@@ -103,7 +121,7 @@ def run_rounds(
         Way of flipping; whether it has been decided; sweeps and flips since.
     spins, local : (n,) float32 and int32
     work, loop_work : tuples of :func:`work_space`
-    tally : (3, 2) int64
+    tally : (N_KIND, 2) int64
         Attempted and accepted moves of each kind are added.
     state : tuple of streams and words, the states of the random numbers
     """
@@ -115,6 +133,9 @@ def run_rounds(
             if kind == FLIP:
                 tally[kind, 0] += count * there[2]
                 found = _flip_move(table, there, beta, count, adapting, choice, spins, local, work, streams, words)
+            elif kind == SLAB:
+                tally[kind, 0] += count
+                found = slab_tries(table, slabs, beta, count, spins, local, long_path, sign, words)
             else:
                 tally[kind, 0] += count
                 long = kind == LONG_LOOP

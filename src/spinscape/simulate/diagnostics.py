@@ -64,7 +64,8 @@ def followed(columns, theta, rows, stars):
 def scales(columns, theta, rows, stars):
     """Return the size of each observable of :func:`followed`, and the spread of each that is rounding.
 
-    That of one star is the largest mean of all stars: beside Bragg peaks a weak star does not count.
+    That of one star is the largest mean of all stars: beside Bragg peaks a weak star does not count. That of M² is at
+    least Σ m², what spins without correlations have: of an antiferromagnet it is next to nothing.
 
     Returns
     -------
@@ -72,6 +73,7 @@ def scales(columns, theta, rows, stars):
     """
     values, names = followed(columns, theta, rows, stars)
     size = np.abs(values.mean(axis=(0, 1)))
+    size[1] = max(size[1], columns.moment_square)
     n_star = stars.shape[2]
     if n_star:
         size[-n_star:] = size[-n_star:].max()

@@ -1,4 +1,4 @@
-"""Monte Carlo of Ising spins that all interact: single flips in three ways, and loops where an ice rule exists."""
+"""Monte Carlo of Ising spins that all interact: single flips in three ways, loops where an ice rule exists, slabs."""
 
 import numpy as np
 
@@ -11,9 +11,11 @@ from ..kernels.ice_random import N_STREAM, seed_streams
 from ..kernels.long_range import add_rows, pair_products
 from .ice_table import IceTable, ice_table
 from .moves import Move
+from .slabs import NO_SLABS
 from .spin_system import SpinSystem
 
-KINDS = {"flip": ice.FLIP, "short_loop": ice.SHORT_LOOP, "long_loop": ice.LONG_LOOP}
+KINDS = {"flip": ice.FLIP, "short_loop": ice.SHORT_LOOP, "long_loop": ice.LONG_LOOP, "slab": ice.SLAB}
+LOOPS = ("short_loop", "long_loop")
 WAYS = ("crowded", "prescreened", "rejection_free")
 """Ways of flipping, in the order of ``kernels.ice``."""
 
@@ -45,7 +47,7 @@ class IceEngine:
         along = system.axis * system.lengths[:, None]
         self._along = along[system.site]
         self._field = np.einsum("ia,ia->i", zeeman_field(system.model, conditions), along)
-        self.supports = frozenset(KINDS if self._loop_trouble() is None else ["flip"])
+        self.supports = frozenset(kind for kind in KINDS if self._trouble(kind) is None)
         self.adapting = False
         self.widths: dict[str, float] = {}
         self._ways: dict[float, tuple[int, int, int, int]] = {}
@@ -70,6 +72,7 @@ class IceEngine:
             self._graph = (np.zeros((0, 1), np.int64), np.zeros((0, 1), np.int64), np.zeros((0, 1), np.float32))
         else:
             self._graph = (at[graph.corner], graph.other.astype(np.int64), graph.outward.astype(np.float32))
+        self._slabs = NO_SLABS if self.table.slabs is None else self.table.slabs
         self._work, self._loop_work = ice.work_space(n, len(self._graph[0]))
         words, streams = np.array([mixed_seed(seed)]), np.zeros(4 * N_STREAM, dtype=np.uint32)
         seed_streams(words, streams)
@@ -131,20 +134,25 @@ class IceEngine:
         for move in moves:
             if move.kind in self.supports:
                 continue
-            loop = move.kind in KINDS
             raise ConfigError(
                 f"a {move.kind} cannot be made here",
                 where=f"move {move.kind}",
                 expected=f"one of {', '.join(sorted(self.supports))}",
-                got=self._loop_trouble() if loop else "Ising spins",
-                fix="leave out the loop moves" if loop else "take flips",
+                got=self._trouble(move.kind) or "Ising spins",
+                fix=f"leave out the {move.kind} moves" if move.kind in KINDS else "take flips",
             )
 
-    def _loop_trouble(self):
-        """Return why there are no loops, or None."""
-        if np.any(self._field != 0):
+    def _trouble(self, kind):
+        """Return why a kind of move cannot be made, or None."""
+        if kind in LOOPS and np.any(self._field != 0):
             return "a field, along which loops would hardly ever be accepted"
-        return None if self.table.graph is not None else self.table.no_graph
+        if kind in LOOPS and self.table.graph is None:
+            return self.table.no_graph
+        if kind == "slab" and not np.all(self.system.occupied):
+            return "vacancies, which have no images"
+        if kind == "slab" and self.table.slabs is None:
+            return "a table that was made without slabs"
+        return None
 
     def run(self, moves: tuple[Move, ...], beta: float, n_round: int):
         """Make rounds of moves at 1/(k_B T) in 1/meV; return attempted and accepted moves by kind."""
@@ -154,10 +162,11 @@ class IceEngine:
             raise ConfigError("1/(k_B T) is a number that is not negative", where="beta", got=beta)
         # What was decided at this temperature holds, unless widths and ways may still change.
         choice = np.array(self._ways.get(beta, (self._last_way, 0, 0, 0)), dtype=np.int64)
-        tally = np.zeros((3, 2), dtype=np.int64)
+        tally = np.zeros((ice.N_KIND, 2), dtype=np.int64)
         ice.run_rounds(
             self._rows,
             self._graph,
+            self._slabs,
             self._there,
             beta * self.unit,
             np.array([KINDS[move.kind] for move in moves], dtype=np.int64),

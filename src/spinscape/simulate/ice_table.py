@@ -16,6 +16,7 @@ from ..lattice.crystal import read_only
 from ..lattice.supercell import Supercell
 from .ice_graph import IceGraph, ice_graph
 from .places import Places, places
+from .slabs import Slabs, slabs
 from .spin_system import SpinSystem
 
 _LARGEST = 2.0**29
@@ -94,6 +95,7 @@ class IceTable:
     graph : IceGraph or None
     no_graph : str
         Why there is none.
+    slabs : Slabs or None
     """
 
     system: SpinSystem
@@ -108,6 +110,7 @@ class IceTable:
     constant: np.ndarray
     graph: IceGraph | None
     no_graph: str
+    slabs: Slabs | None
 
     def __post_init__(self):
         for name in ("link", "link_unit", "pair", "pair_unit", "dipole", "dipole_unit", "constant"):
@@ -155,7 +158,7 @@ class IceTable:
         return out.ravel(), np.round(field * scale).astype(np.int64), 1.0 / scale
 
 
-def ice_table(system: SpinSystem, *, demagnetisation=None) -> IceTable:
+def ice_table(system: SpinSystem, *, demagnetisation=None, slab_moves=True) -> IceTable:
     """Return the :class:`IceTable` of a system of Ising spins; raise :class:`ConfigError` for spins of other kinds.
 
     Parameters
@@ -163,6 +166,8 @@ def ice_table(system: SpinSystem, *, demagnetisation=None) -> IceTable:
     system : SpinSystem
     demagnetisation : (3, 3) float64, optional
         As in :func:`spinscape.hamiltonian.dipole_sums.dipole_couplings`.
+    slab_moves : bool
+        Make what slab moves need, where no site is vacant.
 
     Returns
     -------
@@ -188,9 +193,10 @@ def ice_table(system: SpinSystem, *, demagnetisation=None) -> IceTable:
         graph = ice_graph(system)
     except ConfigError as error:
         no_graph = str(error)
+    place = places(cell, wide=WIDE, block=BLOCK)
     return IceTable(
         system,
-        places(cell, wide=WIDE, block=BLOCK),
+        place,
         link,
         unit,
         np.stack([first, second]).astype(np.int32),
@@ -201,6 +207,7 @@ def ice_table(system: SpinSystem, *, demagnetisation=None) -> IceTable:
         _constant(system, along),
         graph,
         no_graph,
+        slabs(system, place) if slab_moves and np.all(system.occupied) else None,
     )
 
 

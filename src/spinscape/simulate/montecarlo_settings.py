@@ -206,6 +206,9 @@ class MonteCarloSettings:
         What is run before the first sampled temperature below each step.
     slow : tuple of Step
         A slower way down, for temperatures at which the chains did not agree; empty for none.
+    population : int
+        Copies of each replica on the slow way down to the first of those temperatures
+        (:mod:`~spinscape.simulate.population`).
     sampling : Sampling
     tempering : Tempering or None
     orders : tuple of Order
@@ -225,6 +228,7 @@ class MonteCarloSettings:
     equilibration: int = 10
     annealing: tuple[Step, ...] = ()
     slow: tuple[Step, ...] = ()
+    population: int = 1
     sampling: Sampling = Sampling()
     tempering: Tempering | None = None
     orders: tuple[Order, ...] = ()
@@ -242,6 +246,7 @@ class MonteCarloSettings:
                 check_temperatures(falling, where=name)
             if any(a < b for a, b in pairwise(falling)):
                 raise ConfigError("annealing goes from high to low", where=name, got=falling[:8], fix="reverse it")
+        _check_positive({"population": self.population}, where="settings")
         if not self.moves:
             raise ConfigError("a round has at least one move", where="moves", expected="[{kind: ...}]", got="none")
         self._check_tempering()

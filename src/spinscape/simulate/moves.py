@@ -16,6 +16,7 @@ MOVES = {
     "over_relaxation": "S turned by half a turn about its local field: the energy stays",
     "short_loop": "a loop of alternating ice spins that closes at its own trace; accepted by Metropolis",
     "long_loop": "a loop of alternating ice spins that closes at its start; accepted by Metropolis",
+    "slab": "some layers of Ising spins to their image under an operation that keeps each layer; by Metropolis",
 }
 """Kinds of moves and what each does."""
 
@@ -29,7 +30,7 @@ class Move:
     kind : str
         A key of :data:`MOVES`.
     n : int
-        Sweeps (one attempt for each spin) of single-spin moves, tries of loops.
+        Sweeps (one attempt for each spin) of single-spin moves, tries of loops and slabs.
     width : float or None
         Of ``small_step``: fixed width, in units of the spin's length; None for an adapted one.
     """

@@ -70,9 +70,15 @@ class Columns:
     ----------
     system : SpinSystem
     orders : tuple of Order
+
+    Attributes
+    ----------
+    moment_square : float, μ_B²
+        Σ |g·S|², of Ising spins along their axes and of others over all directions: M² without correlations.
     """
 
     def __init__(self, system: SpinSystem, orders=()):
+        self.moment_square = _moment_square(system)
         self.system = system
         self.orders = [OrderColumns(system, order) for order in orders]
         self.n_parameter = system.model.n_parameter
@@ -107,6 +113,15 @@ class Columns:
         """Return the components of an order parameter from rows, (..., n_component)."""
         start = self.n_parameter + 4 + sum(order.n_component for order in self.orders[:index])
         return rows[..., start : start + self.orders[index].n_component]
+
+
+def _moment_square(system):
+    crystal = system.model.crystal
+    along = np.einsum("sab,sb->sa", crystal.g, system.axis)
+    ising = np.array([kind == "ising" for kind in system.kind])
+    square = np.where(ising, np.sum(along**2, axis=1), np.sum(crystal.g**2, axis=(1, 2)) / 3.0)
+    n = system.occupied.reshape(-1, crystal.n_site).sum(axis=0)
+    return float(n @ (system.lengths**2 * square))
 
 
 class StarColumns:

@@ -11,7 +11,7 @@ from .ice_table import ice_table
 from .ising_engine import IsingEngine
 from .local_engine import LocalEngine
 from .moves import Engine
-from .schedule_checks import LOOPS
+from .schedule_checks import TOGETHER
 from .spin_system import SpinSystem, block, spin_system
 from .vector_table import vector_table
 
@@ -23,7 +23,7 @@ def engine_name(system: SpinSystem, moves) -> str:
     """Return the name of the engine that is made for these spins, couplings and moves: a key of :data:`ENGINES`."""
     ising = set(system.kind) == {"ising"}
     dipoles = system.model.dipolar.n_row > 0
-    if ising and (dipoles or any(move.kind in LOOPS for move in moves)):
+    if ising and (dipoles or any(move.kind in TOGETHER for move in moves)):
         return "ice"
     if ising:
         return "ising"
@@ -46,7 +46,8 @@ class EngineMaker:
         self.system, self.name = system, engine_name(system, moves)
         self._shared: dict[str, object] = {}
         if self.name == "ice":
-            self._shared = {"table": ice_table(system, demagnetisation=demagnetisation)}
+            slab_moves = any(move.kind == "slab" for move in moves)
+            self._shared = {"table": ice_table(system, demagnetisation=demagnetisation, slab_moves=slab_moves)}
         elif self.name == "dipolar":
             self._shared = {"table": vector_table(system, demagnetisation=demagnetisation)}
 

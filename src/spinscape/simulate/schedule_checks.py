@@ -7,6 +7,8 @@ from .ice_graph import ice_graph
 from .spin_system import SpinSystem
 
 LOOPS = ("short_loop", "long_loop")
+TOGETHER = (*LOOPS, "slab")
+"""Moves of many Ising spins at once."""
 ISING_MOVES = ("flip", "heat_bath")
 VECTOR_MOVES = ("uniform", "small_step", "reflection", "heat_bath", "over_relaxation")
 
@@ -15,11 +17,11 @@ def possible_moves(system: SpinSystem, moves) -> tuple[str, ...]:
     """Return the kinds of moves that can be made on some spins together with those of a schedule."""
     if set(system.kind) != {"ising"}:
         return VECTOR_MOVES
-    dense = system.model.dipolar.n_row > 0 or any(move.kind in LOOPS for move in moves)
-    return ("flip", *LOOPS) if dense else (*ISING_MOVES, *LOOPS)
+    dense = system.model.dipolar.n_row > 0 or any(move.kind in TOGETHER for move in moves)
+    return ("flip", *TOGETHER) if dense else (*ISING_MOVES, *TOGETHER)
 
 
-def check_schedule(system: SpinSystem, moves, *, field=(0.0, 0.0, 0.0)):
+def check_schedule(system: SpinSystem, moves, *, field=(0.0, 0.0, 0.0), vacancies=False):
     """Raise :class:`ConfigError` where a schedule cannot be run.
 
     Parameters
@@ -28,6 +30,8 @@ def check_schedule(system: SpinSystem, moves, *, field=(0.0, 0.0, 0.0)):
     moves : sequence of Move
         All that will be made.
     field : (3,) float, T
+    vacancies : bool
+        Whether sites will be left empty.
     """
     possible = possible_moves(system, moves)
     for move in moves:
@@ -37,6 +41,12 @@ def check_schedule(system: SpinSystem, moves, *, field=(0.0, 0.0, 0.0)):
                 expected=f"one of {', '.join(possible)} for {' and '.join(sorted(set(system.kind)))} spins",
                 got=move.kind, fix="take another move, or another kind of spins (crystal.sites: kind)",
             )  # fmt: skip
+    vacant = vacancies or not np.all(system.occupied)
+    if vacant and any(move.kind == "slab" for move in moves):
+        raise ConfigError(
+            "slab moves among vacancies, which have no images", where="simulate.moves",
+            expected="a spin on every site", got="slab", fix="leave out the slab moves, or the vacancies",
+        )  # fmt: skip
     if not any(move.kind in LOOPS for move in moves):
         return
     if np.any(np.asarray(field) != 0):

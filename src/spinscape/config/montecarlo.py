@@ -76,7 +76,7 @@ class SamplingSection(Strict):
     replicas: int = Field(4, ge=1, le=1000)
     samples: int = Field(50, ge=8, le=1_000_000, description="of each replica, before it is first judged")
     rounds: int = Field(1, ge=1, description="rounds of moves between two samples")
-    extensions: int = Field(3, ge=0, le=20, description="how often sampling may start again, twice as long")
+    extensions: int = Field(3, ge=0, le=20, description="how often sampling may go on, twice as long each time")
     r_hat: float = Field(1.05, gt=1)
     sample_size: float = Field(50.0, gt=0, description="least effective sample size")
     frozen: float = Field(1e-4, ge=0, lt=1, description="relative spread below which chains count as equal")
@@ -146,6 +146,7 @@ class MonteCarloSection(SimulationSection):
     equilibration: int = Field(10, ge=0, description="rounds at each temperature before sampling")
     annealing: Annealing = ()
     slow: Annealing = Field((), description="a slower way down, where replicas do not agree")
+    slow_moves: Moves | None = Field(None, description="one round after it; that of the study where left out")
     population: int = Field(1, ge=1, le=1000, description="copies of each replica that compete on the slow way down")
     sampling: SamplingSection = SamplingSection()
     tempering: TemperingSection | None = None
@@ -241,6 +242,7 @@ def montecarlo_settings(declared, study) -> MonteCarloSettings:
             annealing=_steps(declared.annealing, where="annealing"),
             slow=_steps(declared.slow, where="slow"),
             population=declared.population,
+            slow_moves=_moves(declared.slow_moves or ()),
             sampling=Sampling(**declared.sampling.model_dump()),
             tempering=_tempering(declared.tempering),
             orders=tuple(Order(name, o.q, o.direction) for name, o in declared.order_parameters.items()),

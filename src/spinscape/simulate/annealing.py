@@ -31,7 +31,7 @@ def cool(chains: list[Chain], observer: Observer, theta, steps, temperatures, *,
         while left and left[0].temperature > temperature:
             step = left.pop(0)
             advance(chains, step.moves or settings.moves, step.temperature, step.rounds)
-        how_here = settings.at(temperature)
+        how_here = settings.at(temperature, how)
         advance(chains, how_here.moves, temperature, how_here.equilibration)
         found[temperature] = sample(chains, observer, theta, temperature, team=team, how=how)
     return found

@@ -1,6 +1,7 @@
 """Chains of samples: what is noted of each configuration, and when there is enough of them."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -147,9 +148,9 @@ class Part(NamedTuple):
     spins: np.ndarray
 
 
-def run_chain(chain: Chain, observer: Observer, temperature, n_sample) -> Part:
-    """Return what one chain samples at a temperature."""
-    how, engine = observer.settings.at(temperature), chain.engine
+def run_chain(chain: Chain, observer: Observer, temperature, n_sample, *, way="annealed") -> Part:
+    """Return what one chain samples at a temperature that it came to by some way (:attr:`Sample.how`)."""
+    how, engine = observer.settings.at(temperature, way), chain.engine
     beta, series = beta_from_temperature(temperature), Series(observer, temperature, n_sample)
     tally: dict[str, tuple[int, int]] = {}
     spins = engine.spins
@@ -188,17 +189,21 @@ def sample(chains, observer: Observer, theta, temperature, *, team: Team, how: s
     """
 
     def attempt(n_sample):
-        own = {chain.number: run_chain(chain, observer, temperature, n_sample) for chain in chains}
+        own = {chain.number: run_chain(chain, observer, temperature, n_sample, way=how) for chain in chains}
         parts = team.gather(own, observer.settings.sampling.replicas)
         return {temperature: assembled(parts, observer, theta, temperature, how)}
 
-    return extended(attempt, observer.settings.at(temperature).sampling, team)[temperature]
+    join = partial(joined, observer=observer, theta=theta)
+    return extended(attempt, observer.settings.at(temperature).sampling, team, join)[temperature]
 
 
-def extended(attempt: Callable[[int], dict[float, Sample]], limits, team: Team) -> dict[float, Sample]:
-    """Return the first of ever longer attempts in which all chains agree, or the last that the study allows.
+def extended(
+    attempt: Callable[[int], dict[float, Sample]], limits, team: Team, join: Callable[[Sample, Sample], Sample]
+) -> dict[float, Sample]:
+    """Return samples in which all chains agree, or as many as the study allows.
 
-    Each attempt is twice as long as the one before, all of which then counts as equilibration.
+    Each attempt is twice as long as the one before. The first, where it does not do, counts as equilibration; those
+    that follow are joined.
 
     Parameters
     ----------
@@ -206,12 +211,33 @@ def extended(attempt: Callable[[int], dict[float, Sample]], limits, team: Team) 
         Takes the number of samples of each chain.
     limits : Sampling
     team : Team
+    join : callable
+        Makes one sample of two that follow each other, as :func:`joined` does.
     """
-    for extension in range(limits.extensions + 1):
-        found = attempt(limits.samples * 2**extension)
+    found = attempt(limits.samples)
+    for extension in range(1, limits.extensions + 1):
         if team.agree(_ended(found.values(), limits)):
             break
-    return {t: one._replace(extensions=extension) for t, one in found.items()}
+        more = attempt(limits.samples * 2**extension)
+        more = more if extension == 1 else {t: join(found[t], one) for t, one in more.items()}
+        found = {t: one._replace(extensions=extension) for t, one in more.items()}
+    return found
+
+
+def joined(first: Sample, second: Sample, *, observer: Observer, theta) -> Sample:
+    """Return two samples, the second of which follows the first in every chain, as one."""
+    rows, stars = (
+        np.concatenate([getattr(one, name) for one in (first, second)], axis=1) for name in ("rows", "stars")
+    )
+    tally = dict(first.tally)
+    add_tally(tally, second.tally)
+    return second._replace(
+        rows=rows,
+        stars=stars,
+        correlations=_merged([first.correlations, second.correlations]),
+        tally=tally,
+        verdict=observer.judged(theta, second.temperature, rows, stars),
+    )
 
 
 def _ended(found, limits):
@@ -239,7 +265,7 @@ def assembled(parts, observer: Observer, theta, temperature, how) -> Sample:
 
 
 def _merged(parts):
-    """Return :class:`PairCorrelations` of several chains as one, in their order; None of none."""
+    """Return several :class:`PairCorrelations` as one, in their order; None of none."""
     if parts[0] is None:
         return None
     joined = [np.concatenate([getattr(part, name) for part in parts]) for name in ("blocks", "amplitudes", "weights")]

@@ -69,7 +69,8 @@ class Sampling:
     rounds : int
         Rounds of moves between two samples.
     extensions : int
-        How often sampling may start again, twice as long each time; what was sampled before counts as equilibration.
+        How often sampling may go on, twice as long each time; what was sampled before the first time counts as
+        equilibration.
     r_hat : float
         Largest split-chain R̂ of energy, order parameters and star-averaged S(Q).
     sample_size : float
@@ -209,6 +210,8 @@ class MonteCarloSettings:
     population : int
         Copies of each replica on the slow way down to the first of those temperatures
         (:mod:`~spinscape.simulate.population`).
+    slow_moves : tuple of Move
+        One round of chains that came down slowly; empty for that of the others.
     sampling : Sampling
     tempering : Tempering or None
     orders : tuple of Order
@@ -229,6 +232,7 @@ class MonteCarloSettings:
     annealing: tuple[Step, ...] = ()
     slow: tuple[Step, ...] = ()
     population: int = 1
+    slow_moves: tuple[Move, ...] = ()
     sampling: Sampling = Sampling()
     tempering: Tempering | None = None
     orders: tuple[Order, ...] = ()
@@ -268,17 +272,18 @@ class MonteCarloSettings:
                 expected=f"above {limit:g} K", got=self.tempering.highest,
             )  # fmt: skip
 
-    def at(self, temperature) -> Thermal:
-        """Return how a temperature is sampled."""
+    def at(self, temperature, how="annealed") -> Thermal:
+        """Return how a temperature is sampled by chains that came to it by some way (``chains.Sample.how``)."""
         correlated = self.correlations is not None and temperature in self.correlations.temperatures
         if self.thermal is None or correlated:
-            return Thermal(self.sampling, self.moves, self.equilibration)
+            slow = how == "slow" and self.slow_moves
+            return Thermal(self.sampling, self.slow_moves if slow else self.moves, self.equilibration)
         return self.thermal
 
     @property
     def all_moves(self):
         """Every move that may be made, in the order in which they are declared."""
-        more = [step.moves for step in (*self.annealing, *self.slow)]
+        more = [self.slow_moves, *(step.moves for step in (*self.annealing, *self.slow))]
         more += [self.tempering.moves] if self.tempering is not None else []
         more += [self.thermal.moves] if self.thermal is not None else []
         return (*self.moves, *(move for moves in more for move in moves))
@@ -306,7 +311,7 @@ class MonteCarloSettings:
     def to_dict(self):
         """Return plain values, for JSON; :meth:`from_dict` is the inverse."""
         out = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        for name in ("moves", "annealing", "slow", "orders"):
+        for name in ("moves", "slow_moves", "annealing", "slow", "orders"):
             out[name] = [asdict(item) for item in out[name]]
         for name in ("sampling", "tempering", "thermal"):
             out[name] = None if out[name] is None else asdict(out[name])
@@ -328,7 +333,7 @@ class MonteCarloSettings:
         data = dict(data)
         for name in ("annealing", "slow"):
             data[name] = tuple(Step(**{**step, "moves": _moves(step["moves"])}) for step in data.get(name, ()))
-        data["moves"] = _moves(data["moves"])
+        data["moves"], data["slow_moves"] = _moves(data["moves"]), _moves(data.get("slow_moves", ()))
         data["sampling"] = Sampling(**data.get("sampling", {}))
         if data.get("tempering") is not None:
             how = dict(data["tempering"])

@@ -8,11 +8,12 @@ how many ranks there are, does not matter to any number that is drawn.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
 from ..observables.thermodynamics import beta_from_temperature
-from .chains import Chain, Observer, Part, Sample, Series, add_tally, assembled, extended
+from .chains import Chain, Observer, Part, Sample, Series, add_tally, assembled, extended, joined
 from .montecarlo_settings import Tempering
 
 _FLAT = 1e-3
@@ -220,7 +221,8 @@ class Ladder:
         def attempt(n_sample):
             return self._attempt(n_sample)
 
-        return extended(attempt, self.settings.sampling, self.team)
+        join = partial(joined, observer=self.observer, theta=self.theta)
+        return extended(attempt, self.settings.sampling, self.team, join)
 
     def _attempt(self, n_sample):
         n_set, n_rung = self.trips.rung.shape

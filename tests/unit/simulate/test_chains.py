@@ -1,9 +1,23 @@
+from functools import partial
+
 import numpy as np
 import pytest
 
 from spinscape.observables.diffuse import PairSums, correlation_grid
 from spinscape.simulate.annealing import advance, cool
-from spinscape.simulate.chains import Chain, Observer, Sample, Series, add_tally, extended, run_chain, sample
+from spinscape.simulate.chains import (
+    Chain,
+    Observer,
+    Part,
+    Sample,
+    Series,
+    add_tally,
+    assembled,
+    extended,
+    joined,
+    run_chain,
+    sample,
+)
 from spinscape.simulate.diagnostics import Verdict
 from spinscape.simulate.montecarlo_settings import Sampling, Step
 from spinscape.simulate.moves import Move
@@ -87,6 +101,10 @@ def test_the_way_down(observer):
     assert all(one.verdict.passed and one.extensions == 2 for one in found.values())
 
 
+def last(_, second):
+    return second
+
+
 def test_attempts_double_until_one_is_enough():
     asked = []
 
@@ -95,9 +113,9 @@ def test_attempts_double_until_one_is_enough():
         verdict = Verdict(n_sample >= 20, 1.0, 1.0, 0.5, "energy")
         return {1.0: Sample(1.0, None, None, None, {}, None, verdict, 0, "annealed")}
 
-    assert extended(attempt, LIMITS, Team())[1.0].extensions == 1 and asked == [10, 20]
+    assert extended(attempt, LIMITS, Team(), last)[1.0].extensions == 1 and asked == [10, 20]
     never = lambda n: {1.0: attempt(1)[1.0]}  # noqa: E731
-    assert extended(never, LIMITS, Team())[1.0].extensions == 2
+    assert extended(never, LIMITS, Team(), last)[1.0].extensions == 2
 
 
 def test_chains_that_are_far_apart_are_not_sampled_longer():
@@ -105,8 +123,32 @@ def test_chains_that_are_far_apart_are_not_sampled_longer():
         verdict = Verdict(False, 2.0, 1.0, 0.5, "energy")
         return {1.0: Sample(1.0, None, None, None, {}, None, verdict, 0, "annealed")}
 
-    assert extended(attempt, Sampling(extensions=5, hopeless=1.5), Team())[1.0].extensions == 0
-    assert extended(attempt, Sampling(extensions=5, hopeless=3.0), Team())[1.0].extensions == 5
+    assert extended(attempt, Sampling(extensions=5, hopeless=1.5), Team(), last)[1.0].extensions == 0
+    assert extended(attempt, Sampling(extensions=5, hopeless=3.0), Team(), last)[1.0].extensions == 5
+
+
+def test_attempts_after_the_first_are_joined(observer):
+    """Of 10, 20 and 40 samples the last 60 stay, in their order, with their correlations and moves."""
+    spins, theta = np.random.default_rng(3), np.array([1.0])
+
+    def attempt(n_sample):
+        parts = []
+        for _ in range(2):
+            series = Series(observer, 2.5, n_sample)
+            for _ in range(n_sample):
+                one = observer.system.random_spins(spins)
+                series.add(np.arange(len(observer.columns.names)) * float(n_sample), observer.configuration(one))
+            rows, stars, pairs = series.result()
+            parts.append(Part(rows, stars, pairs, {"flip": (n_sample, 1)}, one))
+        sample = assembled(parts, observer, theta, 2.5, "annealed")
+        return {2.5: sample._replace(verdict=sample.verdict._replace(passed=False))}
+
+    limits = Sampling(replicas=2, samples=10, extensions=2, hopeless=1e9)
+    found = extended(attempt, limits, Team(), partial(joined, observer=observer, theta=theta))[2.5]
+    assert found.rows.shape[:2] == found.stars.shape[:2] == (2, 60) and found.extensions == 2
+    assert found.rows[0, 19, 1] == 20.0 and found.rows[0, 20, 1] == 40.0
+    assert found.correlations.weights.sum() == 120 and found.tally == {"flip": (120, 4)}
+    assert found.verdict == observer.judged(theta, 2.5, found.rows, found.stars)
 
 
 def test_tallies_add_up():

@@ -16,6 +16,7 @@ from functools import partial
 
 import numba as nb
 import numpy as np
+import torch
 
 from spinscape.hamiltonian import terms
 from spinscape.hamiltonian.assemble import model_from_terms
@@ -28,6 +29,7 @@ from spinscape.lattice.crystal import lattice_vectors
 from spinscape.lattice.symmetry import SiteSpec, crystal_from_space_group
 from spinscape.simulate.ice_engine import WAYS, IceEngine
 from spinscape.simulate.ice_table import ice_table
+from spinscape.simulate.ising_torch import IsingBatch
 from spinscape.simulate.moves import Move
 from spinscape.simulate.spin_system import block, spin_system
 from spinscape.units import K_B
@@ -35,7 +37,7 @@ from spinscape.units import K_B
 A, D, J1 = 10.1, 1.3224, 3.41
 REPEAT = 9
 LADDER = (4.0, 2.0, 1.4, 1.1, 0.9, 0.78, 0.68, 0.6, 0.5, 0.45, 0.4, 0.35, 0.3)
-ASKED_RATE, ASKED_TAU = 4e5, 0.5
+ASKED_RATE, ASKED_TAU, ASKED_BATCH = 4e5, 0.5, 20
 
 
 def dysprosium_titanate():
@@ -177,13 +179,35 @@ def sample_costs(system, theta, table):
 
 
 def loop_costs(system, theta, table):
-    """Print µs of one try of a loop."""
+    """Print µs of one try of a loop and of a slab."""
     for temperature in (0.68, 0.3):
         beta, engine = 1.0 / (temperature * K_B), equilibrated(system, theta, table, temperature)
-        for kind, n in (("short_loop", 2000), ("long_loop", 200)):
+        for kind, n in (("short_loop", 2000), ("long_loop", 200), ("slab", 1000)):
             times = [cpu(engine.run, (Move(kind, n),), beta, 1)[0] / n * 1e6 for _ in range(REPEAT)]
             asked = " (asked about 1.9)" if kind == "short_loop" else ""
             print(f"{temperature:.2f} K, {kind}: {statistics.median(times):.2f} µs a try, best {min(times):.2f}{asked}")
+
+
+def batched_costs(system, theta, table, n_model=1024, n_sweep=200):
+    """Print the time of a sweep of many models at once on a GPU beside that of one core, or say that there is none."""
+    if not torch.cuda.is_available():
+        print("many models at once: no GPU here, skipped")
+        return
+    models = IsingBatch(system, np.tile(theta, (n_model, 1)), Conditions(), 1)
+    for temperature in (0.68, 0.5):
+        engine = equilibrated(system, theta, table, temperature)
+        models.set_sigma(np.tile(engine.sigma, (n_model, 1)))
+        models.run(temperature, 20)
+        torch.cuda.synchronize()
+        start = time.perf_counter()
+        models.run(temperature, n_sweep)
+        torch.cuda.synchronize()
+        each = (time.perf_counter() - start) / n_model / n_sweep * 1e6
+        one = cpu(engine.run, (Move("flip", 2000),), 1.0 / (temperature * K_B), 1)[0] / 2000 * 1e6
+        print(
+            f"{temperature:.2f} K, {n_model} models at once: {each:.4f} µs a sweep of each, one core {one:.3f}:",
+            f"{one / each:.0f} times (asked {ASKED_BATCH})",
+        )
 
 
 def main():
@@ -200,6 +224,7 @@ def main():
     rate = sweep_costs(system, theta, table, matrix)
     loop_costs(system, theta, table)
     tau = sample_costs(system, theta, table)
+    batched_costs(system, theta, table)
     limits = f"flips in a sweep below {ice.FEW}: rejection-free; above {ice.MANY}: crowded"
     print(f"rule: {limits}")
     return 0 if rate >= ASKED_RATE and tau <= ASKED_TAU else 1

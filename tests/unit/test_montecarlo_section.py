@@ -91,6 +91,8 @@ BAD = {
         "same name",
     ),
     "vacancies on no site": (CUBIC, {"simulate/vacancies": {"B": 0.1}}, "simulate.vacancies.B", "no such site"),
+    "slabs among vacancies": (DY, {"simulate/vacancies": {"Dy": 0.1}}, "simulate.moves", "slab moves among vacancies"),
+    "a population of none": (DY, {"simulate/population": 0}, "simulate.population", "greater than or equal to 1"),
     "an order without direction": (
         CUBIC,
         {"simulate/order_parameters/neel/direction": [0, 0, 0]},

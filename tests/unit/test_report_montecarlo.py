@@ -8,7 +8,7 @@ import pytest
 from spinscape.config import build
 from spinscape.config.load import load_study
 from spinscape.lattice.volumes import QGrid
-from spinscape.plot.montecarlo import curves_figure, maps_figure, slices_figure
+from spinscape.plot.montecarlo import charges_figure, curves_figure, maps_figure, slices_figure
 from spinscape.stages import collect, report, report_montecarlo, simulate
 from spinscape.stages import model as model_stage
 from spinscape.stages.plan import write_plan
@@ -43,7 +43,7 @@ def through_all_stages(study, folder):
     return build.report_section(study), index, model, folder
 
 
-@pytest.mark.parametrize(("name", "n_figure"), [("ising2d", 4), ("heisenberg_cubic", 4), ("dy2ti2o7", 4)])
+@pytest.mark.parametrize(("name", "n_figure"), [("ising2d", 4), ("heisenberg_cubic", 4), ("dy2ti2o7", 5)])
 def test_the_report_shows_curves_slices_and_maps(results, name, n_figure):
     section, index, model, folder = results(name)
     output = folder / "report.html"
@@ -58,7 +58,7 @@ def test_the_report_shows_curves_slices_and_maps(results, name, n_figure):
     ):
         assert text in page, text
     if name == "dy2ti2o7":
-        assert "form factor left out" in page and "spins" in page
+        assert "form factor left out" in page and "spins" in page and "monopoles of a spin ice" in page
 
 
 def test_slices_from_pairs_and_from_stored_signals_are_one(results):
@@ -89,6 +89,15 @@ def test_curves_are_sorted_and_have_error_bars():
     assert axes.get_xscale() == "log" and axes.lines[0].get_xdata().tolist() == [1.0, 5.0, 10.0]
     assert axes.lines[0].get_ydata().tolist() == [3.0, 2.0, 1.0] and len(axes.containers) == 1
     assert axes.get_ylabel() == "C (k_B)" and len(figure.axes[1].lines) == len(axes.lines) + 1
+
+
+def test_charges_are_drawn_by_their_sign():
+    panel = {"title": "1 K", "positions": np.random.default_rng(1).random((6, 3)), "charges": [0, 1, -1, 2, 0, -1]}
+    figure = charges_figure(panels=[panel, {**panel, "charges": np.zeros(6)}], box=np.eye(3))
+    none, positive, negative = figure.axes[0].collections
+    assert [len(part.get_offsets()) for part in (none, positive, negative)] == [2, 2, 2]
+    assert positive.get_sizes().tolist() == [26.0, 52.0] and len(figure.axes[0].lines) == 12
+    assert figure.axes[1].get_legend() is None and figure.axes[0].get_legend() is not None
 
 
 def test_slices_have_the_axes_of_their_grid():

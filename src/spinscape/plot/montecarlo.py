@@ -119,6 +119,53 @@ def maps_figure(*, names, units, axes_values, maps):
     return figure
 
 
+def charges_figure(*, panels, box):
+    """Draw the charges of simplices of some configurations in space.
+
+    Parameters
+    ----------
+    panels : list of dict
+        ``title``; ``positions`` (n_simplex, 3) Å; ``charges`` (n_simplex,).
+    box : (3, 3) float64, Å
+        Vectors of the supercell.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    with styled():
+        figure = new_figure(4.2 * len(panels), 4.2)
+        for k, panel in enumerate(panels):
+            axes = figure.add_subplot(1, len(panels), k + 1, projection="3d")
+            _draw_charges(axes, np.asarray(panel["positions"]), np.asarray(panel["charges"]))
+            _draw_box(axes, box)
+            axes.set_title(panel["title"], fontsize=_TICK + 1)
+    return figure
+
+
+def _draw_charges(axes, positions, charges):
+    still = charges == 0
+    axes.scatter(*positions[still].T, s=1.5, c="0.7", alpha=0.5, linewidths=0)
+    for sign, name, colour_name in ((1, "positive", "#c0392b"), (-1, "negative", "#2166ac")):
+        here = sign * charges > 0
+        size = 26.0 * np.abs(charges[here])
+        axes.scatter(*positions[here].T, s=size, c=colour_name, edgecolors="k", linewidths=0.4, label=name)
+    if not np.all(still):
+        axes.legend(fontsize=_TICK, loc="upper left", frameon=False)
+    axes.set_axis_off()
+    axes.set_box_aspect(np.ptp(positions, axis=0) + 1e-9, zoom=1.25)
+
+
+def _draw_box(axes, box):
+    """Draw the twelve edges of a supercell."""
+    corner = np.array(np.meshgrid([0, 1], [0, 1], [0, 1], indexing="ij")).reshape(3, -1).T
+    for start in corner:
+        for axis in range(3):
+            if start[axis] == 0:
+                ends = np.array([start, start + np.eye(3)[axis]]) @ box
+                axes.plot(*ends.T, color="0.4", linewidth=0.7)
+
+
 def _draw_map(axes, x, y, values, limits):
     """Draw a lattice of points as pixels, any other set of points as dots."""
     (u, i), (v, j) = np.unique(x, return_inverse=True), np.unique(y, return_inverse=True)

@@ -2,9 +2,13 @@
 
 import numpy as np
 
+from ..errors import ConfigError
+from ..lattice.simplices import simplices
 from ..lattice.volumes import QGrid
-from ..plot.montecarlo import MAX_CURVES, curves_figure, maps_figure, slices_figure
+from ..observables.charges import Charges
+from ..plot.montecarlo import MAX_CURVES, charges_figure, curves_figure, maps_figure, slices_figure
 from ..plot.report import report_figure
+from ..simulate.spin_system import block
 from ..store.read import StudyStore
 from .model_file import read_model
 from .projected import projected, projector
@@ -28,7 +32,8 @@ def figures(section, index, model_path):
         if not store.n_point:
             return ()
         data = _Data(section, store, model_path)
-        return tuple(figure for figure in (_curves(data), _slices(data), _maps(data)) if figure is not None)
+        made = (_curves(data), _slices(data), _charges(data), _maps(data))
+        return tuple(figure for figure in made if figure is not None)
 
 
 class _Data:
@@ -127,6 +132,32 @@ def _images(data, grid, points):
     how = {"supercell": data.settings["supercell"], "settings": data.settings["correlations"]["settings"]}
     project = projector(data.model, grid, field=data.section["conditions"]["field"], **how)
     return [projected(project, one) for one in data.store.read_many("pairs", points)[:, 0]]
+
+
+def _charges(data):
+    """Return the charges of simplices in the last configuration of a point's first replica, or None of other spins."""
+    if "configurations" not in data.store.template or set(data.model.crystal.kind) != {"ising"}:
+        return None
+    cell = block(data.model, data.settings["supercell"])
+    try:
+        charges = Charges(data.model.crystal, simplices(data.model.crystal), cell)
+    except ConfigError:
+        return None  # no corner-sharing simplices, or axes across them
+    point, t = _shown(data)[0], data.temperatures
+    kept = data.store.read("configurations", point)
+    panels = []
+    for k in [int(np.argmin(t)), int(np.argmax(t))][: len(t)]:
+        found = charges.of(kept[k, 0])
+        share = float(np.mean(found != 0))
+        title = f"{t[k]:g} K: {100 * share:.3g} % charged"
+        panels.append({"title": title, "positions": charges.positions, "charges": found})
+    figure = charges_figure(panels=panels, box=cell.matrix @ data.model.crystal.vectors)
+    return report_figure(
+        figure,
+        caption="Charges of the simplices (defects of the ice rule, the monopoles of a spin ice) in the last "
+        f"configuration of one replica at {data.label(point) or 'the only point'}; area: size of the charge.",
+        alt="Charges of tetrahedra in space",
+    )
 
 
 def _maps(data):

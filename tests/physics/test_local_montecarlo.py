@@ -203,6 +203,21 @@ def test_open_chain(b):
     agrees(b**2 * 3 * 8 * (values - expected) ** 2, 1 - b**2 / np.sinh(b) ** 2)
 
 
+@pytest.mark.parametrize(("b", "length"), [(1.0, 0.8610), (2.0, 1.6099)])
+def test_correlations_of_an_open_chain_fall_with_its_correlation_length(b, length):
+    """⟨S_0·S_r⟩ = L(b)^r = exp(−r/ξ), ξ = −1/ln L(b)."""
+    bonds = [(k, k + 1, -np.eye(3)) for k in range(3)]
+    system = cluster(bonds, kinds=["heisenberg"] * 4, lengths=[1.0] * 4)
+    for r in (1, 2, 3):
+
+        def along(engine, r=r):
+            spins = engine.spins.reshape(-1, 4, 3)
+            return np.mean(np.sum(spins[:, 0] * spins[:, r], axis=1))
+
+        engine = LocalEngine(system, [1.0], ZERO, SEED)
+        agrees(sampled(engine, VECTOR["mixture"], b, along), np.exp(-r / length))
+
+
 @pytest.mark.parametrize("moves", VECTOR.values(), ids=VECTOR)
 def test_pairs_of_spins_in_planes(moves):
     """Two XY spins of one plane, −I1(b)/I0(b); and one whose partner is an Ising spin in that plane: the same."""

@@ -131,6 +131,21 @@ def test_chains_that_cannot_agree_are_told(small):
     assert rescued.code == "done", rescued.error
 
 
+def test_populations_come_down_slowly_where_chains_disagree(small):
+    """Ferromagnets quenched to domains: copies that go down slowly agree, by a round of their own, and by the key."""
+    settings = small.settings(
+        supercell=(12, 12, 1), temperatures=(1.0,), equilibration=0, correlations=None, moves=(Move("flip"),),
+        sampling=Sampling(replicas=6, samples=20, extensions=0, sample_size=5.0, frozen=0.05, r_hat=1.2),
+        slow=tuple(Step(t, 20) for t in np.linspace(4.0, 1.2, 8)), slow_moves=(Move("heat_bath", 8),), population=4,
+    )  # fmt: skip
+    simulator = small.simulator(settings)
+    first, again = (simulator.run(small.theta(-1.0), KEY) for _ in range(2))
+    assert first.code == "done" and first.diagnostics["slow"] == 1, first.error
+    assert np.array_equal(first.arrays["energy"], again.arrays["energy"])
+    kinds = simulator.layout.kinds
+    assert kinds == ("flip", "heat_bath") and first.arrays["acceptance"][0, kinds.index("flip")] == 0.0
+
+
 def test_vacancies_are_of_the_point(small):
     settings = small.settings(vacancies=(("A", 0.25),), keep=("configurations",), correlations=Correlations((2.5,)))
     simulator = small.simulator(settings)

@@ -1,5 +1,7 @@
 """Figures of Monte Carlo studies: curves over temperature, slices of S(Q), maps over the couplings."""
 
+import textwrap
+
 import numpy as np
 from matplotlib.ticker import LogFormatter
 
@@ -71,7 +73,7 @@ def slices_figure(*, slices, columns, rows, label="S(Q) per cell"):
                 mesh = _draw_slice(axes[i, j], grid, image)
                 figure.colorbar(mesh, ax=axes[i, j], label=label, pad=0.02, extend="max")
                 title = f"{rows[i]}, {columns[j]}" if columns[j] else rows[i]
-                axes[i, j].set_title(title, fontsize=_TICK + 1)
+                axes[i, j].set_title(textwrap.fill(title, 44), fontsize=_TICK + 1)
     return figure
 
 
@@ -145,7 +147,7 @@ def charges_figure(*, panels, box):
 
 def _draw_charges(axes, positions, charges):
     still = charges == 0
-    axes.scatter(*positions[still].T, s=1.5, c="0.7", alpha=0.5, linewidths=0)
+    axes.scatter(*positions[still].T, s=4, c="0.6", alpha=0.6, linewidths=0)
     for sign, name, colour_name in ((1, "positive", "#c0392b"), (-1, "negative", "#2166ac")):
         here = sign * charges > 0
         size = 26.0 * np.abs(charges[here])

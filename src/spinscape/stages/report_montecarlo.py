@@ -14,6 +14,7 @@ from .model_file import read_model
 from .projected import projected, projector
 
 N_SHOWN = 3
+CLASSES = ("disordered", "competing", "ordered")
 """Points whose slices are shown."""
 _FEW = 5
 """Colours of R̂ end at 1 + this many tenths."""
@@ -55,6 +56,10 @@ class _Data:
         """Return the varied couplings of a point as text."""
         names, theta = self.store.parameter_names, self.store.theta[point]
         return ", ".join(f"{names[k]} = {theta[k]:.3g} meV" for k in self.varied)
+
+    def class_of(self, point):
+        """Return the class that a point was given, or an empty text."""
+        return self.store.diagnostics(int(point)).get("class", "")
 
     def spread(self, n):
         """Return about ``n`` points from one end of the grid to the other."""
@@ -103,7 +108,7 @@ def _slices(data):
     if not slices:
         return None
     temperature = kept["temperatures"][0]
-    columns = [data.label(p) for p in points]
+    columns = [", ".join(filter(None, (data.class_of(p), data.label(p)))) for p in points]
     figure = slices_figure(slices=slices, columns=columns, rows=[row[0][0].name for row in slices])
     settings = kept["settings"]
     return report_figure(
@@ -116,10 +121,16 @@ def _slices(data):
 
 
 def _shown(data):
-    """Return a few points to show: equilibrated ones where there are some."""
+    """Return a few points to show: equilibrated ones where there are some, one of each class where points have one."""
     done = np.flatnonzero(data.store.state == data.store.result_codes["done"])
     chosen = data.spread(data.store.n_point)
     good = [int(p) for p in chosen if p in set(done.tolist())] or [int(p) for p in chosen]
+    by_class: dict[str, list[int]] = {}
+    for point in good:
+        by_class.setdefault(data.class_of(point), []).append(point)
+    if len(by_class) > 1:
+        known = [by_class[name] for name in CLASSES if name in by_class]
+        return [points[len(points) // 2] for points in known]
     return [good[k] for k in np.unique(np.linspace(0, len(good) - 1, N_SHOWN).round().astype(int))]
 
 

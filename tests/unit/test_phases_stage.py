@@ -24,6 +24,7 @@ GRID = {
     "couplings": {"J": "cos(phi)", "K": "sin(phi)"},
 }
 SECTION = {
+    "study": "demo",
     "name": "map",
     "phases": {"arrays": ["signal"]},
     "grid": GRID,
@@ -127,6 +128,17 @@ def test_a_lattice_of_couplings_is_mapped_in_them(index, tmp_path):
     # The boundary runs between the points: at each of them the field has its phase.
     at = [np.abs(axis[:, None] - column).argmin(axis=0) for axis, column in zip((first, second), theta.T, strict=True)]
     assert np.mean(phase[at[0], at[1]] == of_point) > 0.97 and np.mean(share > 0.99) > 0.5 > np.mean(share < 0.99) > 0
+
+
+def test_a_store_of_another_study_or_contract_is_refused(index, tmp_path):
+    out = tmp_path / "x.json", tmp_path / "x.h5"
+    with pytest.raises(StoreError, match="another study"):
+        phases.run({**SECTION, "study": "other"}, 3, index, *out)
+    old = json.loads(index.read_text()) | {"contract": "collection/0"}
+    (tmp_path / "old.json").write_text(json.dumps(old))
+    with pytest.raises(StoreError, match="another contract"):
+        phases.run(SECTION, 3, tmp_path / "old.json", *out)
+    assert not any(path.exists() for path in out)
 
 
 def test_what_cannot_be_mapped_is_refused(index, tmp_path):

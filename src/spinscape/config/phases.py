@@ -63,6 +63,7 @@ class PhaseSection(Strict):
 def phase_section(study, name):
     """Return what the stage ``phases`` needs of a study, as plain data."""
     return {
+        "study": study.study,
         "name": name,
         "phases": study.section("phases")[name],
         "signals": signals_section(study),

@@ -54,7 +54,7 @@ def run(section, seed, index, output, arrays, *, rounds=(), model=None, compress
     """
     declared = PhaseSection.model_validate(section["phases"])
     grid, further = grid_coordinates(section), [read_points(path) for path in rounds]
-    with StudyStore(index) as store:
+    with StudyStore(index, study=section["study"]) as store:
         seen = arrays_of(store, declared, section, model)
         whole = latent_features(store, seen, declared, compressor) if declared.latent else _features(seen, declared)
         features = with_companions(whole, store, declared.beside)

@@ -130,6 +130,18 @@ def test_points_that_were_added_at_a_boundary_do_not_make_a_phase_of_it():
     np.testing.assert_allclose(extents(grid, neighbour_pairs(grid)), 1 / 20)
 
 
+def test_a_cluster_of_one_point_and_features_that_say_nothing():
+    angle, xy = circle(72, 2.5)
+    kind, features = jumps(angle, [90, 200])
+    features[10] += 30.0
+    found = count_phases(features, xy, seed=1, dimension=1)
+    # The odd point is the only cluster that silhouette sees; what is left is one phase, and it is in none.
+    assert found.phase[10] == CROSSOVER and found.n_phase <= 1
+    for bad in (np.ones_like(features), np.where(kind[:, None] == 1, np.nan, features)):
+        with pytest.raises(DataError):
+            count_phases(bad, xy, seed=1)
+
+
 def test_the_rule_is_reproducible_and_its_numbers_count():
     angle, xy = circle(72, 1.0)
     _, features = jumps(angle, [90, 97, 200])

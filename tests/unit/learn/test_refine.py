@@ -111,6 +111,14 @@ def test_an_angle_has_no_edge():
     assert phase.tolist() == [0, 0, 0] and share[2] == pytest.approx(1.0)
 
 
+def test_classes_of_one_member_are_refined_too():
+    points = np.random.default_rng(1).random((12, 2))
+    new = next_points(points, np.arange(12), box=[[0, 0], [1, 1]], n=5, seed=1)
+    assert new.shape == (5, 2) and len(np.unique(new, axis=0)) == 5
+    phase, share = voted_map(points, np.arange(12), points, box=[[0, 0], [1, 1]], seed=1)
+    assert phase.tolist() == list(range(12)) and np.all((share >= 0) & (share <= 1))
+
+
 def test_one_coordinate_is_bisected():
     points = np.linspace(0, 1, 9)[:, None]
     for k in range(3):

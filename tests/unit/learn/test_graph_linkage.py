@@ -72,6 +72,17 @@ def test_noisy_manifolds_in_many_dimensions():
     assert graph > 0.95 and adjusted_rand_score(truth, agglomerative(points).labels(2)) < 0.3
 
 
+@pytest.mark.slow
+def test_ten_thousand_points_need_a_quarter_of_a_gigabyte():
+    """What it costs is the square of the number of starting clusters, which is about a fifth of that of points."""
+    points, truth = make_moons(10_000, noise=0.06, random_state=0)
+    found = graph_degree_linkage(points, n_neighbour=20)
+    assert 8 * found.n_start**2 < 4e9 / 10 and found.n_start < len(points) / 3
+    assert (
+        adjusted_rand_score(truth, found.labels(2)) > 0.95 > adjusted_rand_score(truth, agglomerative(points).labels(2))
+    )
+
+
 def test_coinciding_points_and_two_of_them():
     points = np.repeat(np.eye(3), 10, axis=0)
     assert adjusted_rand_score(np.repeat([0, 1, 2], 10), graph_degree_linkage(points, n_neighbour=9).labels(3)) == 1.0

@@ -107,9 +107,11 @@ def test_the_spectrum_of_the_whole_zone(sign):
     for k, _ in enumerate(WEIGHTINGS):
         _check_upper_maximum(energy, found.arrays["zone"][0, k], found.arrays["zone_error"][0, k], at_least=1.2)
     # Only the factor E makes a maximum at finite energy of the central one, at its half width.
-    low = (energy > 2.5 * axis.step / 5) & (energy < 0.2)
+    low = (energy > 1.5 * axis.step) & (energy < 0.2)  # beyond the elastic line, of the width of the window
     assert energy[low][np.argmax(found.arrays["zone"][0, 2][low])] == pytest.approx(centre.half_width, abs=2.5e-3)
-    assert np.argmax(plain[np.abs(energy) < 0.2]) == np.argmin(np.abs(energy[np.abs(energy) < 0.2]))
+    # Bins of T/5: beside zero the line is lower by as little as the errors.
+    inside = np.abs(energy) < 0.2
+    assert abs(energy[inside][np.argmax(plain[inside])]) < 1.5 * axis.step
 
 
 def _check_upper_maximum(energy, values, errors, *, at_least):

@@ -112,7 +112,13 @@ def _slices(data, grid):
     rows = [f"{edges[a]:.3g} to {edges[b]:.3g} meV" for a, b in windows]
     summed = [[image[..., a:b].sum(axis=-1) * step for image in images] for a, b in windows]
     return report_figure(
-        slice_figure(grid=grid, rows=rows, columns=[data.title(p) for p in data.points], images=summed),
+        slice_figure(
+            grid=grid,
+            rows=rows,
+            columns=[data.title(p) for p in data.points],
+            images=summed,
+            reciprocal=data.model.crystal.reciprocal,
+        ),
         caption=f"The spectrum on the slice {grid.name}, integrated over the energies named, component "
         f"{data.component}, per chemical cell; every panel has colours of its own.",
         alt=f"Slices of the spectrum, {grid.name}, at constant energy",

@@ -74,7 +74,9 @@ def fit_autoencoder(
         training.run(checkpoint, progress)
         network = training.best_network().cpu()
         plain = Autoencoder(settings, front, scale, network, np.zeros(front.n_voxel), data.reach)
-        return replace(plain, correction=_correction(plain, source)), training.history
+        right = replace(plain, correction=_correction(plain, source))
+        # Where the network itself errs by much, what is right in the mean is far off where most of the intensity is.
+        return min(right, plain, key=lambda model: _square_error(model, source)), training.history
 
 
 def _front(source, settings, transform, known):
@@ -306,6 +308,15 @@ def _correction(model, source):
         count += known.sum(axis=0)
     mean = np.where(count > 0, total / np.maximum(count, 1), float(logarithm))
     return np.log(mean) if logarithm else mean
+
+
+def _square_error(model, source):
+    """Return Σ (decode(encode(S)) − S)² over the known voxels of a source."""
+    total = 0.0
+    for values, valid in batches_of(source):
+        away = model.decode(model.encode(values, valid)) - values
+        total += float(np.sum((away if valid is None else np.where(valid, away, 0.0)) ** 2))
+    return total
 
 
 def _copied(network):

@@ -21,7 +21,7 @@ from ..store.files import hdf5_bytes, write_whole
 from ..store.read import StudyStore
 from .choose import read_points
 from .coordinates import grid_coordinates
-from .phase_features import arrays_of, group_labels, groups_of, latent_features, with_companions
+from .phase_features import arrays_of, extent_of, group_labels, groups_of, latent_features, with_companions
 from .phase_field import phase_field
 
 PHASES = "phases/2"
@@ -173,6 +173,7 @@ def _representatives(store, declared, features, found):
     for name in declared.arrays:
         if chosen:
             out[f"array_{name}"] = store.read_many(name, np.array(chosen))
+            out |= extent_of(store.template[name], name)
     return out
 
 

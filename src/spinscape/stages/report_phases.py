@@ -76,7 +76,12 @@ def _figures(found, data):
         if images and images[0].ndim <= 2:
             titles = [_title(found, k) for k in range(len(images))]
             yield report_figure(
-                representatives_figure(images=images, titles=titles, label=name),
+                representatives_figure(
+                    images=images,
+                    titles=titles,
+                    label=name.replace("signal_", "S(Q) "),
+                    extent=data.get(f"extent_{name}"),
+                ),
                 caption=f"{name} of the point nearest to the middle of each of the {found['groups']}.",
                 alt=f"{name} of {len(images)} {found['groups']}",
             )

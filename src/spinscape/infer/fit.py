@@ -309,7 +309,7 @@ def _warnings(search, estimates, modes, quality, variants):
         if wide and narrow and wide > MOVED * narrow:
             out.append(f"groups of pixels disagree on {name}: jackknife {wide:.2g}, statistical {narrow:.2g} {e.unit}")
         if e.std and e.systematic and e.systematic > MOVED * e.std:
-            out.append(f"variants move {name} by ± {e.systematic:.2g} {e.unit}, statistical error {e.std:.2g}")
+            out.append(f"variants move {name} by ± {e.systematic:.2g} {e.unit}, quoted error {e.std:.2g}")
     if len(search.minima) > 1 and search.minima[1].n_start > search.best.n_start:
         out.append("more starts lead to a false minimum than to the best one")
     return out + [f"variant {v.label!r}: {v.error.splitlines()[0]}" for v in variants if v.error]

@@ -1,6 +1,7 @@
 """Measurements without an energy axis beside their fit: curves over one variable, and planes of diffuse scattering."""
 
 import numpy as np
+from matplotlib.colors import Normalize
 
 from ..errors import check_shape
 from .spectra import intensity_norm
@@ -34,6 +35,7 @@ def curve_figure(*, x, data, model, residual, valid, x_label, quantity, unit, re
         lower.axhline(0.0, color="black", linewidth=0.8)
         lower.plot(x[valid], residual[valid], "o", markersize=3.0, color=colour(0))
         lower.set(xlabel=x_label, ylabel=residual_label.replace(" / ", "\n/ "))
+        lower.yaxis.label.set_size(8)
         if simulated:
             stamp_simulated(figure)
     return figure
@@ -55,15 +57,20 @@ def plane_figure(*, edges, labels, data, model, residual, valid, quantity, unit,
     matplotlib.figure.Figure
     """
     shape = (len(edges[0]) - 1, len(edges[1]) - 1)
-    norm = intensity_norm(np.concatenate([data[valid], model[valid]]), power=1.0)
+    scale = intensity_norm(np.concatenate([data[valid], model[valid]]))
+    norm = Normalize(scale.vmin, scale.vmax, clip=True)
     reach = max(1.0, float(np.quantile(np.abs(residual[valid]), 0.995)) if valid.any() else 1.0)
     panels = (
         ("data", data, {"norm": norm, "cmap": "viridis"}),
         ("fit", model, {"norm": norm, "cmap": "viridis"}),
         ("residual", residual, {"vmin": -reach, "vmax": reach, "cmap": "RdBu_r"}),
     )
+    # Panels keep the ratio of their axes; colour bars are as high as they.
+    spans = [abs(edge[-1] - edge[0]) for edge in edges]
+    shrink = float(np.clip(0.82 * spans[1] / spans[0], 0.35, 0.95))
     with styled():
-        figure = new_figure(11.0, 3.7)
+        figure = new_figure(11.6, 3.7)
+        figure.get_layout_engine().set(wspace=0.08)
         meshes = []
         for axes, (title, image, how) in zip(figure.subplots(1, 3, sharex=True, sharey=True), panels, strict=True):
             check_shape(title, image, shape)
@@ -71,8 +78,8 @@ def plane_figure(*, edges, labels, data, model, residual, valid, quantity, unit,
             shown = np.ma.array(image, mask=~valid)
             meshes.append(axes.pcolormesh(*edges, shown.T, rasterized=True, **how))
             axes.set(title=title, xlabel=labels[0], ylabel=labels[1] if title == "data" else "", aspect="equal")
-        figure.colorbar(meshes[1], ax=figure.axes[:2], label=with_unit(quantity, unit), pad=0.01)
-        figure.colorbar(meshes[2], ax=figure.axes[2], label=residual_label, pad=0.02)
+        figure.colorbar(meshes[1], ax=figure.axes[:2], label=with_unit(quantity, unit), pad=0.02, shrink=shrink)
+        figure.colorbar(meshes[2], ax=figure.axes[2], label=residual_label, pad=0.03, shrink=shrink)
         if simulated:
             stamp_simulated(figure)
     return figure

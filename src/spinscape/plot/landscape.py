@@ -148,6 +148,7 @@ def _draw_region(axes, region):
     top = max(LEVEL.values())
     finite = np.where(np.isfinite(excess), excess, 10.0 * top)
     levels = [-np.inf, *LEVEL.values()]
+    axes.fill([], [], color=colour(0), alpha=0.35, label="68, 95 %, all else refitted")
     axes.contourf(x, y, finite, levels=levels, colors=[colour(0)] * 2, alpha=0.35)
     axes.contourf(x, y, finite, levels=levels[1:], colors=["white"], alpha=0.45)
     axes.contour(x, y, finite, levels=list(LEVEL.values()), colors=[colour(0)] * 2, linestyles=["-", "--"])

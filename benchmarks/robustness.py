@@ -187,12 +187,11 @@ def nearest_correlated(library, x, valid, mask):
 
 
 def nearest_latent(compressor, latents):
-    """Distance in the latent numbers of a compressor, in units of their spread over the library."""
-    spread = latents.std(axis=0)
+    """Distance in the latent numbers of a compressor, as the paper takes it."""
 
     def nearest(library, x, valid, mask):
         z = compressor.encode(x[None], None if valid.all() else valid)[0]
-        return np.argmin(np.sum(((latents - z) / spread) ** 2, axis=1))
+        return np.argmin(np.sum((latents - z) ** 2, axis=1))
 
     return nearest
 

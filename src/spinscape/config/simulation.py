@@ -1,5 +1,7 @@
 """What every kind of simulation says in a study: how its points are dealt out, and what the workflow asks of it."""
 
+from abc import abstractmethod
+
 from pydantic import Field
 
 from .quantities import Name
@@ -34,13 +36,13 @@ class SimulationSection(Strict):
         """Whether the simulation starts from a declared magnetic structure."""
         return True
 
+    @abstractmethod
     def settings(self, study):
         """Return what the simulator reads beside the model and the conditions: plain data."""
-        raise NotImplementedError
 
     def check(self, study):
         """Raise :class:`~spinscape.errors.ConfigError` where the section contradicts others of the study."""
 
+    @abstractmethod
     def summary(self, study):
         """Return what is simulated, in a line."""
-        raise NotImplementedError

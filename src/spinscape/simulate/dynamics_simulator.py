@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..errors import ConfigError
 from ..hamiltonian.conditions import Conditions
 from ..hamiltonian.model import MagneticStructure, Model
 from ..lattice.qspace import EnergyAxis, QPath
@@ -13,7 +12,7 @@ from ..observables.dynamic import DynamicSettings
 from ..observables.dynamic_weights import SpinLength
 from .dynamics import DynamicsModel, TrajectorySettings
 from .dynamics_start import StartSettings, structure_spins, thermal_states
-from .protocol import ArrayTemplate, Coordinate, PointResult
+from .protocol import ArrayTemplate, Coordinate, PointResult, check_settings
 from .spin_system import SpinSystem, block, spin_system
 
 _SETTINGS = ("supercell", "paths", "energy", "conditions")
@@ -83,14 +82,7 @@ class DynamicsSimulator:
             ``trajectory``, ``spectrum``, ``start``, ``length``, ``zone_weightings`` and ``structure``: as ``to_dict``
             of the classes gives them.
         """
-        missing = [name for name in _SETTINGS if name not in settings]
-        if missing:
-            raise ConfigError(
-                f"the settings of the dynamics lack {', '.join(missing)}",
-                where="settings",
-                expected=", ".join(_SETTINGS),
-                got=", ".join(settings),
-            )
+        check_settings(settings, _SETTINGS, of="the dynamics")
         structure = settings.get("structure")
         return cls(
             model,

@@ -11,7 +11,7 @@ from ..observables.diffuse_projection import SCALAR
 from ..observables.diffuse_template import signal_layout
 from .gaussian import GaussianModel, GaussianSettings
 from .gaussian_solve import OrderedError
-from .protocol import ArrayTemplate, Coordinate, PointResult
+from .protocol import ArrayTemplate, Coordinate, PointResult, check_settings
 
 _TABLES = {
     "energy": ((), "meV per spin"),
@@ -78,8 +78,7 @@ class GaussianSimulator:
         -------
         GaussianSimulator
         """
-        if "conditions" not in settings:
-            raise ConfigError("the settings of the Gaussian simulator lack conditions", where="settings")
+        check_settings(settings, ("conditions",), of="the Gaussian simulator")
         conditions = Conditions.from_dict(settings["conditions"])
         if any(conditions.field):
             raise ConfigError(

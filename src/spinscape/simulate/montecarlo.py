@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from ..errors import ConfigError
 from ..hamiltonian.conditions import Conditions
 from ..hamiltonian.operations import model_operations
 from ..observables.diffuse import correlation_grid
@@ -11,7 +10,7 @@ from .annealing import cool
 from .chains import Chain, Observer, Sample
 from .montecarlo_arrays import Layout
 from .montecarlo_settings import MonteCarloSettings
-from .protocol import PointResult
+from .protocol import PointResult, check_settings
 from .schedule import EngineMaker, check_moves, filled_system
 from .team import Team
 from .tempering import Ladder
@@ -57,12 +56,7 @@ class MonteCarloSimulator:
     @classmethod
     def from_settings(cls, model, settings, communicator=None):
         """Build the simulator from a model and plain settings: ``conditions`` and ``montecarlo`` are read."""
-        missing = [name for name in ("conditions", "montecarlo") if name not in settings]
-        if missing:
-            raise ConfigError(
-                f"the settings of the Monte Carlo simulator lack {', '.join(missing)}", where="settings",
-                expected="conditions, montecarlo", got=", ".join(settings),
-            )  # fmt: skip
+        check_settings(settings, ("conditions", "montecarlo"), of="the Monte Carlo simulator")
         how = MonteCarloSettings.from_dict(settings["montecarlo"])
         return cls(model, how, Conditions.from_dict(settings["conditions"]), communicator)
 

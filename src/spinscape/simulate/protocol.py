@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ..errors import check_shape
+from ..errors import ConfigError, check_shape
 from ..hamiltonian.model import Model
 from ..lattice.crystal import read_only
 from ..rng import stream
@@ -120,6 +120,18 @@ class StreamKey:
     def stream(self, purpose, replica=0):
         """Return the generator of this point for one purpose (a key of :data:`spinscape.rng.PURPOSE`)."""
         return stream(self.seed, purpose, self.point, replica=replica)
+
+
+def check_settings(settings, names, *, of):
+    """Raise :class:`ConfigError` where plain settings lack a name that the simulator ``of`` reads."""
+    missing = [name for name in names if name not in settings]
+    if missing:
+        raise ConfigError(
+            f"the settings of {of} lack {', '.join(missing)}",
+            where="settings",
+            expected=", ".join(names),
+            got=", ".join(settings),
+        )
 
 
 class Simulator(Protocol):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..errors import ConfigError, UnstableError
+from ..errors import UnstableError
 from ..hamiltonian.conditions import Conditions
 from ..hamiltonian.structures import GroundStateSearch, structure_from_dict
 from ..lattice.powder_axis import PowderAxis
@@ -12,7 +12,7 @@ from ..observables.diffuse_template import signal_layout
 from .modes import Modes, modes
 from .point_structure import StructureRule
 from .powder_spectrum import TOLERANCE, PowderSpectrum
-from .protocol import ArrayTemplate, Coordinate, PointResult
+from .protocol import ArrayTemplate, Coordinate, PointResult, check_settings
 from .quadratic import QuadraticForm, quadratic_form
 from .seen import UNIT_TEXT
 from .spectrum import SpectrumModel, SpinwaveSettings
@@ -71,14 +71,7 @@ class SpinwaveSimulator:
         -------
         SpinwaveSimulator
         """
-        missing = [name for name in _SETTINGS if name not in settings]
-        if missing:
-            raise ConfigError(
-                f"the settings of the spin-wave simulator lack {', '.join(missing)}",
-                where="settings",
-                expected=", ".join(_SETTINGS),
-                got=", ".join(settings),
-            )
+        check_settings(settings, _SETTINGS, of="the spin-wave simulator")
         conditions = Conditions.from_dict(settings["conditions"])
         how = SpinwaveSettings.from_dict(settings["spinwave"])
         energy = EnergyAxis.from_dict(settings["energy"])

@@ -4,12 +4,11 @@ import numpy as np
 
 from ..errors import ConfigError
 from ..hamiltonian.conditions import Conditions
-from ..lattice.equivalent import equivalent_waves
 from ..lattice.qspace import QPath
 from ..lattice.volumes import QGrid
-from ..observables.diffuse_projection import SCALAR
 from ..observables.diffuse_template import signal_layout
 from .gaussian import GaussianModel, GaussianSettings
+from .gaussian_image import GaussianImage
 from .gaussian_solve import OrderedError
 from .protocol import ArrayTemplate, Coordinate, PointResult, check_settings
 
@@ -18,8 +17,6 @@ _TABLES = {
     "heat_capacity": ((), "k_B per spin"),
     "susceptibility": ((3, 3), "μ_B/T per spin"),
 }
-_KEEP = 100_000
-"""Wave vectors up to which what does not depend on the couplings is kept between points."""
 
 
 class GaussianSimulator:
@@ -39,7 +36,7 @@ class GaussianSimulator:
         self.gaussian, self.temperature = gaussian, temperature
         self.where, self.temperatures = list(where), np.asarray(temperatures, dtype=np.float64)
         self._check()
-        self._seen = {w.name: _Seen(gaussian, self._integration_points(w), w.shape) for w in self.where}
+        self._images = {w.name: (GaussianImage(gaussian, w), w.shape) for w in self.where}
 
     def _check(self):
         names = [w.name for w in self.where]
@@ -55,12 +52,6 @@ class GaussianSimulator:
             raise ConfigError(
                 "temperatures must be positive", where="conditions.temperature, simulate.temperatures", got=wanted
             )
-
-    def _integration_points(self, where):
-        """Return the points that each bin is the mean over, (n_bin, n_part, 3)."""
-        if isinstance(where, QGrid):
-            return where.integration_points(self.gaussian.settings.n_sub)
-        return where.points[:, None]
 
     @classmethod
     def from_settings(cls, model, settings):
@@ -133,8 +124,10 @@ class GaussianSimulator:
         if not self.where:
             return {}, {}
         state = self.gaussian.state(theta, self.temperature)
-        arrays = {name: seen.signal(theta, self.temperature, state) for name, seen in self._seen.items()}
-        arrays = {f"signal_{name}": array for name, array in arrays.items()}
+        arrays = {
+            f"signal_{name}": image.values(theta, self.temperature, state).reshape(shape).astype(np.float32)
+            for name, (image, shape) in self._images.items()
+        }
         multipliers = {f"multiplier_{a}": float(x) for a, x in enumerate(state.solution.value)}
         multipliers["share"] = float(self.gaussian.shares(state.solution).max())
         return arrays, {**multipliers, **{name: float(a.mean(dtype=np.float64)) for name, a in arrays.items()}}
@@ -147,31 +140,3 @@ class GaussianSimulator:
             state = self.gaussian.state(theta, t)
             rows.append([getattr(self.gaussian, name)(theta, t, state=state) for name in _TABLES])
         return {name: np.array([row[k] for row in rows]) for k, name in enumerate(_TABLES)}
-
-
-class _Seen:
-    """S(Q) on the bins of one path or grid: calculated once for all wave vectors that symmetry makes alike.
-
-    Parameters
-    ----------
-    gaussian : GaussianModel
-    points : (n_bin, n_part, 3) float64, r.l.u.
-        What each bin is the mean over.
-    shape : tuple of int
-    """
-
-    def __init__(self, gaussian, points, shape):
-        self.gaussian, self.shape, self._parts = gaussian, shape, points.shape[:2]
-        q = points.reshape(-1, 3)
-        self._group = None
-        if gaussian.settings.component in SCALAR:
-            rotations = gaussian.model.crystal.rotations[gaussian.matrix.operations]
-            first, self._group = equivalent_waves(q, rotations)
-            q = q[first]
-        self._q = gaussian.view(q) if len(q) <= _KEEP else q
-
-    def signal(self, theta, temperature, state):
-        """Return S(Q) on the bins, float32."""
-        values = self.gaussian.predict_structure_factor(theta, temperature, self._q, state=state)
-        values = values if self._group is None else values[self._group]
-        return values.reshape(self._parts).mean(axis=1).reshape(self.shape).astype(np.float32)

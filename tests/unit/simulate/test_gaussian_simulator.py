@@ -102,7 +102,7 @@ def test_tables_alone_and_signals_alone():
 
 def test_a_large_grid_is_not_kept_but_gives_the_same(monkeypatch):
     whole = simulator().run(THETA, KEY).arrays["signal_hk"]
-    monkeypatch.setattr("spinscape.simulate.gaussian_simulator._KEEP", 1)
+    monkeypatch.setattr("spinscape.simulate.gaussian_image._KEEP", 1)
     assert np.array_equal(simulator().run(THETA, KEY).arrays["signal_hk"], whole)
 
 

@@ -71,7 +71,7 @@ class IsingBatch:
         temperature : float or (n_model,) float64, K
         n_sweep : int
         """
-        beta = np.broadcast_to(beta_from_temperature(np.asarray(temperature, dtype=np.float64)), len(self.theta))
+        beta = np.broadcast_to([beta_from_temperature(t) for t in np.atleast_1d(temperature)], len(self.theta))
         beta = torch.as_tensor(beta.copy(), device=self.device, dtype=self._spins.dtype)
         local = fields_of(self._couplings, self._spins, self._field)
         n_try = n_sweep * self.system.n_spin

@@ -34,6 +34,10 @@ def compression_figure(*, rows, floor=None, asked=None, title=""):
             if level is not None:
                 axes.axhline(level, color="0.35", linewidth=1.0, linestyle=style, label=label)
         axes.set(xscale="log", yscale="log", xlabel="latent dimensions D", ylabel="squared error / spread of images")
+        held_out = [row["held_out"] for row in rows if row["held_out"] > 0]
+        if held_out:
+            # An error on training images falls to the rounding of numbers, where nobody needs to follow it.
+            axes.set_ylim(bottom=max(axes.get_ylim()[0], 1e-3 * min(held_out)))
         axes.grid(alpha=0.3, which="both")
         axes.legend(fontsize=7, ncols=2)
         if title:

@@ -12,7 +12,7 @@ from spinscape.config import build
 from spinscape.config.load import read_yaml, study_from_data
 from spinscape.config.summary import summary
 from spinscape.errors import ConfigError, StoreError
-from spinscape.stages import choose
+from spinscape.stages import choose, plan_round
 from spinscape.stages.plan import read_plan
 
 N = 24
@@ -80,13 +80,13 @@ def test_batches_of_a_round_are_plans_like_any_other(tmp_path):
     points = run(tmp_path)
     plans = []
     for part in range(3):
-        choose.plan_round(HEADER, points, part, 4, tmp_path / f"r1-{part}.json")
+        plan_round.run(HEADER, points, part, 4, tmp_path / f"r1-{part}.json")
         plans.append(read_plan(tmp_path / f"r1-{part}.json"))
     theta = np.concatenate([[point["theta"] for point in plan["points"]] for plan in plans])
     np.testing.assert_array_equal(theta, choose.read_points(points).theta)
     assert [len(plan["points"]) for plan in plans] == [4, 4, 2]
     with pytest.raises(ConfigError, match="do not make this batch"):
-        choose.plan_round(HEADER, points, 3, 4, tmp_path / "r1-3.json")
+        plan_round.run(HEADER, points, 3, 4, tmp_path / "r1-3.json")
 
 
 def test_a_chooser_must_keep_its_word(tmp_path):

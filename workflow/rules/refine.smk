@@ -64,6 +64,6 @@ rule plan_round:
     params:
         header=of_study(lambda study, wildcards: build.plan_header(study)),
         batch_size=of_study(lambda study, wildcards: study.simulate.batch_size),
-        code=code("plan_round", "spinscape.stages.choose"),
+        code=code("plan_round", "spinscape.stages.plan_round"),
     script:
         "../scripts/plan_round.py"

@@ -1,10 +1,10 @@
 """Binding of the rule ``plan_round``."""
 
-from spinscape.stages import choose
+from spinscape.stages import plan_round
 from spinscape.stages.logged import logged
 
 with logged(snakemake.log[0]):
-    choose.plan_round(
+    plan_round.run(
         snakemake.params.header,
         snakemake.input[0],
         int(snakemake.wildcards.part),

@@ -1,4 +1,4 @@
-"""Stages ``choose`` and ``plan_round``: the points of a further round, and the plans of its batches.
+"""Stage ``choose``: the points of a further round.
 
 Which points they are says a chooser: a module beside this one, named by the study's section ``refine``, with a function
 ``choose(section, seed, inputs)`` that returns their coordinates (n, n_coordinate) from what the rounds so far have
@@ -14,11 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import ConfigError, StoreError
+from ..errors import StoreError
 from ..rng import digest_words
 from ..store.files import write_whole
 from .coordinates import grid_coordinates
-from .plan import plan_text, point_ids, write_if_changed
 
 POINTS = "points/1"
 
@@ -108,33 +107,3 @@ def read_points(path):
     except (OSError, ValueError, KeyError, AttributeError) as error:
         raise StoreError("the points of a round cannot be read", where=str(path), got=str(error)) from None
     raise StoreError("the points of a round obey another contract", where=str(path), expected=POINTS, got=contract)
-
-
-def plan_round(header, points, part, batch_size, output):
-    """Write the plan of one batch of a round.
-
-    Parameters
-    ----------
-    header : dict
-        ``build.plan_header``.
-    points : str or Path
-        File of the round's points.
-    part : int
-        Of the batches, from 0.
-    batch_size : int
-    output : str or Path
-    """
-    theta = read_points(points).theta
-    here = theta[part * batch_size : (part + 1) * batch_size]
-    if here.ndim != 2 or not len(here) or here.shape[1] != len(header["parameter_names"]):
-        raise ConfigError(
-            "the points of a round do not make this batch",
-            where=str(points),
-            expected=f"more than {part * batch_size} points of {len(header['parameter_names'])} couplings",
-            got=f"shape {theta.shape}",
-            fix="run the rule choose again",
-        )
-    ids = point_ids(here, header["settings"])
-    write_if_changed(
-        output, plan_text(header, [{"id": i, "theta": row} for i, row in zip(ids, here.tolist(), strict=True)])
-    )

@@ -10,6 +10,7 @@ from .annealing import cool
 from .chains import Chain, Observer, Sample
 from .montecarlo_arrays import Layout
 from .montecarlo_settings import MonteCarloSettings
+from .population import settled
 from .protocol import PointResult, check_settings
 from .schedule import EngineMaker, check_moves, filled_system
 from .team import Team
@@ -128,8 +129,21 @@ class _Point:
         return engine
 
     def _cool(self, stage, steps, temperatures):
-        chains = [Chain(k, self._engine(stage, k)) for k in self.team.own(self.settings.sampling.replicas)]
+        own = self.team.own(self.settings.sampling.replicas)
+        if stage == "slow":
+            above = [step for step in steps if step.temperature > temperatures[0]]
+            chains = [Chain(k, self._settled(k, above, temperatures[0])) for k in own]
+            steps = steps[len(above) :]
+        else:
+            chains = [Chain(k, self._engine(stage, k)) for k in own]
         return cool(chains, self.observer, self.theta, steps, temperatures, team=self.team, how=stage)
+
+    def _settled(self, replica, steps, temperature):
+        """Return the engine of a replica that a population came down to."""
+        n = self.settings.population
+        engines = [self._engine("slow", replica * n + member) for member in range(n)]
+        generator = self.key.stream("restart", replica=replica)
+        return settled(engines, steps, temperature, self.settings.moves, generator)
 
     def _temper(self, temperatures):
         self.ladder = Ladder(

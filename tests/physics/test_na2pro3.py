@@ -107,7 +107,7 @@ def test_the_loss_of_the_tutorial_gives_the_published_couplings(study):
     data = read_csv_table(
         DATA,
         momentum=momentum_axis(study, declared),
-        energy=declared.declared_energy,
+        energy=declared.axis_of_energy,
         layout=declared.layout,
         missing=declared.missing,
     )

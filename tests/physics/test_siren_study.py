@@ -82,7 +82,7 @@ def test_the_networks_fit_of_the_measured_map_is_the_direct_one(trained, study, 
         paths = [tmp_path / f"{name}.json", tmp_path / f"{name}.h5"]
         fit.run(
             build.fit_section(study, name), name, tmp_path / "model.json", [tmp_path / "path1.h5"],
-            tmp_path / "siren.pt", study.seed, *paths,
+            {"siren": tmp_path / "siren.pt"}, study.seed, *paths,
         )  # fmt: skip
         result = json.loads(paths[0].read_text())
         found[name] = {coupling: entry["value"] for coupling, entry in result["parameters"].items()}

@@ -2,9 +2,10 @@
 
     D = (z(model) − z(data))ᵀ C⁻¹ (z(model) − z(data))
 
-C is the covariance that the data's noise gives z(data), from noisy copies of the data. What artefacts the encoder lets
-through is not in it: see docs/theory/robust.md on when to trust this objective. Samarakoon et al., Nat. Commun. 11, 892
-(2020), eq. 5, is the same with C = 1.
+C is the covariance that the data's noise gives z(data), from n noisy copies of the data. The inverse of a covariance
+from n copies is too large by (n − 1)/(n − n_latent − 2) in the mean, which is taken off (Hartlap, Simon and Schneider,
+Astron. Astrophys. 464, 399, 2007). What artefacts the encoder lets through is not in it: see docs/theory/robust.md on
+when to trust this objective. Samarakoon et al., Nat. Commun. 11, 892 (2020), eq. 5, is the same with C = 1.
 """
 
 from dataclasses import dataclass
@@ -16,8 +17,11 @@ from ..rng import stream
 from .noise import estimate_noise
 from .pixels import PixelSet
 
-N_COPY = 64
-"""Noisy copies of the data that C is found from."""
+LEAST_COPIES = 64
+COPIES_PER_LATENT = 16
+"""Noisy copies of the data that C is found from: its errors widen the scatter of the couplings by n_latent/copies."""
+HELD = 2**24
+"""Numbers of the copies that are held at once."""
 STEP = 1e-3
 """Of the derivative of the encoder along a change of the image, relative to the change that one parameter makes."""
 
@@ -124,13 +128,24 @@ def latent_chi2(measurements, *, compressor, seed=0, scale=1.0):
     check_shape("measurements", data, (compressor.n_voxel,), hint="all arrays that the compressor learnt, bin by bin")
     pixels = tuple(PixelSet.from_mask(m.valid, name=f"measurement {m.name}") for m in measurements)
     std = np.concatenate([_std_of(m).ravel() for m in measurements]) / scale
-    generator = stream(seed, "counting", "latent_chi2", data)
-    copies = data + np.where(valid, std, 0.0) * generator.standard_normal((N_COPY, len(data)))
-    cloud = compressor.encode(copies, None if valid.all() else valid)
-    matrix = np.atleast_2d(np.cov(cloud, rowvar=False))
-    values, turn = np.linalg.eigh(matrix)
-    whiten = (turn / np.sqrt(np.maximum(values, 1e-9 * values.max() + 1e-300))).T
+    whiten = _whitening(
+        compressor, data, valid, np.where(valid, std, 0.0), stream(seed, "counting", "latent_chi2", data)
+    )
     return _bound(compressor, pixels, data, valid, whiten)
+
+
+def _whitening(compressor, data, valid, std, generator):
+    """Return W (n_latent, n_latent) with WᵀW = C⁻¹ from noisy copies."""
+    n_latent = compressor.n_latent
+    n_copy = max(LEAST_COPIES, COPIES_PER_LATENT * n_latent)
+    clouds, at_once = [], max(1, HELD // len(data))
+    for start in range(0, n_copy, at_once):
+        noise = generator.standard_normal((min(at_once, n_copy - start), len(data)))
+        clouds.append(compressor.encode(data + std * noise, None if valid.all() else valid))
+    matrix = np.atleast_2d(np.cov(np.concatenate(clouds), rowvar=False))
+    values, turn = np.linalg.eigh(matrix)
+    unbiased = (n_copy - n_latent - 2) / (n_copy - 1)
+    return (turn * np.sqrt(unbiased / np.maximum(values, 1e-9 * values.max() + 1e-300))).T
 
 
 def _bound(compressor, pixels, data, valid, whiten):

@@ -119,6 +119,10 @@ class Pca:
         mask = np.broadcast_to(valid, seen.shape)
         x = np.where(mask, self.transform.forward(np.where(mask, seen, 0.0)) - self.mean, 0.0)
         ridge = np.diag(self.noise / np.maximum(self.variance, 1e-300))
+        if np.ndim(valid) == 1:
+            # One mask for all images: one system for all.
+            part = self.components[:, valid]
+            return np.linalg.solve(part @ part.T + ridge, self.components @ x.T).T
         out = np.empty((len(x), self.n_latent))
         for k, (row, here) in enumerate(zip(x, mask, strict=True)):
             part = self.components[:, here]

@@ -38,8 +38,20 @@ def problem(compressor, data, **how):
 
 def test_at_the_truth_it_is_chi2_of_as_many_numbers(compressor):
     values = [problem(compressor, noisy(seed))(TRUTH) for seed in range(60)]
-    # C comes from 64 copies: its inverse is too large by 64/(64 − 6 − 2) in the mean.
-    assert np.mean(values) / 6.0 == pytest.approx(64 / 56, abs=4 * np.sqrt(2.0 / 6 / 60))
+    # C comes from 96 copies: without the correction 1.08 in the mean.
+    assert np.mean(values) / 6.0 == pytest.approx(1.0, abs=4 * np.sqrt(2.0 / 6 / 60))
+
+
+def test_the_metric_is_the_inverse_of_the_noises_covariance(compressor):
+    """Of a linear encoder it is known: C = σ² V Vᵀ = σ², as the components are orthonormal."""
+    linear = fit_pca(np.array([hills(BOX.from_unit(u)) for u in np.random.default_rng(1).random((150, 2))]), n_latent=6)
+    traces = []
+    for seed in range(30):
+        whiten = latent_chi2([noisy(seed)], compressor=linear, seed=seed).whiten
+        traces.append(np.trace(whiten.T @ whiten) * 0.05**2 / 6)
+    # An eigenvalue of the inverse scatters by √(2/96); the correction is 8 %.
+    assert np.mean(traces) == pytest.approx(1.0, abs=4 * np.std(traces) / np.sqrt(30))
+    assert np.std(traces) / np.sqrt(30) < 0.015
 
 
 def test_its_derivative_is_the_encoders(compressor):

@@ -2,8 +2,10 @@
 
     python benchmarks/volumes.py             # both kinds, 2·10⁵ voxels
     python benchmarks/volumes.py 10000000    # as many as asked for
-    python benchmarks/volumes.py generator   # S(Q) through a generator that has learnt from simulated volumes
-    python benchmarks/volumes.py siren       # S(Q, ω) through a network that has
+    python benchmarks/volumes.py generator   # both through a generator that has learnt from simulated volumes
+    python benchmarks/volumes.py latent      # both by the distance in the latent numbers of principal components
+    python benchmarks/volumes.py coverage    # of the direct fit's intervals over 1,000 draws
+    python benchmarks/volumes.py siren       # S(Q, ω) through a network that has learnt from simulated volumes
 
 Couplings are known: how far the fit is from them, in its own standard deviations, is printed beside the seconds of CPU
 and the largest memory of the process that reads and fits. Counts are Poisson's, the zero ones too; gaps are a sphere
@@ -35,6 +37,7 @@ from spinscape.infer.forward import siren_forward, spinwave_forward
 from spinscape.infer.gauss_newton import gauss_newton
 from spinscape.infer.gaussian_forward import gaussian_forward
 from spinscape.infer.generator_forward import generator_forward
+from spinscape.infer.latent_chi2 import latent_chi2
 from spinscape.infer.poisson import poisson_likelihood
 from spinscape.infer.problem import Problem
 from spinscape.lattice.bonds import shell_bond
@@ -112,51 +115,92 @@ def gaps(grid, shape, generator):
     return seen[:, None] & (generator.uniform(size=shape) > 0.02)
 
 
-def make(kind, n_voxel, path):
-    """Write the simulated histogram of a kind."""
-    grid, energy = grid_of(kind, n_voxel)
-    model = forward_on(kind, [_Axes(grid, energy)]).predict(TRUTH[kind])[0]
-    generator = stream(SEED, "counting", kind, float(n_voxel))
+def drawn(grid, energy, model, generator):
+    """Return the histogram of counts about a model (n_q, n_energy): exposure, gaps and counts are drawn."""
     valid = gaps(grid, model.shape, generator)
     expected = model / model.mean() + BACKGROUND
     # The exposure is smooth, as that of detectors and of a normalisation is.
     exposure = COUNTS_PER_VOXEL * (1.0 + 0.3 * np.cos(np.pi * grid.points[:, :1]))
     events = generator.poisson(exposure * expected).astype(np.float64)
     norm = exposure / SCALE
-    signal, variance = events / norm, events / norm**2
-    write_histogram(path, histogram_from_grid(grid, energy, signal, variance, valid=valid, events=events))
-    return valid.size
+    return histogram_from_grid(grid, energy, events / norm, events / norm**2, valid=valid, events=events)
 
 
-def learnt(measurement, *, n_point=160, n_latent=16):
-    """Return a generator of S(Q) on a measurement's bins, learnt from volumes at random couplings."""
+def make(kind, n_voxel, path):
+    """Write the simulated histogram of a kind; return its number of voxels."""
+    grid, energy = grid_of(kind, n_voxel)
+    model = forward_on(kind, [_Axes(grid, energy)]).predict(TRUTH[kind])[0]
+    generator = stream(SEED, "counting", kind, float(n_voxel))
+    write_histogram(path, drawn(grid, energy, model, generator))
+    return model.size
+
+
+def coverage(kind, n_voxel, n_draw, path):
+    """Return what each of ``n_draw`` draws of counts and gaps, through a file, is off by in its own errors.
+
+    One Gauss-Newton step from the truth: the spectra are simulated once. (n_draw, n_coupling).
+    """
+    grid, energy = grid_of(kind, n_voxel)
+    forward, box = forward_on(kind, [_Axes(grid, energy)]), Box.from_intervals(BOX[kind])
+    linear, pulls = None, []
+    for k in range(n_draw):
+        generator = stream(SEED, "counting", "coverage", kind, k)
+        model = forward.predict(TRUTH[kind])[0] if linear is None else linear[0][0]
+        write_histogram(path, drawn(grid, energy, model, generator))
+        form = BackgroundForm(constant="none", degree=(0, 0))
+        objective = poisson_likelihood([read(kind, path)], background=form)
+        linear = linear or Problem(forward, objective).linearise(TRUTH[kind], box)
+        gradient, matrix = objective.normal_equations(*linear)
+        std = np.sqrt(np.diag(objective.covariance(*linear, matrix)))
+        pulls.append(-np.linalg.solve(matrix, gradient) / std)
+    return np.array(pulls)
+
+
+LEARNT_BOX = {"diffuse": (TRUTH["diffuse"] - [0.4, 0.25, 0.25], TRUTH["diffuse"] + [0.4, 0.25, 0.25]),
+              "spectrum": (np.array([27.0, 0.0]), np.array([32.0, 3.4]))}  # fmt: skip
+"""Lower and upper couplings of the simulations that something learns from, meV."""
+N_LATENT = {"diffuse": 16, "spectrum": 24}
+
+
+def read(kind, path):
+    """Return a histogram as a measurement."""
+    return measurement_from_histogram(
+        read_histogram(path), name="volume", integrated=kind == "diffuse", conditions=Conditions(90.0)
+    )
+
+
+def simulated(kind, measurement, n_point):
+    """Return couplings (n_point, n_coupling) and noise-free images (n_point, n_voxel) on a measurement's bins."""
+    low, high = LEARNT_BOX[kind]
+    theta = low + (high - low) * stream(SEED, "dataset", "volumes", kind).uniform(size=(n_point, len(low)))
+    forward = forward_on(kind, [_Axes(measurement.momentum, measurement.energy)])
+    return theta, np.array([forward.predict(one)[0].ravel() for one in theta])
+
+
+def learnt(kind, measurement, n_point):
+    """Return a generator on a measurement's bins, learnt from volumes at random couplings."""
     # Here and below, so that the memory of a direct fit is not that of torch.
     from spinscape.learn.compressor import fit_pca
     from spinscape.learn.generator import fit_generator
     from spinscape.learn.images import Transform
 
-    truth, half = TRUTH["diffuse"], np.array([0.4, 0.25, 0.25])
-    theta = truth + half * stream(SEED, "dataset", "volumes").uniform(-1.0, 1.0, (n_point, len(half)))
-    forward = forward_on("diffuse", [_Axes(measurement.momentum, None)])
-    images = np.array([forward.predict(one)[0].ravel() for one in theta])
-    pca = fit_pca(images, n_latent=n_latent, transform=Transform("log1p", c=1.0))
-    return fit_generator(theta, pca.encode(images), pca, seed=SEED, parameter_names=tuple(BOX["diffuse"]))
+    theta, images = simulated(kind, measurement, n_point)
+    pca = fit_pca(images, n_latent=N_LATENT[kind], transform=Transform("log1p", c=1.0 / float(images.mean())))
+    return fit_generator(theta, pca.encode(images), pca, seed=SEED, parameter_names=tuple(BOX[kind]))
 
 
-def fit_by_generator(path, *, n_point=160):
-    """Read a histogram of S(Q) and fit it through a generator, whose own error is in the standard deviations."""
-    measurement = measurement_from_histogram(
-        read_histogram(path), name="volume", integrated=True, conditions=Conditions(90.0)
-    )
+def fit_by_generator(path, *, kind="diffuse", n_point=160):
+    """Read a histogram and fit it through a generator, whose own error is in the standard deviations."""
+    measurement = read(kind, path)
     begin = time.process_time()
-    generator = learnt(measurement, n_point=n_point)
+    generator = learnt(kind, measurement, n_point)
     learning = time.process_time() - begin
     forward = generator_forward(generator, [measurement], voxels=[(measurement.momentum, 0)])
     objective = poisson_likelihood([measurement], background=BackgroundForm(constant="none", degree=(0, 0)))
     low, high = generator.box
-    box = Box(tuple(BOX["diffuse"]), low, high)
+    box = Box(tuple(BOX[kind]), low, high)
     problem = Problem(forward, objective)
-    found = gauss_newton(problem, box.clip(START["diffuse"]), box=box)
+    found = gauss_newton(problem, box.clip(START[kind]), box=box)
     predictions, jacobians = problem.linearise(found.parameters, box)
     n = len(low)
     # The generator's errors as further parameters: how far each of them moves the couplings.
@@ -169,8 +213,86 @@ def fit_by_generator(path, *, n_point=160):
         "couplings": found.parameters.tolist(),
         "std": std.tolist(),
         "share_of_generator": np.sqrt(np.diag(shift @ shift.T) / std**2).tolist(),
-        "pulls": ((found.parameters - TRUTH["diffuse"]) / std).tolist(),
+        "pulls": ((found.parameters - TRUTH[kind]) / std).tolist(),
         "deviance_per_dof": found.value / objective.dof,
+        "learning_s": learning,
+    }
+
+
+class _WithBackground:
+    """a·S(θ) + b with scale a and constant b as further parameters: an encoder eliminates neither."""
+
+    def __init__(self, forward, unit, level):
+        self.forward, self.unit, self.level = forward, unit, level
+        self.coupling_names = forward.coupling_names
+        self.parameter_names = (*forward.coupling_names, "scale", "background")
+        self.units = (*forward.units, "", "")
+
+    def predict(self, parameters):
+        """Return the images, in the unit of the data."""
+        scale, constant = parameters[-2:]
+        return tuple(self.level * (scale * i / self.unit + constant) for i in self.forward.predict(parameters[:-2]))
+
+    def gradient(self, parameters):
+        """Return the derivatives by couplings, scale and constant."""
+        pairs = zip(self.forward.gradient(parameters[:-2]), self.forward.predict(parameters[:-2]), strict=True)
+        factor = self.level / self.unit
+        return tuple(
+            np.concatenate(
+                [parameters[-2] * factor * slope, factor * image[None], np.full_like(image, self.level)[None]]
+            )
+            for slope, image in pairs
+        )
+
+
+def encoder(kind, measurement, variance, unit, level, n_point):
+    """Return principal components, in units of the noise, of simulations with random scales and constants."""
+    from spinscape.learn.compressor import fit_pca
+    from spinscape.learn.images import Transform
+
+    _, images = simulated(kind, measurement, n_point)
+    low, high = NUISANCES
+    a, b = (low + (high - low) * stream(SEED, "dataset", "nuisances", kind).uniform(size=(n_point, 2))).T[..., None]
+    noise = np.sqrt(variance.ravel())
+    return fit_pca(
+        level * (a * images / unit + b), n_latent=N_LATENT[kind], transform=Transform("standardised", noise=noise)
+    )
+
+
+NUISANCES = (np.array([0.3, -0.1]), np.array([1.5, 0.8]))
+"""Of scale and constant: couplings at the start and no background would be (1, 0)."""
+
+
+def fit_by_latent_chi2(path, *, kind="diffuse", n_point=160):
+    """Read a histogram and fit its latent numbers; scale and constant are fitted beside the couplings."""
+    measurement = read(kind, path)
+    valid, forward = measurement.valid, forward_on(kind, [measurement])
+    level = float(measurement.signal[valid].mean())
+    start = forward.predict(np.clip(START[kind], *LEARNT_BOX[kind]))[0]
+    model = _WithBackground(forward, float(start.mean()), level)
+    (low, high), (least, most) = LEARNT_BOX[kind], NUISANCES
+    box = Box(model.parameter_names, np.concatenate([low, least]), np.concatenate([high, most]))
+    here = np.concatenate([np.clip(START[kind], low, high), [0.8, 0.2]])
+    exposure = np.where(valid, measurement.exposure, measurement.exposure[valid].mean())
+    begin = time.process_time()
+    pca = encoder(kind, measurement, model.predict(here)[0] / exposure, model.unit, level, n_point)
+    learning = time.process_time() - begin
+    # The counts' own square root is a poor variance at two counts: that of the model is taken, twice in turn.
+    for _ in range(2):
+        std = np.sqrt(np.maximum(model.predict(here)[0], 0.05 * level) / exposure)
+        problem = Problem(model, latent_chi2([replace(measurement, std=std)], compressor=pca, seed=SEED))
+        found = gauss_newton(problem, here, box=box)
+        here = found.parameters
+    predictions, jacobians = problem.linearise(here, box)
+    _, matrix = problem.objective.normal_equations(predictions, jacobians)
+    n = len(low)
+    std = np.sqrt(np.diag(problem.objective.covariance(predictions, jacobians, matrix)))[:n]
+    return {
+        "couplings": here[:n].tolist(),
+        "std": std.tolist(),
+        "pulls": ((here[:n] - TRUTH[kind]) / std).tolist(),
+        "latent_chi2_per_dof": found.value / (problem.objective.dof - len(here)),
+        "scale_and_background": here[n:].tolist(),
         "learning_s": learning,
     }
 
@@ -179,7 +301,7 @@ class _Spectra:
     """Simulated spectra on a grid in memory, with the faces of a store that the training of a network uses."""
 
     def __init__(self, grid, energy, n_point):
-        low, high = np.array([27.0, 0.0]), np.array([32.0, 3.4])
+        low, high = LEARNT_BOX["spectrum"]
         draws = stream(SEED, "dataset", "volumes", "spectra").uniform(size=(n_point, 2))
         self.theta, self.parameter_names = low + draws * (high - low), tuple(BOX["spectrum"])
         self.box, self.n_point = dict(zip(BOX["spectrum"], zip(low, high, strict=True), strict=True)), n_point
@@ -213,12 +335,12 @@ class _NotNegative:
         return tuple(np.where(image > 0.0, slope, 0.0) for slope, image in pairs)
 
 
-def fit_by_siren(path, *, n_step=600, n_point=60):
+def fit_by_siren(path, *, kind="spectrum", n_step=600, n_point=60):
     """Read a histogram of S(Q, ω) and fit it through a network, its held-out error beside the counting one."""
     from spinscape.learn.siren import SirenSettings
     from spinscape.learn.train_siren import TrainSettings, train_siren
 
-    measurement = measurement_from_histogram(read_histogram(path), name="volume", conditions=Conditions(90.0))
+    measurement = read(kind, path)
     begin = time.process_time()
     store = _Spectra(measurement.momentum, measurement.energy, n_point)
     train = TrainSettings(n_train=n_point - 20, n_step=n_step)
@@ -265,10 +387,8 @@ def held_out_points(store, train):
 def fit(kind, path):
     """Read a histogram and fit it; return couplings, standard deviations and what they took: plain data."""
     begin = time.process_time()
-    measurement = measurement_from_histogram(
-        read_histogram(path), name="volume", integrated=kind == "diffuse", conditions=Conditions(90.0)
-    )
-    read = time.process_time()
+    measurement = read(kind, path)
+    reading = time.process_time() - begin
     forward = forward_on(kind, [measurement])
     objective = poisson_likelihood([measurement], background=BackgroundForm(constant="none", degree=(0, 0)))
     problem, box = Problem(forward, objective), Box.from_intervals(BOX[kind])
@@ -285,13 +405,17 @@ def fit(kind, path):
         "pulls": ((found.parameters - TRUTH[kind]) / std).tolist(),
         "deviance_per_dof": found.value / objective.dof,
         "steps": found.n_step,
-        "read_s": read - begin,
-        "fit_s": time.process_time() - read,
+        "read_s": reading,
+        "fit_s": time.process_time() - begin - reading,
         "memory_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9,
     }
 
 
-LEARNT = {"generator": ("diffuse", fit_by_generator), "siren": ("spectrum", fit_by_siren)}
+LEARNT = {
+    "generator": (KINDS, fit_by_generator),
+    "latent": (KINDS, fit_by_latent_chi2),
+    "siren": (("spectrum",), fit_by_siren),
+}
 """Ways through what has learnt from simulations."""
 
 
@@ -311,12 +435,21 @@ def main(arguments):
         make(arguments[1], int(arguments[2]), arguments[3])
     elif arguments and arguments[0] == "fit":
         print(json.dumps(fit(arguments[1], arguments[3])))
-    elif arguments and arguments[0] in LEARNT:
-        kind, way = LEARNT[arguments[0]]
+    elif arguments and arguments[0] == "coverage":
         with tempfile.TemporaryDirectory() as folder:
-            path = str(Path(folder) / "volume.nxs")
-            make(kind, 15_000, path)
-            print(json.dumps(way(path), indent=1))
+            for kind in KINDS:
+                pulls = coverage(kind, 15_000, 1000, str(Path(folder) / "volume.nxs"))
+                shares = [np.mean(np.abs(pulls) < x, axis=0).round(3).tolist() for x in (1.0, 1.96)]
+                print(
+                    f"{kind}: pulls {pulls.mean(0).round(3)} ± {pulls.std(0).round(3)}; 68, 95 %: {shares}", flush=True
+                )
+    elif arguments and arguments[0] in LEARNT:
+        kinds, way = LEARNT[arguments[0]]
+        for kind in kinds:
+            with tempfile.TemporaryDirectory() as folder:
+                path = str(Path(folder) / "volume.nxs")
+                make(kind, 15_000, path)
+                print(kind, json.dumps(way(path, kind=kind), indent=1), flush=True)
     else:
         n_voxel = int(arguments[0]) if arguments else 200_000
         for kind in KINDS:

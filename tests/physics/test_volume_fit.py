@@ -44,6 +44,42 @@ def test_a_generator_gives_the_same_couplings(volumes, tmp_path):
     assert np.abs(learnt["pulls"]).max() < 4.0
 
 
+@pytest.mark.parametrize("kind", ["diffuse", "spectrum"])
+def test_latent_numbers_give_them_too(volumes, kind, tmp_path):
+    """Distances in principal components, scale and constant fitted beside the couplings: little information is lost."""
+    path = tmp_path / "volume.nxs"
+    volumes.make(kind, 4_000, path)
+    direct, latent = volumes.fit(kind, path), volumes.fit_by_latent_chi2(path, kind=kind, n_point=100)
+    assert np.abs(latent["pulls"]).max() < 4.0
+    # An encoder sees less than the likelihood does, and cannot know more.
+    ratio = np.divide(latent["std"], direct["std"])
+    assert ratio.min() > 0.9 and ratio.max() < 1.3
+    assert np.abs(np.subtract(latent["couplings"], direct["couplings"]) / latent["std"]).max() < 2.0
+    n_left = volumes.N_LATENT[kind] - len(latent["couplings"]) - 2
+    assert latent["latent_chi2_per_dof"] == pytest.approx(1.0, abs=4 * np.sqrt(2 / n_left))
+
+
+def test_a_generator_gives_those_of_a_spectrum(volumes, tmp_path):
+    """Lines that move over the volume take more latent numbers, and more simulations, than diffuse scattering."""
+    path = tmp_path / "volume.nxs"
+    volumes.make("spectrum", 4_000, path)
+    direct, learnt = volumes.fit("spectrum", path), volumes.fit_by_generator(path, kind="spectrum")
+    difference = np.abs(np.subtract(learnt["couplings"], direct["couplings"]))
+    assert np.all(difference < 0.5 * np.array(direct["std"])) and np.abs(learnt["pulls"]).max() < 4.0
+    # Its own error tells how far it is from the direct fit.
+    own = np.multiply(learnt["share_of_generator"], learnt["std"])
+    assert np.all(difference < 4.0 * own) and np.all(own < 0.5 * np.array(direct["std"]))
+
+
+def test_the_intervals_of_a_spectrum_are_neither_too_small_nor_too_large(volumes, tmp_path):
+    """Over 200 draws of counts and gaps, each through a file; J and Jp are nearly one number."""
+    pulls = volumes.coverage("spectrum", 4_000, 200, tmp_path / "volume.nxs")
+    assert np.abs(pulls.mean(axis=0)).max() < 4 / np.sqrt(200)
+    assert np.abs(pulls.std(axis=0) - 1.0).max() < 4 / np.sqrt(2 * 200)
+    shares = np.mean(np.abs(pulls) < 1.96, axis=0)
+    assert np.abs(shares - 0.95).max() < 4 * np.sqrt(0.95 * 0.05 / 200)
+
+
 @pytest.mark.slow
 def test_a_network_gives_them_within_its_own_error(volumes, tmp_path):
     path = tmp_path / "volume.nxs"

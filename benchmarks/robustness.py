@@ -39,6 +39,7 @@ from spinscape.learn.autoencoder import AutoencoderSettings
 from spinscape.learn.compressor import fit_pca
 from spinscape.learn.compressor_file import load_compressor, save_compressor
 from spinscape.learn.generator import fit_generator
+from spinscape.learn.generator_error import with_measured_error
 from spinscape.learn.generator_file import load_generator, save_generator
 from spinscape.learn.images import Transform
 from spinscape.learn.train_compressor import fit_autoencoder
@@ -297,13 +298,21 @@ def run_others(library, models, points, recipe, note, families=FAMILIES):
             note("robust fit with one constant and a slope", family, level, one_tile)
 
 
+def judged(generator, n=60, seed=61):
+    """Return the generator with its own error measured at n points that are no truths of the benchmark."""
+    theta = truths(n, seed)
+    return with_measured_error(generator, theta, [structure_factor(*row)[None] for row in theta])
+
+
 def run_coverage(models, points, recipe, note):
     """How often intervals hold the truth, without and with the generator's own error."""
+    generator = judged(models.generator)
+    print(f"the generator's error: {generator.error_factor:.2f} times what it says", flush=True)
     for family, level in (("own", 0.0), ("own", 1.0), ("own", 3.0), ("step", 1.0)):
         pulls, widths = {"noise": [], "noise and generator": []}, []
         for k, truth in enumerate(points):
             measurement, _ = spoilt(truth, family, level, k, recipe)
-            problem, search = robust_fit(models.generator, measurement)
+            problem, search = robust_fit(generator, measurement)
             best = search.best.parameters
             noise = information_covariance(problem, best, BOX).matrix
             both = noise + surrogate_covariance(problem, best, BOX).matrix

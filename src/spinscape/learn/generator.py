@@ -93,12 +93,16 @@ class Generator:
     box : (2, n_parameter) float64
         Least and largest couplings that it has learnt from: outside nothing is known.
     processes : tuple of LatentProcess
+    error_factor : float
+        What the standard deviations of the latent numbers are short of: found at held-out points
+        (:func:`~spinscape.learn.generator_error.with_measured_error`).
     """
 
     compressor: object
     parameter_names: tuple[str, ...]
     box: np.ndarray
     processes: tuple[LatentProcess, ...]
+    error_factor: float = 1.0
 
     def latent(self, theta):
         """Return latent numbers and their standard deviations at couplings (m, n_parameter), both (m, n_latent)."""
@@ -118,7 +122,7 @@ class Generator:
     def predict_with_std(self, theta):
         """Return images and the standard deviation that the latent numbers' gives each voxel, both (m, n_voxel)."""
         mean, std = self.latent(theta)
-        slope = self.compressor.decode_slope(mean)
+        slope, std = self.compressor.decode_slope(mean), self.error_factor * std
         return self.compressor.decode(mean), np.sqrt(np.einsum("mdv,md->mv", slope**2, std**2))
 
     def error_columns(self, theta):
@@ -130,7 +134,7 @@ class Generator:
         theta : (n_parameter,) float64
         """
         mean, std = self.latent(theta)
-        return std[0][:, None] * self.compressor.decode_slope(mean)[0]
+        return self.error_factor * std[0][:, None] * self.compressor.decode_slope(mean)[0]
 
     def gradient(self, theta):
         """Return d(image)/dθ, (m, n_parameter, n_voxel)."""

@@ -28,6 +28,7 @@ def save_generator(path, generator, *, metadata=None):
         "kind": generator.compressor.kind,
         "parameter_names": list(generator.parameter_names),
         "box": generator.box.tolist(),
+        "error_factor": generator.error_factor,
         "metadata": metadata or {},
     }
     content = {
@@ -57,7 +58,8 @@ def load_generator(path):
         n = len(header["parameter_names"])
         if len(processes) != compressor.n_latent or box.shape != (2, n) or any(len(p.length) != n for p in processes):
             raise TrainingError("the parts of the generator do not fit together", got=f"{len(processes)} processes")
-        made = Generator(compressor, tuple(header["parameter_names"]), box, processes)
+        factor = float(header.get("error_factor", 1.0))
+        made = Generator(compressor, tuple(header["parameter_names"]), box, processes, factor)
     return made, header["metadata"]
 
 

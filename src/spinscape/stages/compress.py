@@ -16,6 +16,7 @@ from ..learn.compression import HeldOut, Method, Row, Trainer
 from ..learn.compressor import batches_of
 from ..learn.compressor_file import save_compressor
 from ..learn.generator import fit_generator
+from ..learn.generator_error import LEAST_POINTS, with_measured_error
 from ..learn.generator_file import save_generator
 from ..learn.images import ArrayImages, StoreImages, Transform, split_points
 from ..learn.siren import default_device
@@ -180,6 +181,7 @@ def _generator(made, split, mean, store, seed, output, about):
     latent = np.concatenate([made.encode(values) for values, _ in batches_of(split.train)])
     found = fit_generator(split.theta, latent, made, seed=seed, parameter_names=store.parameter_names)
     scores = compression.generator_error(found, split.held_out_theta, split.held_out, mean)
+    found = _with_measured_error(found, split)
     save_generator(output, found, metadata={**about, **scores})
     shown = split.theta[:64]
     clock = time.process_time()
@@ -187,6 +189,19 @@ def _generator(made, split, mean, store, seed, output, about):
     seconds = (time.process_time() - clock) / len(shown)
     spent, n_run = store.cpu_seconds(), store.index["n_point"]
     return {**scores, "seconds": seconds, "simulation_seconds": None if spent is None else spent / n_run}
+
+
+def _with_measured_error(found, split):
+    """Return the generator with its own error measured at the held-out points, where these are enough."""
+    points = split.held_out.points()
+    runs = (values if split.held_out.truth is None else truth for values, truth, _ in points)
+    if len(split.held_out_theta) < LEAST_POINTS:
+        return found
+    try:
+        return with_measured_error(found, split.held_out_theta, runs)
+    except DataError as error:
+        _log.warning("the generator's own error is not measured: %s", error.what)
+        return found
 
 
 def _spaces(made, method, trainer, split, store):

@@ -135,7 +135,7 @@ def running(setting, k, *, first=500.0, growth=1.04, precision=0.01, limit=3e5):
 def hindsight(forward, box, truth, measured, rate, goal):
     """Return the counts at which the information at the truth says that the goal is reached."""
     some = 1e5
-    counted_one = poisson_likelihood([measured]).sets[0]
+    counted_one = poisson_likelihood([calibration.replace(measured, signal=np.ceil(rate))]).sets[0]
     exact = Likelihood((calibration.replace(counted_one, data=counted_one.pixels.gather(some * rate)),))
     at = np.array([*truth["theta"], np.log(truth["fwhm_factor"]), np.log(truth["q_smear"])])
     covariance = calibration.information_covariance(Problem(forward, exact), at, box)

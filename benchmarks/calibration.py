@@ -6,7 +6,7 @@
 Couplings, scale (through the counts), background, widths and a missing block are drawn from the experiment's number and
 nothing else. Every experiment is done clean; each third one again with an artefact in the background that the fit
 cannot represent, and again with lines that have Lorentzian tails which the fit lacks. A run that was stopped goes on
-where it stopped. Without arguments sixty experiments are done. One experiment takes about two seconds of CPU.
+where it stopped. Without arguments sixty experiments are done. One fit takes about a second of CPU.
 """
 
 import json

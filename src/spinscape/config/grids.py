@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
+from .couplings import parameter_names
 from .quantities import Energy, EnergyRange, Name
 from .strict import Expression, Strict
 
@@ -64,6 +65,15 @@ class ReplicaSection(Strict):
 
 
 Grid = Annotated[RandomGrid | LatticeGrid | ListGrid | MapGrid, Field(discriminator="kind")]
+
+
+def grid_section(study):
+    """Return what places points in the study's grid, as plain data."""
+    return {
+        "grid": study.section("grid"),
+        "parameter_names": list(parameter_names(study)),
+        "couplings": {n: c.value for n, c in study.couplings.items()},
+    }
 
 
 def grid_points(study):

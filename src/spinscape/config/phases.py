@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ..errors import ConfigError
+from .grids import grid_section
 from .quantities import Name, Vector
-from .refine import grid_section
 from .signals import signals_section
 from .strict import Strict
 

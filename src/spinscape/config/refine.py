@@ -10,7 +10,8 @@ from pydantic import Field
 
 from ..errors import ConfigError
 from .checks import known
-from .couplings import parameter_names
+from .fits import fit_section
+from .grids import grid_section
 from .quantities import Name
 from .simulated_places import simulated_places
 from .strict import Strict
@@ -90,9 +91,6 @@ class FitRounds(Rounds):
 
     def settings(self, study):
         """Return the fit, and which array of the simulations each measurement is of."""
-        # Here: what builds sections knows this one.
-        from .build import fit_section
-
         return {"fit": fit_section(study, self.fit), "arrays": simulated_places(study)["arrays"]}
 
     def check(self, study):
@@ -115,15 +113,6 @@ class FitRounds(Rounds):
 
 
 Refine = Annotated[PhaseRounds | FitRounds, Field(discriminator="kind")]
-
-
-def grid_section(study):
-    """Return what places points in the study's grid, as plain data."""
-    return {
-        "grid": study.section("grid"),
-        "parameter_names": list(parameter_names(study)),
-        "couplings": {n: c.value for n, c in study.couplings.items()},
-    }
 
 
 def refine_section(study):

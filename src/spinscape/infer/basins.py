@@ -1,7 +1,18 @@
-"""Basins of a function that is known at scattered points: who leads downhill to whom."""
+"""Scattered points of a function: where a scan looks, and who leads downhill to whom."""
 
 import numpy as np
 from scipy.spatial import cKDTree
+from scipy.stats import qmc
+
+from ..rng import stream
+
+
+def sobol_unit_points(n_point, *, n_parameter, seed, content=()):
+    """Return scrambled Sobol points in the unit cube, (n_point, n_parameter), keyed by seed and content."""
+    generator = stream(seed, "start", "sobol", *content)
+    exponent = max(0, int(np.ceil(np.log2(n_point))))
+    # A whole power of two is balanced; its first n_point points are those of a longer sequence.
+    return qmc.Sobol(n_parameter, scramble=True, rng=generator).random_base2(exponent)[:n_point]
 
 
 def basin_of_points(points, values, *, n_neighbour, pinned=()):

@@ -7,6 +7,7 @@ import numpy as np
 from ..errors import FitError
 from ..simulate.spectra import spectrum_on
 from ..simulate.spectrum import SpectrumModel
+from .couplings import OfCouplings, free_couplings, full_theta
 
 NUISANCE_UNITS = {"q_smear": "1/Å", "fwhm_factor": "", "energy_offset": "meV"}
 """Properties of the instrument that a spin-wave fit can have as parameters, and their units."""
@@ -118,7 +119,7 @@ def spinwave_forward(model, structure, measurements, *, settings, nuisances=(), 
 
 
 @dataclass(frozen=True, eq=False)
-class SirenForward:
+class SirenForward(OfCouplings):
     """A trained network on the axes of each measurement. Make it with :func:`siren_forward`.
 
     Parameters
@@ -138,20 +139,6 @@ class SirenForward:
     fixed: np.ndarray
     free: np.ndarray
     kind: str = "siren"
-
-    @property
-    def parameter_names(self):
-        """The free couplings."""
-        return self.coupling_names
-
-    @property
-    def units(self):
-        """Unit of each parameter."""
-        return ("meV",) * len(self.coupling_names)
-
-    def theta(self, parameters):
-        """Return all couplings θ, the fixed ones filled in, from the parameters of the fit."""
-        return full_theta(self.fixed, self.free, parameters)
 
     def predict(self, parameters):
         """Return the spectra, each (n_q, n_energy); a network has no unstable states."""
@@ -220,24 +207,3 @@ def siren_forward(siren, measurements, *, fixed=None, bands=None):
     if bands is None:
         return SirenForward(siren, axes, names, values, free)
     return SirenForwardWithModes(siren, axes, names, values, free, bands=bands)
-
-
-def free_couplings(names, fixed):
-    """Return the indices (n_free,) of the couplings that are not fixed, and θ (n_coupling,) with the fixed values."""
-    unknown = sorted(set(fixed) - set(names))
-    free = np.array([k for k, name in enumerate(names) if name not in fixed], dtype=np.int64)
-    if unknown or len(free) == 0:
-        raise FitError(
-            f"unknown coupling {unknown[0]!r} is fixed" if unknown else "every coupling is fixed: nothing to fit",
-            where="couplings",
-            expected=f"some of {', '.join(names)}",
-            got=", ".join(sorted(fixed)),
-        )
-    return free, np.array([float(fixed.get(name, 0.0)) for name in names])
-
-
-def full_theta(fixed, free, parameters):
-    """Return θ (n_coupling,): ``fixed``, with the leading ``parameters`` at the indices ``free``."""
-    theta = fixed.copy()
-    theta[free] = np.asarray(parameters, dtype=np.float64)[: len(free)]
-    return theta

@@ -9,7 +9,7 @@ from ..lattice.powder_axis import PowderAxis
 from ..simulate.gaussian import GaussianModel
 from ..simulate.gaussian_image import GaussianImage
 from ..simulate.gaussian_solve import OrderedError
-from .forward import free_couplings, full_theta
+from .couplings import OfCouplings, free_couplings
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +114,7 @@ class ThermalColumn:
 
 
 @dataclass(frozen=True, eq=False)
-class GaussianForward:
+class GaussianForward(OfCouplings):
     """The Gaussian approximation on the rows of each measurement. Make it with :func:`gaussian_forward`.
 
     Parameters
@@ -131,20 +131,6 @@ class GaussianForward:
     fixed: np.ndarray
     free: np.ndarray
     kind: str = "gaussian"
-
-    @property
-    def parameter_names(self):
-        """The free couplings."""
-        return self.coupling_names
-
-    @property
-    def units(self):
-        """Unit of each parameter."""
-        return ("meV",) * len(self.coupling_names)
-
-    def theta(self, parameters):
-        """Return all couplings θ, the fixed ones filled in, from the parameters of the fit."""
-        return full_theta(self.fixed, self.free, parameters)
 
     def predict(self, parameters):
         """Return the columns, each (n_row, 1); raises ``UnstableError`` below the ordering."""

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import FitError
-from .forward import free_couplings, full_theta
+from .couplings import OfCouplings, free_couplings
 from .uncertainty import Covariance
 
 
 @dataclass(frozen=True, eq=False)
-class GeneratorForward:
+class GeneratorForward(OfCouplings):
     """A generator on the axes of each measurement. Make it with :func:`generator_forward`.
 
     Parameters
@@ -36,20 +36,6 @@ class GeneratorForward:
     fixed: np.ndarray
     free: np.ndarray
     kind: str = "generator"
-
-    @property
-    def parameter_names(self):
-        """The free couplings."""
-        return self.coupling_names
-
-    @property
-    def units(self):
-        """Unit of each parameter."""
-        return ("meV",) * len(self.coupling_names)
-
-    def theta(self, parameters):
-        """Return all couplings θ, the fixed ones filled in, from the parameters of the fit."""
-        return full_theta(self.fixed, self.free, parameters)
 
     def predict(self, parameters):
         """Return the images, each (n_q, n_energy)."""

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from ..errors import FitError
-from .basins import starts_from_scan
+from .basins import sobol_unit_points, starts_from_scan
 from .gauss_newton import gauss_newton
 from .problem import Problem
 from .search import SearchResult, merged_minima, require_finite
@@ -42,8 +42,6 @@ class RobustDescents:
 
     def minimise(self, function, box, seed):
         """Return the minima of a :class:`~spinscape.infer.problem.Problem`; equal seeds give equal results."""
-        from .strategies import sobol_unit_points
-
         if not hasattr(getattr(function, "objective", None), "coarse"):
             raise FitError(
                 "robust descents need an objective with a coarse form",

@@ -3,11 +3,10 @@
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from scipy.stats import qmc
 
 from ..errors import FitError
 from ..rng import stream
-from .basins import starts_from_scan
+from .basins import sobol_unit_points, starts_from_scan
 from .descents import Descents
 from .gaussian_process import GaussianProcessRounds
 from .grid_start import GridStart
@@ -153,14 +152,6 @@ class Adam:
         return box.from_unit(tail)
 
 
-def sobol_unit_points(n_point, *, n_parameter, seed, content=()):
-    """Return scrambled Sobol points in the unit cube, (n_point, n_parameter), keyed by seed and content."""
-    generator = stream(seed, "start", "sobol", *content)
-    exponent = max(0, int(np.ceil(np.log2(n_point))))
-    # A whole power of two is balanced; its first n_point points are those of a longer sequence.
-    return qmc.Sobol(n_parameter, scramble=True, rng=generator).random_base2(exponent)[:n_point]
-
-
 def _stable_start(counted, box, generator, *, n_try=1000):
     for _ in range(n_try):
         unit = generator.random(len(box.names))
@@ -181,7 +172,7 @@ STRATEGIES = {
 }
 """Name in a study → class of the strategy."""
 
-__all__ = ["STRATEGIES", "Adam", "Minimum", "Multistart", "SearchResult", "sobol_unit_points", "strategy_by_name"]
+__all__ = ["STRATEGIES", "Adam", "Minimum", "Multistart", "SearchResult", "strategy_by_name"]
 
 
 def strategy_by_name(kind, **settings):

@@ -21,7 +21,7 @@ class GridCoordinates:
     Parameters
     ----------
     section : dict
-        ``config.refine.grid_section``.
+        ``config.grids.grid_section``.
     names : tuple of str
     box : (2, n_coordinate) float64
         Where points lie: meV for couplings, no unit for a mapped grid. Along a coordinate that comes back to the same
@@ -101,7 +101,7 @@ class GridCoordinates:
 
 
 def grid_coordinates(section):
-    """Return the :class:`GridCoordinates` of a study's grid, from ``config.refine.grid_section``."""
+    """Return the :class:`GridCoordinates` of a study's grid, from ``config.grids.grid_section``."""
     grid = section["grid"]
     if grid["kind"] == "map":
         names = tuple(grid["axes"])

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from spinscape.errors import FitError
-from spinscape.infer.basins import basin_of_points, starts_from_scan
+from spinscape.infer.basins import basin_of_points, sobol_unit_points, starts_from_scan
 from spinscape.infer.box import Box
 from spinscape.infer.search import merged_minima
 from spinscape.infer.simplex import nelder_mead
-from spinscape.infer.strategies import Adam, Multistart, sobol_unit_points, strategy_by_name
+from spinscape.infer.strategies import Adam, Multistart, strategy_by_name
 
 SQUARE = Box(("x", "y"), [-5.0, -5.0], [5.0, 5.0])
 HIMMELBLAU = np.array([[3.0, 2.0], [-2.805118, 3.131312], [-3.779310, -3.283186], [3.584428, -1.848126]])

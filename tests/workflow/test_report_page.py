@@ -12,9 +12,9 @@ from spinscape.plot.report import (
     ReportContent,
     ReportFigure,
     TrainingContent,
-    all_warnings,
     render_report,
     report_figure,
+    warnings_by_place,
 )
 from spinscape.plot.training import training_figure
 
@@ -192,14 +192,14 @@ def test_the_summary_says_values_errors_and_data(page, content):
 
 
 def test_warnings_say_where_they_come_from(content):
-    assert [place for place, _ in all_warnings(content)] == ["study", "model siren", "fit direct"]
+    assert list(warnings_by_place(content)) == ["study", "model siren", "fit direct"]
     assert "Warnings" not in Page(render_report(ReportContent(study="s"))).text("h2")
 
 
 def test_simulated_measurements_are_told_on_top_and_at_the_fit(figure):
     fits = (FitContent(result()), FitContent(result(fit="other"), simulated=True))
     page = Page(render_report(ReportContent(study="s", fits=fits)))
-    assert "SIMULATED: at least one fit" in page.text("p") and "simulated path1" in page.text("p")
+    assert "SIMULATED: at least one fit" in page.text("p") and "simulated path1" in page.text("li")
     headings = page.texts["h2"]
     assert any("other (SIMULATED measurement)" in h for h in headings)
     assert not any("direct (SIMULATED" in h for h in headings)

@@ -144,8 +144,8 @@ def render_report(content):
     return environment.from_string(template).render(
         content=content,
         fits=fits,
-        summary=content.summary or summary_sentence(content),
-        warnings=all_warnings(content),
+        summary=(content.summary,) if content.summary else summary_sentences(content),
+        warnings=warnings_by_place(content),
         provenance={"study": content.study, **content.provenance},
     )
 
@@ -187,17 +187,17 @@ def _check_result(result):
         )
 
 
-def summary_sentence(content):
-    """Return what the study's parts and fits found, one sentence each."""
+def summary_sentences(content):
+    """Return what the study's parts and fits found, one sentence each; tuple of str."""
     sentences = [part.text for part in content.sections if part.text]
     if not content.fits and not sentences:
-        return "This study has no fits."
+        return ("This study has no fits.",)
     for fit in content.fits:
         found = ", ".join(_estimate(name, p) for name, p in fit.result["parameters"].items())
         data = ", ".join(fit.result.get("measurements", ())) or "its data"
         kind = "simulated " if fit.simulated else ""
         sentences.append(f"Fit {fit.result['fit']} of {kind}{data}: {found}.")
-    return " ".join(sentences)
+    return tuple(sentences)
 
 
 def _estimate(name, parameter):
@@ -208,12 +208,17 @@ def _estimate(name, parameter):
     return f"{text} {parameter.get('unit') or ''}".rstrip()
 
 
-def all_warnings(content):
-    """Return every warning with the part of the report that it comes from."""
-    out = [("study", text) for text in content.warnings]
-    out += [(part.title, text) for part in content.sections for text in part.warnings]
-    out += [(f"model {t.name}", text) for t in content.training for text in t.warnings]
-    out += [(f"fit {f.result['fit']}", text) for f in content.fits for text in f.result.get("warnings") or ()]
+def warnings_by_place(content):
+    """Return every warning under the part of the report that it comes from: dict of str to list of str."""
+    out: dict[str, list[str]] = {}
+    for place, texts in (
+        ("study", content.warnings),
+        *((part.title, part.warnings) for part in content.sections),
+        *((f"model {t.name}", t.warnings) for t in content.training),
+        *((f"fit {f.result['fit']}", f.result.get("warnings") or ()) for f in content.fits),
+    ):
+        if texts:
+            out.setdefault(place, []).extend(texts)
     return out
 
 

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from spinscape.cli import main
 from spinscape.config import build
+from spinscape.config.axes import PathSection
 from spinscape.config.fits import changed_fit
 from spinscape.config.load import load_study, study_from_data
 from spinscape.config.schema import ModelSections, Study
@@ -159,3 +161,10 @@ def test_a_biquadratic_term_twice_on_one_bond_is_refused(study):
         data["hamiltonian"].append({"kind": "biquadratic", "value": "B", "bond": bond, "form": "large_s"})
     with pytest.raises(ConfigError, match="two biquadratic terms"):
         build.build_model(study_from_data(data))
+
+
+def test_vectors_may_hold_fractions(study):
+    path = PathSection.model_validate({"vertices": [["1/3", "-1/3", 0], [0.5, "1 / 2", 1]], "points": [3]})
+    assert path.vertices == ((1 / 3, -1 / 3, 0.0), (0.5, 0.5, 1.0))
+    with pytest.raises(ValidationError, match="a fraction such as 1/3"):
+        PathSection.model_validate({"vertices": [["1/3/5", 0, 0], [0, 0, 0]], "points": [3]})

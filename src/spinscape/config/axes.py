@@ -11,7 +11,7 @@ from ..lattice.powder_axis import PowderAxis
 from ..lattice.qspace import EnergyAxis, path_through
 from ..lattice.volumes import QGrid, edges_from_range
 from .crystal_file import read_crystal_file
-from .quantities import Energy, MagneticField, Name, Temperature, Vector, Wavevector
+from .quantities import Energy, Fractional, MagneticField, Name, Temperature, Vector, Wavevector
 from .strict import Strict
 
 
@@ -41,8 +41,8 @@ class PathSection(Strict):
 class AxisSection(Strict):
     """Equal bins of one coordinate of a volume; one bin is integrated over."""
 
-    first: float = Field(description="outer edge of the first bin")
-    last: float = Field(description="outer edge of the last bin")
+    first: Fractional = Field(description="outer edge of the first bin")
+    last: Fractional = Field(description="outer edge of the last bin")
     n: int = Field(1, ge=1, le=100_000)
 
 

@@ -94,7 +94,7 @@ def study_from_data(data, *, source="study"):
     try:
         study = Study.model_validate(data)
     except ValidationError as error:
-        raise _config_error(error, source) from None
+        raise _config_error(error, data, source) from None
     with located(source):
         study = with_file_sums(study)
         cross_check(study)
@@ -110,20 +110,16 @@ def located(source):
         raise error.located(source) from None
 
 
-def _config_error(error, source):
-    """Return the first of pydantic's errors as one of ours."""
+def _config_error(error, data, source):
+    """Return the first of pydantic's errors as one of ours, with the places of the others."""
     found = error.errors(include_url=False)
     # An unknown key is the cause of what is then missing: tell it first.
     first = min(found, key=lambda e: e["type"] != "extra_forbidden")
     keys = _keys(first["loc"])
     where = f"{source}: {'.'.join(keys)}"
-    more = f" ({len(found) - 1} more errors)" if len(found) > 1 else ""
+    more = _others(found, first)
     if first["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(keys[-1], _sibling_keys(keys), 1)
-        # A key of that very name exists, only not here.
-        elsewhere = bool(near) and near[0] == keys[-1]
-        fix = "it belongs to another section" if elsewhere else f"did you mean {near[0]!r}?" if near else "remove it"
-        return ConfigError(f"unknown key {keys[-1]!r}{more}", where=where, got=keys[-1], fix=fix)
+        return _unknown_key(keys, data, where, more)
     if first["type"] == "quantity":
         context = first["ctx"]
         return UnitError(
@@ -136,10 +132,38 @@ def _config_error(error, source):
     return ConfigError(
         "a value is not as the study's schema wants it" + more,
         where=where,
-        expected=first["msg"],
+        expected=_plain(first),
         got=repr(first.get("input"))[:200],
         fix="correct the value",
     )
+
+
+def _others(found, first, *, most=4):
+    """Return where the other errors are, in brackets; empty if there are none."""
+    places = list(dict.fromkeys(".".join(_keys(e["loc"])) for e in found if e is not first))
+    if not places:
+        return ""
+    rest = f" and {len(places) - most} more" if len(places) > most else ""
+    return f" (beside it something is wrong at {', '.join(places[:most])}{rest})"
+
+
+def _unknown_key(keys, data, where, more):
+    known = _known_keys(keys[:-1], data)
+    near = difflib.get_close_matches(keys[-1], known, 1) or difflib.get_close_matches(keys[-1], _all_keys(), 1)
+    # A key of that very name exists, only not here.
+    elsewhere = bool(near) and near[0] == keys[-1]
+    fix = "it belongs to another section" if elsewhere else f"did you mean {near[0]!r}?" if near else "remove it"
+    expected = f"one of {', '.join(known)}" if known else None
+    return ConfigError(f"unknown key {keys[-1]!r}{more}", where=where, expected=expected, got=keys[-1], fix=fix)
+
+
+def _plain(error):
+    """Return what a value should have been, in the words of YAML."""
+    if error["type"] == "tuple_type":
+        return "a list, [..., ...]"
+    if error["type"] in ("model_type", "dict_type", "model_attributes_type"):
+        return "keys with values, {...: ...}"
+    return error["msg"]
 
 
 _DISCRIMINATED = {"grid", "forward", "objective", "strategy", "simulate", "structure", "resolution", "twins"}
@@ -166,10 +190,31 @@ def _kinds():
     return {kind for field in fields if field is not None for kind in get_args(field.annotation)}
 
 
-def _sibling_keys(keys):
-    """Return the keys that the schema knows, for the nearest to an unknown one."""
-    if len(keys) < 2:
-        return sorted(Study.model_fields)
+def _known_keys(keys, data):
+    """Return the keys of the section at a place: those of the class that knows most of what stands there."""
+    section = data
+    for key in keys:
+        try:
+            section = section[int(key) if isinstance(section, list) else key]
+        except (KeyError, ValueError, IndexError, TypeError):
+            return []
+    if not keys:
+        return list(Study.model_fields)
+    return max((_keys_of(model, section) for model in _models()), key=lambda known: len(set(known) & set(section)))
+
+
+def _keys_of(model, section):
+    """Return the keys of a class of the schema; none where the section's kind is another one."""
+    field = model.model_fields.get("kind")
+    if (field is not None or "kind" in section) and (
+        field is None or section.get("kind", field.default) not in get_args(field.annotation)
+    ):
+        return []
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _all_keys():
+    """Return every key that the schema knows."""
     return sorted({field.alias or name for model in _models() for name, field in model.model_fields.items()})
 
 

@@ -30,7 +30,7 @@ class Study(ModelSections):
 
     study: Name
     title: str = ""
-    seed: int = Field(ge=0, lt=2**63)
+    seed: int = Field(0, ge=0, lt=2**63, description="of every random number; another one gives another run")
     conditions: ConditionsSection = ConditionsSection()
     paths: dict[Name, PathSection] = Field(default_factory=dict)
     volumes: dict[Name, VolumeSection] = Field(default_factory=dict)

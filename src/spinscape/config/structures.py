@@ -1,30 +1,15 @@
 """The ``structure:`` section: how a study says what magnetic structure there is."""
 
-from fractions import Fraction
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from ..errors import ConfigError
 from .quantities import IntVector, Name, Vector
 from .strict import Strict
 
 IntMatrix = tuple[IntVector, IntVector, IntVector]
-
-
-def _number(value):
-    """Return a number that may be written as a fraction: 1/3 is not 0.3333."""
-    if isinstance(value, str):
-        try:
-            return float(Fraction(value.replace(" ", "")[:40]))
-        except (ValueError, ZeroDivisionError):
-            raise ValueError("a number, or a fraction such as 1/3") from None
-    return value
-
-
-Fractional = Annotated[float, BeforeValidator(_number)]
-"""A number, or the text of a fraction."""
 
 
 class Moment(Strict):
@@ -83,9 +68,7 @@ class SpiralSection(Strict):
     """Spins that turn about one axis from cell to cell by 2π k·R, commensurate or not."""
 
     kind: Literal["spiral"]
-    k: tuple[Fractional, Fractional, Fractional] = Field(
-        description="r.l.u. of the chemical cell; 1/3 may be written so"
-    )
+    k: Vector = Field(description="r.l.u. of the chemical cell; 1/3 may be written so")
     axis: Vector = Field(description="rotation axis, Cartesian")
     moments: tuple[SpiralMoment, ...] = Field(min_length=1)
     magnetic_cell: IntMatrix | None = Field(

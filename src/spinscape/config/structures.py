@@ -25,7 +25,9 @@ class SupercellSection(Strict):
     """A commensurate magnetic structure."""
 
     kind: Literal["supercell"]
-    magnetic_cell: IntMatrix
+    magnetic_cell: IntMatrix = Field(
+        ((1, 0, 0), (0, 1, 0), (0, 0, 1)), description="rows in chemical cells; left out: the chemical cell itself"
+    )
     moments: tuple[Moment, ...] = Field(min_length=1)
 
     @property

@@ -56,6 +56,18 @@ BAD = {
         "sorted",
     ),
     "annealing upwards": (DY, {"simulate/annealing/0/temperature": "0.5 K"}, "annealing", "high to low"),
+    "a ladder that rises after another": (
+        DY,
+        {"simulate/slow": [{"first": "1.2 K", "last": "1 K", "n": 3}, {"first": "1.1 K", "last": "0.9 K", "n": 3}]},
+        "simulate: slow",
+        "sorted",
+    ),
+    "an unknown key of a ladder among steps": (
+        DY,
+        {"simulate/annealing": [{"first": "1.2 K", "last": "1 K", "m": 3}]},
+        "simulate.annealing.0",
+        "unknown key",
+    ),
     "no temperature": (
         ISING,
         {"simulate/temperatures": DELETE, "simulate/correlations": DELETE},
@@ -155,6 +167,16 @@ def test_ladders_of_temperatures():
         study = study_from_data(edited(ISING, changes))
         settings = MonteCarloSettings.from_dict(plan_header(study)["settings"]["montecarlo"])
         np.testing.assert_allclose(settings.temperatures, values, rtol=1e-5)
+
+
+def test_an_annealing_of_several_ladders():
+    hot = {"first": "2 K", "last": "1 K", "n": 2, "spacing": "linear", "moves": [{"kind": "flip", "n": 3}]}
+    cold = {"first": "0.9 K", "last": "0.7 K", "n": 3, "spacing": "linear", "rounds": 2}
+    study = study_from_data(edited(DY, {"simulate/annealing": [{"temperature": "4 K"}, hot, cold]}))
+    steps = MonteCarloSettings.from_dict(plan_header(study)["settings"]["montecarlo"]).annealing
+    np.testing.assert_allclose([step.temperature for step in steps], [4.0, 2.0, 1.0, 0.9, 0.8, 0.7])
+    assert [step.rounds for step in steps] == [1, 1, 1, 2, 2, 2]
+    assert [[move.n for move in step.moves] for step in steps] == [[], [3], [3], [], [], []]
 
 
 def test_the_conditions_may_give_the_temperature():

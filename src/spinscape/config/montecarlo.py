@@ -67,7 +67,8 @@ class AnnealingSection(LadderSection):
     moves: Moves | None = None
 
 
-Annealing = tuple[StepSection, ...] | AnnealingSection
+Annealing = tuple[StepSection | AnnealingSection, ...] | AnnealingSection
+"""One ladder, or steps and ladders that follow each other."""
 
 
 class SamplingSection(Strict):
@@ -273,10 +274,12 @@ def _moves(declared):
 
 
 def _steps(declared, *, where):
-    if isinstance(declared, AnnealingSection):
-        moves = _moves(declared.moves or ())
-        return tuple(Step(t, declared.rounds, moves) for t in temperatures(declared, where=f"simulate.{where}"))
-    return tuple(Step(step.temperature, step.rounds, _moves(step.moves or ())) for step in declared)
+    steps: list[Step] = []
+    for part in (declared,) if isinstance(declared, AnnealingSection) else declared:
+        ladder = isinstance(part, AnnealingSection)
+        every = temperatures(part, where=f"simulate.{where}") if ladder else (part.temperature,)
+        steps += [Step(t, part.rounds, _moves(part.moves or ())) for t in every]
+    return tuple(steps)
 
 
 def _thermal(declared):

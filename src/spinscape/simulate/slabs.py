@@ -43,8 +43,9 @@ def slabs(system: SpinSystem, place: Places) -> Slabs:
     """
     limit = int(np.clip(MAX_ENTRY // (3 * place.n_place), 2, MAX_OPERATION))
     images, orders, starts = [], [], []
+    kept = model_operations(system.model)
     for axis in range(3):
-        images.append(_images(system, place, axis, limit))
+        images.append(_images(system, place, axis, kept, limit))
         layer = _layers(system, axis)
         order = np.argsort(layer, kind="stable")
         orders.append(place.of_spin[order])
@@ -68,11 +69,10 @@ def _layers(system, axis):
     return np.unique(height, return_inverse=True)[1].reshape(-1)
 
 
-def _images(system, place, axis, limit):
-    """Return the operations that keep every layer, as rows (n_operation, n_place) of ``Slabs.image``."""
+def _images(system, place, axis, kept, limit):
+    """Return those of the Hamiltonian's operations that keep every layer, rows (n_operation, n_place) of ``image``."""
     crystal, cell = system.model.crystal, system.cell
     to_super, found = np.linalg.inv(cell.matrix), {}
-    kept = model_operations(system.model)
     rotations, shifts = crystal.rotations[kept], crystal.translations[kept]
     turned = cell.matrix @ rotations.swapaxes(1, 2) @ to_super
     maps = site_maps(crystal.vectors, crystal.positions, rotations, shifts)

@@ -11,6 +11,7 @@ import yaml
 from spinscape.config.axes import volume
 from spinscape.config.build import build_model, plan_header, report_section
 from spinscape.config.load import study_from_data
+from spinscape.config.montecarlo import montecarlo_settings
 from spinscape.errors import SpinscapeError
 from spinscape.simulate.gaussian_simulator import GaussianSimulator
 from spinscape.simulate.montecarlo import MonteCarloSimulator
@@ -199,3 +200,12 @@ def test_bins_of_a_volume():
     grid = volume(study_from_data(DY), "hhl")
     assert grid.shape == (33, 33) and grid.integrated == (False, False, True)
     assert grid.edges[0][0] == -2 and grid.basis[0].tolist() == [1, 1, 0]
+
+
+@pytest.mark.parametrize("base, kinds", [(CUBIC, ["heat_bath", "over_relaxation"]), (ISING, ["flip"])])
+def test_a_study_without_moves_gets_those_that_suit_its_spins(base, kinds):
+    data = edited(base, {"simulate/moves": DELETE})
+    data["simulate"].pop("thermal", None)
+    study = study_from_data(data | {"simulate": data["simulate"] | {"thermal": {"samples": 20}}})
+    settings = montecarlo_settings(study.simulate, study)
+    assert [move.kind for move in settings.moves] == [move.kind for move in settings.thermal.moves] == kinds

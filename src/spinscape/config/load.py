@@ -125,6 +125,9 @@ def _config_error(error, data, source):
         return UnitError(
             context["what"] + more, where=where, expected=context["expected"], got=context["got"], fix=context["fix"]
         )
+    if first["type"] == "missing" and keys[-1].isdigit():
+        expected = f"at least {int(keys[-1]) + 1} entries"
+        return ConfigError(f"a list is too short{more}", where=where.rpartition(".")[0], expected=expected)
     if first["type"] == "missing":
         return ConfigError(
             f"a key is missing: {keys[-1]!r}{more}", where=where, expected=f"{keys[-1]}: ...", fix="add it"
@@ -140,11 +143,21 @@ def _config_error(error, data, source):
 
 def _others(found, first, *, most=4):
     """Return where the other errors are, in brackets; empty if there are none."""
-    places = list(dict.fromkeys(".".join(_keys(e["loc"])) for e in found if e is not first))
+    own = _section_of(first)
+    # What a union of sections says of itself is the first error once more.
+    places = dict.fromkeys(place for place in map(_section_of, found) if not f"{own}.".startswith(f"{place}."))
     if not places:
         return ""
     rest = f" and {len(places) - most} more" if len(places) > most else ""
-    return f" (beside it something is wrong at {', '.join(places[:most])}{rest})"
+    return f" (beside it something is wrong at {', '.join(list(places)[:most])}{rest})"
+
+
+def _section_of(error):
+    """Return the place of an error without the numbers of entries at its end."""
+    keys = _keys(error["loc"])
+    while len(keys) > 1 and keys[-1].isdigit():
+        keys.pop()
+    return ".".join(keys)
 
 
 def _unknown_key(keys, data, where, more):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, Tag
 
-from .quantities import Angle, Energy, IntVector, Length, Name, Vector
+from .quantities import Angle, Energy, Fractional, IntVector, Length, Name, Vector
 from .strict import Element, Expression, Strict
 from .structures import StructureSection
 
@@ -28,7 +28,7 @@ class Site(Strict):
     label: Name
     ion: str = Field(pattern=ION, description="as in Ni2+")
     position: Vector
-    spin: float = Field(gt=0)
+    spin: Annotated[Fractional, Field(gt=0)]
     g: float | tuple[Vector, Vector, Vector] = 2.0
     kind: Literal["heisenberg", "xy", "ising"] = Field("heisenberg", description="how a classical spin may point")
     axis: Vector | None = Field(None, description="Cartesian: line of an Ising spin, normal of an XY spin's plane")
@@ -49,7 +49,7 @@ class IonSection(Strict):
     """What a CIF does not say of a magnetic ion."""
 
     ion: str = Field(pattern=ION, description="as in Ni2+")
-    spin: float = Field(gt=0)
+    spin: Annotated[Fractional, Field(gt=0)]
     g: float | tuple[Vector, Vector, Vector] = 2.0
 
 
@@ -98,7 +98,7 @@ class BondBetween(Strict):
 
 
 class BondShell(Strict):
-    """A reference bond by its neighbour shell, as ``spinscape show --bonds`` numbers them."""
+    """A reference bond by its neighbour shell, as ``spinscape show --symmetry`` numbers them."""
 
     shell: int | str
 

@@ -87,7 +87,7 @@ class SamplingSection(Strict):
 class ThermalSection(Strict):
     """What is done at temperatures where no correlations are gathered; the replicas are the same."""
 
-    moves: Moves
+    moves: Moves | None = Field(None, description="those of the study where left out")
     equilibration: int = Field(10, ge=0)
     samples: int = Field(50, ge=8, le=1_000_000)
     rounds: int = Field(1, ge=1)
@@ -143,7 +143,9 @@ class MonteCarloSection(SimulationSection):
     kind: Literal["montecarlo"]
     supercell: IntVector | tuple[IntVector, IntVector, IntVector]
     temperatures: Temperatures | None = Field(None, description="left out: that of the conditions")
-    moves: Moves
+    moves: Moves | None = Field(
+        None, description="one round; left out: flips of Ising spins, else heat bath and over-relaxation"
+    )
     equilibration: int = Field(10, ge=0, description="rounds at each temperature before sampling")
     annealing: Annealing = ()
     slow: Annealing = Field((), description="a slower way down, where replicas do not agree")
@@ -238,7 +240,7 @@ def montecarlo_settings(declared, study) -> MonteCarloSettings:
         return MonteCarloSettings(
             supercell=declared.supercell,
             temperatures=sampled,
-            moves=_moves(declared.moves),
+            moves=_moves(declared.moves or default_moves(study)),
             equilibration=declared.equilibration,
             annealing=_steps(declared.annealing, where="annealing"),
             slow=_steps(declared.slow, where="slow"),
@@ -248,13 +250,21 @@ def montecarlo_settings(declared, study) -> MonteCarloSettings:
             tempering=_tempering(declared.tempering),
             orders=tuple(Order(name, o.q, o.direction) for name, o in declared.order_parameters.items()),
             correlations=_correlations(declared, study, sampled),
-            thermal=_thermal(declared),
+            thermal=_thermal(declared, study),
             keep=declared.keep,
             vacancies=tuple(declared.vacancies.items()),
             demagnetisation=_demagnetisation(declared.demagnetisation),
         )
     except ConfigError as error:
         raise error.located("simulate") from None
+
+
+def default_moves(study):
+    """Return the round of a study that names no moves: what suits its kinds of spins, tuple of MoveSection."""
+    kinds = {site.kind for site in getattr(study.crystal, "sites", ())}
+    if kinds == {"ising"}:
+        return (MoveSection(kind="flip", n=10),)
+    return (MoveSection(kind="heat_bath"), MoveSection(kind="over_relaxation", n=3))
 
 
 def _sampled(declared, study):
@@ -282,12 +292,14 @@ def _steps(declared, *, where):
     return tuple(steps)
 
 
-def _thermal(declared):
+def _thermal(declared, study):
     if declared.thermal is None:
         return None
     values = declared.thermal.model_dump(exclude={"moves", "equilibration"})
     how = Sampling(replicas=declared.sampling.replicas, **values)
-    return Thermal(how, _moves(declared.thermal.moves), declared.thermal.equilibration)
+    return Thermal(
+        how, _moves(declared.thermal.moves or declared.moves or default_moves(study)), declared.thermal.equilibration
+    )
 
 
 def _tempering(declared):

@@ -88,18 +88,17 @@ def profiled(pixels, model):
     at their best for every scale and every coefficient (:mod:`spinscape.kernels.likelihood`): they cannot be negative.
     """
     columns = np.concatenate([(pixels.exposure * model)[None], pixels.columns])
-    state = _start(pixels, columns)
     if pixels.law.positive and pixels.groups is not None and not len(pixels.columns) and pixels.scale is None:
-        return _of_counts(pixels, columns, state)
-    return _newton(pixels, columns, state)
+        return _of_counts(pixels, columns)
+    return _newton(pixels, columns, _start(pixels, columns))
 
 
-def _of_counts(pixels, columns, state):
+def _of_counts(pixels, columns):
     """Return the inner minimum of counts over scale and constants alone: a search in one kernel."""
-    seen, constants, base = np.ascontiguousarray(columns[0]), state.constants.copy(), np.empty(len(pixels.data))
+    seen, constants = np.ascontiguousarray(columns[0]), np.zeros(len(pixels.groups.start))
     scale = profile_counts(
         pixels.data, seen, pixels.exposure, pixels.multiplicity, pixels.groups.start, constants,
-        _tolerance(state.deviance), base,
+        _tolerance(len(pixels.data)),
     )  # fmt: skip
     return _state(pixels, columns, np.array([scale]), constants, known=True)
 

@@ -1,8 +1,11 @@
 """Scale and background constants of counts at their best: arrays in, arrays out.
 
 Poisson's deviance is convex in all of them, and for a given scale every group of pixels has a constant of its own that
-no other group feels: constants are found group by group inside a search over the scale.
+no other group feels: constants are found group by group inside a search over the scale. Pixels without counts are in
+the slopes by their sums alone: what iterates runs over the others, which are few where counts are.
 """
+
+import numpy as np
 
 from .jit import compiled
 
@@ -12,27 +15,53 @@ DARK = 1e-12
 
 
 @compiled
-def _by_constant(n, base, exposure, weight, lo, hi, constant):
+def _counted(n, weight, start):
+    """Return the pixels that saw something, and where those of each group begin: (n_counted,), (n_group + 1,) int64."""
+    some, first, k = np.empty(len(n), np.int64), np.empty(len(start) + 1, np.int64), 0
+    for g in range(len(start)):
+        first[g] = k
+        for i in range(start[g], start[g + 1] if g + 1 < len(start) else len(n)):
+            if n[i] > 0.0 and weight[i] > 0.0:
+                some[k] = i
+                k += 1
+    first[len(start)] = k
+    return some[:k], first
+
+
+@compiled
+def _totals(values, weight, start):
+    """Return Σ weight · value of each group, (n_group,)."""
+    out = np.zeros(len(start))
+    for g in range(len(start)):
+        for i in range(start[g], start[g + 1] if g + 1 < len(start) else len(values)):
+            out[g] += weight[i] * values[i]
+    return out
+
+
+@compiled
+def _by_constant(n, base, exposure, weight, some, total, constant):
     """Return half the first and second derivative of a group's deviance by its constant, and whether it is finite."""
-    slope, curve = 0.0, 0.0
-    for i in range(lo, hi):
-        slope += weight[i] * exposure[i]
-        if n[i] > 0.0 and weight[i] > 0.0:
-            mu = base[i] + constant * exposure[i]
-            if not mu > 0.0:
-                return 0.0, 0.0, False
-            ratio = weight[i] * n[i] * exposure[i] / mu
-            slope -= ratio
-            curve += ratio * exposure[i] / mu
+    slope, curve = total, 0.0
+    for i in some:
+        mu = base[i] + constant * exposure[i]
+        if not mu > 0.0:
+            return 0.0, 0.0, False
+        ratio = weight[i] * n[i] * exposure[i] / mu
+        slope -= ratio
+        curve += ratio * exposure[i] / mu
     return slope, curve, True
 
 
 @compiled
-def best_constant(n, base, exposure, weight, lo, hi, start):
-    """Return the constant c ≥ 0 that minimises the deviance of the pixels lo to hi - 1.
+def best_constant(n, base, exposure, weight, some, total, start):
+    """Return the constant c ≥ 0 that minimises the deviance of the pixels of a group.
 
-    base : (n_pixel,) float64, not negative
+    base : (n_pixel,) float64, not negative where something was counted
         Expectations without the constant: μ = base + c · exposure.
+    some : (n_counted,) int64
+        Pixels of the group that saw something and count.
+    total : float
+        Σ weight · exposure over all pixels of the group.
     start : float
         What the search begins with; anything.
 
@@ -40,24 +69,23 @@ def best_constant(n, base, exposure, weight, lo, hi, start):
     -----
     Newton's steps: monotone from below, as the slope is concave in c; a step below zero asks at zero first.
     """
-    counted, seen = 0.0, 0.0
-    for i in range(lo, hi):
+    counted = 0.0
+    for i in some:
         counted += weight[i] * n[i]
-        seen += weight[i] * exposure[i]
-    if counted == 0.0 or seen == 0.0:
+    if counted == 0.0 or total == 0.0:
         return 0.0
-    mean = counted / seen  # no minimum lies above it
+    mean = counted / total  # no minimum lies above it
     c = start if 0.0 < start <= mean else mean
     asked = False
     for _ in range(MAX_INNER):
-        slope, curve, finite = _by_constant(n, base, exposure, weight, lo, hi, c)
+        slope, curve, finite = _by_constant(n, base, exposure, weight, some, total, c)
         if not finite:
             return mean
         after = c - slope / curve if curve > 0.0 else 0.0
         if after <= 0.0:
             if not asked:
                 asked = True
-                at_zero, _, finite = _by_constant(n, base, exposure, weight, lo, hi, 0.0)
+                at_zero, _, finite = _by_constant(n, base, exposure, weight, some, total, 0.0)
                 if finite and at_zero >= 0.0:
                     return 0.0
             after = 0.1 * c
@@ -76,37 +104,40 @@ def best_constants(n, base, exposure, weight, start, constants):
     start : (n_group,) int64
         First pixel of each group.
     """
-    for g in range(len(start)):
-        hi = start[g + 1] if g + 1 < len(start) else len(n)
-        constants[g] = best_constant(n, base, exposure, weight, start[g], hi, constants[g])
+    some, first = _counted(n, weight, start)
+    _constants(n, base, exposure, weight, some, first, _totals(exposure, weight, start), constants)
 
 
 @compiled
-def _by_scale(n, seen, exposure, weight, start, scale, constants):
+def _constants(n, base, exposure, weight, some, first, totals, constants):
+    for g in range(len(totals)):
+        here = some[first[g] : first[g + 1]]
+        constants[g] = best_constant(n, base, exposure, weight, here, totals[g], constants[g])
+
+
+@compiled
+def _by_scale(n, seen, exposure, weight, some, first, total, scale, constants):
     """Return half the derivatives by the scale, the constants at their best, and whether they are finite."""
-    first, second = 0.0, 0.0
-    for g in range(len(start)):
-        hi = start[g + 1] if g + 1 < len(start) else len(n)
+    slope, second = total, 0.0
+    for g in range(len(constants)):
         curve, mixed = 0.0, 0.0
-        for i in range(start[g], hi):
-            first += weight[i] * seen[i]
-            if n[i] > 0.0 and weight[i] > 0.0:
-                mu = scale * seen[i] + constants[g] * exposure[i]
-                if not mu > 0.0:
-                    return 0.0, 0.0, False
-                ratio = weight[i] * n[i] / mu
-                first -= seen[i] * ratio
-                ratio /= mu
-                second += seen[i] * seen[i] * ratio
-                mixed += seen[i] * exposure[i] * ratio
-                curve += exposure[i] * exposure[i] * ratio
+        for i in some[first[g] : first[g + 1]]:
+            mu = scale * seen[i] + constants[g] * exposure[i]
+            if not mu > 0.0:
+                return 0.0, 0.0, False
+            ratio = weight[i] * n[i] / mu
+            slope -= seen[i] * ratio
+            ratio /= mu
+            second += seen[i] * seen[i] * ratio
+            mixed += seen[i] * exposure[i] * ratio
+            curve += exposure[i] * exposure[i] * ratio
         if constants[g] > 0.0 and curve > 0.0:
             second -= mixed * mixed / curve
-    return first, second, True
+    return slope, second, True
 
 
 @compiled
-def profile_counts(n, seen, exposure, weight, start, constants, tolerance, base):
+def profile_counts(n, seen, exposure, weight, start, constants, tolerance):
     """Return the scale a ≥ 0 that, with the best constants c ≥ 0, minimises Poisson's deviance of counts.
 
         μ_i = a · seen_i + c[group of i] · exposure_i
@@ -120,35 +151,32 @@ def profile_counts(n, seen, exposure, weight, start, constants, tolerance, base)
         To begin with; overwritten with the result.
     tolerance : float
         Decrease of the deviance that a further step promises, at which the search ends.
-    base : (n_pixel,) float64
-        Overwritten.
 
     Notes
     -----
     Newton's steps inside a bracket that only shrinks: at the minimum Σ μ = Σ n, so that a ≤ Σ n / Σ seen.
     """
-    counted, total = 0.0, 0.0
-    for i in range(len(n)):
+    some, first = _counted(n, weight, start)
+    exposures, total = _totals(exposure, weight, start), _totals(seen, weight, start).sum()
+    base, counted = np.zeros(len(n)), 0.0
+    for i in some:
         counted += weight[i] * n[i]
-        total += weight[i] * seen[i]
     if not total > 0.0:
-        for i in range(len(n)):
-            base[i] = 0.0
-        best_constants(n, base, exposure, weight, start, constants)
+        _constants(n, base, exposure, weight, some, first, exposures, constants)
         return 0.0
     low, high = 0.0, counted / total
     scale = 0.5 * high
     for _ in range(MAX_INNER):
-        for i in range(len(n)):
+        for i in some:
             base[i] = scale * seen[i]
-        best_constants(n, base, exposure, weight, start, constants)
-        first, second, finite = _by_scale(n, seen, exposure, weight, start, scale, constants)
-        if not finite or first < 0.0:
+        _constants(n, base, exposure, weight, some, first, exposures, constants)
+        slope, second, finite = _by_scale(n, seen, exposure, weight, some, first, total, scale, constants)
+        if not finite or slope < 0.0:
             low = scale
         else:
             high = scale
-        after = scale - first / second if finite and second > 0.0 else -1.0
-        if finite and second > 0.0 and first * first <= tolerance * second:
+        after = scale - slope / second if finite and second > 0.0 else -1.0
+        if finite and second > 0.0 and slope * slope <= tolerance * second:
             return scale
         if not (low < after < high):
             after = 0.5 * (low + high)

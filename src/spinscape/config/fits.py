@@ -61,7 +61,12 @@ class UncertaintySection(Strict):
 
     hessian: bool = Field(True, description="curvature of the objective")
     information: bool = Field(False, description="of a likelihood: expected, scale and background eliminated")
-    profile: bool = Field(False, description="intervals of the profile likelihood")
+    profile: bool | None = Field(
+        None, description="intervals of the profile likelihood; by default of counts, where there are fewer than 2e4"
+    )
+    simulated: int = Field(
+        16, ge=0, le=1000, description="experiments simulated at the best fit that set the threshold of such a profile"
+    )
     bootstrap: BootstrapSection | None = None
     jackknife: int = Field(0, ge=0, le=50, description="bands of energy; each band of each segment is left out in turn")
     posterior: PosteriorSection | None = None

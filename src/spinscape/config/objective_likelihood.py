@@ -22,6 +22,9 @@ class BackgroundSection(Strict):
     )
     decays: tuple[Energy, ...] = Field((), description="exp(−E/decay), one each")
     empty: tuple[Name, ...] = Field((), description="measurements of the background, an empty can for instance")
+    least_counts: float = Field(
+        25.0, ge=0, description="of counts: neighbouring energies share a constant until they hold so many; 0: never"
+    )
 
 
 class LikelihoodPart(FitPart):

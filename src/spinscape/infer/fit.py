@@ -249,7 +249,10 @@ def _estimates(fit, best, errors, variants, known):
 
 
 def _estimate(value, unit, stds, quoted, n_group, *, systematic, bounds=(-np.inf, np.inf), identifiable=True, **how):
-    """Return an estimate whose error is the largest of the methods that count, by their half-widths at 95 %."""
+    """Return an estimate whose error is the largest of the methods that count, by their half-widths at 95 %.
+
+    That of a profile, where it was asked for, is half of its interval of 68 %.
+    """
     half = {m: stds[m] * interval_width(LEVELS["95"], n_group=n_group.get(m)) for m in quoted if m in stds}
     method = max(half, key=lambda m: half[m]) if half and identifiable else None
     # The error of a surrogate is none of the data's: it comes on top.
@@ -262,7 +265,18 @@ def _estimate(value, unit, stds, quoted, n_group, *, systematic, bounds=(-np.inf
         return max(bounds[0], float(value - reach)), min(bounds[1], float(value + reach))
 
     pair = interval(LEVELS["68"]), interval(LEVELS["95"])
+    profile = how.get("intervals", {}).get("profile")
+    if profile and method is not None and np.ptp(profile["95"]) > np.ptp(pair[1]):
+        # Few counts: the likelihood is no parabola, and its profile is the wider.
+        more = stds.get("surrogate", 0.0)
+        pair = tuple(_stretched(profile[text], value, more * interval_width(LEVELS[text])) for text in ("68", "95"))
+        method, std = "profile", 0.5 * float(np.ptp(pair[0]))
     return Estimate(float(value), unit, std, *pair, systematic, stds, method=method, identifiable=identifiable, **how)
+
+
+def _stretched(pair, value, more):
+    """Return an interval with another error in quadrature at both ends."""
+    return tuple(float(value + np.sign(end - value) * np.hypot(end - value, more)) for end in pair)
 
 
 def _systematic(value, others):

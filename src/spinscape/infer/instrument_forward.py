@@ -1,6 +1,6 @@
 """Spin-wave spectra whose instrument is fitted in logarithms: widths stay positive, and all derivatives are known."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -71,6 +71,10 @@ class InstrumentForward:
                 ends.append(self.predict(moved))
             blocks.append(tuple((up - down)[None] / (2.0 * STEP) for up, down in zip(*ends, strict=True)))
         return tuple(np.concatenate(parts) for parts in zip(*blocks, strict=True))
+
+    def blurred(self, factor):
+        """Return the same forward model with lines ``factor`` times as wide as the parameters say."""
+        return replace(self, plain=self.plain.blurred(factor))
 
     def mode_energies(self, parameters, q):
         """Return mode energies at q (n_q, 3) in r.l.u., (n_q, n_mode), meV, rising."""

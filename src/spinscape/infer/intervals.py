@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.stats import chi2 as chi2_law
 from scipy.stats import norm
 from scipy.stats import t as student
@@ -18,6 +17,10 @@ from .uncertainty import Covariance, block_labels, group_jackknife
 
 FAR = 1.3
 """A width that differs from the declared one by more than this factor is warned of."""
+FEW_COUNTS = 2e4
+"""Below so many counts a likelihood is no parabola yet: its profile is asked."""
+MAX_CROSSING = 60
+"""Steps to the end of an interval, at most."""
 MOVED = 2.0
 """Shifts beyond this many standard deviations are warned of."""
 
@@ -77,7 +80,14 @@ def sandwich_covariance(problem, best, box, *, measurements, block=(12, 18)):
     return Covariance(box.names, matrix, (), "sandwich")
 
 
-def profile_interval(problem, best, box, name, *, level=0.95, tolerance=0.01):
+def few_counts(objective):
+    """Return whether an objective is the likelihood of fewer than :data:`FEW_COUNTS` counts, in all that it fits."""
+    sets = getattr(objective, "sets", ())
+    counted = [one for one in sets if getattr(getattr(one, "law", None), "positive", False)]
+    return bool(counted) and len(counted) == len(sets) and sum(float(one.data.sum()) for one in counted) < FEW_COUNTS
+
+
+def profile_interval(problem, best, box, name, *, level=0.95, tolerance=0.01, law=None):
     """Return the interval of one parameter in which the best objective of all others stays below its threshold.
 
         { x : min over the others of D(x, ...) ≤ D_min + χ²₁(level) · noise scale }
@@ -92,6 +102,8 @@ def profile_interval(problem, best, box, name, *, level=0.95, tolerance=0.01):
     level : float
     tolerance : float
         Of the bounds, in standard deviations.
+    law : RatioLaw, optional
+        In place of χ²₁, where there are few counts (:func:`~spinscape.infer.simulated_ratio.ratio_law`).
 
     Returns
     -------
@@ -101,26 +113,73 @@ def profile_interval(problem, best, box, name, *, level=0.95, tolerance=0.01):
     k, here = box.names.index(name), problem.evaluate(np.asarray(best))[0]
     std = information_covariance(problem, best, box).std[k]
     scale = problem.objective.noise_scale(here, n_parameter=len(box.names))
-    limit = float(chi2_law.ppf(level, 1)) * scale
-    others = np.delete(np.asarray(best, dtype=np.float64), k)
-    rest = np.arange(len(box.names)) != k
+    limit = (float(chi2_law.ppf(level, 1)) if law is None else law.limit(level)) * scale
+    valley = _Valley(problem, np.asarray(best, dtype=np.float64), box, k, tolerance)
 
     def excess(x):
-        if rest.any():
-            held, small = held_problem(problem, box, k, x)
-            return gauss_newton(held, others, box=small).value - here - limit
-        return problem(np.array([x])) - here - limit
+        """Return √(rise of the objective) less its limit: nearly linear in x."""
+        return np.sqrt(max(valley(x) - here, 0.0)) - np.sqrt(limit)
 
     ends = []
     for sign, bound in ((-1.0, box.lower[k]), (1.0, box.upper[k])):
-        reach, start = best[k], sign * norm.ppf(0.5 + 0.5 * level) * std * np.sqrt(scale)
+        step, outside = sign * norm.ppf(0.5 + 0.5 * level) * std, -1.0
         for factor in (1.3, 2.0, 4.0, 8.0, np.inf):
-            reach = float(np.clip(best[k] + factor * start, box.lower[k], box.upper[k]))
-            if excess(reach) > 0 or reach == bound:
+            reach = float(np.clip(best[k] + factor * step, box.lower[k], box.upper[k]))
+            outside = excess(reach)
+            if outside > 0 or reach == bound:
                 break
-        inside = excess(reach) <= 0
-        ends.append(reach if inside else float(brentq(excess, best[k], reach, xtol=tolerance * std)))
+        known = (float(best[k]), -np.sqrt(limit)), (reach, outside)
+        ends.append(reach if outside <= 0 else _crossing(excess, *known, width=tolerance * std))
     return tuple(ends)
+
+
+def _crossing(function, below, above, *, width):
+    """Return where a function that is nearly linear crosses zero, between two points (x, value) on either side.
+
+    False position with Illinois' halving: one or two calls where a secant would do, and always inside.
+    """
+    (a, low), (b, high) = below, above
+    moved = 0
+    for _ in range(MAX_CROSSING):
+        slope = (high - low) / (b - a)
+        x = a - low / slope
+        value = function(x)
+        # What is left to go, by the secant's slope.
+        if abs(value) <= width * abs(slope):
+            break
+        side = -1 if value <= 0 else 1
+        if side < 0:
+            a, low, high = x, value, high * (0.5 if moved == side else 1.0)
+        else:
+            b, high, low = x, value, low * (0.5 if moved == side else 1.0)
+        moved = side
+    return float(x - value / slope)
+
+
+class _Valley:
+    """The least of an objective with one parameter held, each time from where the time before ended."""
+
+    def __init__(self, problem, best, box, index, tolerance):
+        self.problem, self.box, self.index, self.tolerance = problem, box, index, tolerance
+        self.centre, self.best = float(best[index]), np.delete(best, index)
+        self.last = self.centre, self.best
+
+    def __call__(self, x):
+        """Return the least value with the parameter at x."""
+        if not len(self.best):
+            return self.problem(np.array([x]))
+        held, small = held_problem(self.problem, self.box, self.index, x)
+        found = gauss_newton(held, self._start(x), box=small, tolerance=self.tolerance)
+        self.last = x, found.parameters
+        return found.value
+
+    def _start(self, x):
+        """Return the point on the line to the last end; beyond that, and on the other side, what is known."""
+        at, others = self.last
+        share = (x - self.centre) / (at - self.centre) if at != self.centre else -1.0
+        if share < 0.0:
+            return self.best
+        return self.best + min(share, 1.0) * (others - self.best)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@ import numpy as np
 from ..errors import FitError
 from .generator_forward import surrogate_covariance
 from .intervals import (
+    few_counts,
     freer_shift,
     information_covariance,
     instrument_warnings,
@@ -17,6 +18,7 @@ from .intervals import (
 from .line_shape_test import LEVEL, line_shape_test
 from .posterior import sample_posterior
 from .region import acceptable_region
+from .simulated_ratio import RatioLaw, ratio_law
 from .uncertainty import block_bootstrap, group_jackknife, hessian_covariance
 
 LEVELS = {"68": 0.6826894921370859, "95": 0.95}
@@ -39,8 +41,11 @@ class UncertaintyOptions:
     n_replica : int
     jackknife : int
         Bands of energy; each band of each segment is left out in turn. 0 for no jackknife.
-    profile : bool
-        Intervals in which the best objective of all other parameters stays below its threshold.
+    profile : bool or None
+        Intervals in which the best objective of all other parameters stays below its threshold. None: of counts, where
+        there are fewer than :data:`~spinscape.infer.intervals.FEW_COUNTS`.
+    simulated : int
+        Experiments simulated at the best fit, by which the profile's threshold is set where there are few counts.
     posterior : int
         Steps of every walker at most; 0 for no sampling.
     freer : Objective or None
@@ -56,7 +61,8 @@ class UncertaintyOptions:
     bootstrap: tuple[int, int] | None = None
     n_replica: int = 200
     jackknife: int = 0
-    profile: bool = False
+    profile: bool | None = None
+    simulated: int = 16
     posterior: int = 0
     freer: object = None
     line_shape: float | None = None
@@ -113,7 +119,7 @@ def errors_of(options, problem, best, box, *, measurements, seed):
         "jackknife": options.jackknife > 0 and _jackknife,
         "robust": options.freer is not None and _robust,
         "shaped": options.line_shape is not None and _shaped,
-        "profile": options.profile and _profile,
+        "profile": (few_counts(problem.objective) if options.profile is None else options.profile) and _profile,
         "posterior": options.posterior > 0 and _posterior,
         "region": options.region > 1 and len(box.names) > 1 and _region,
     }
@@ -188,13 +194,17 @@ def _shaped(out, problem, best, box, *, options, measurements, **_):
         )
 
 
-def _profile(out, problem, best, box, **_):
+def _profile(out, problem, best, box, *, options, seed, **_):
+    law = RatioLaw()
+    if options.simulated and few_counts(problem.objective) and not problem.objective.estimated:
+        law = ratio_law(problem, best, box, n_experiment=options.simulated, seed=seed)
+        out.details["likelihood_ratio"] = law.to_dict()
     found = {}
     for name in box.names:
         if name in box.at_bound(best):
             continue
         found[name] = {
-            text: profile_interval(problem, best, box, name, level=level, tolerance=0.02)
+            text: profile_interval(problem, best, box, name, level=level, tolerance=0.02, law=law)
             for text, level in LEVELS.items()
         }
     out.intervals["profile"] = found

@@ -261,7 +261,7 @@ def _with_std(measurement, background, law, scale):
 def _pixels(measurement, form, law, data, exposure, std):
     """Take out the valid pixels, sorted by group of the background."""
     pixels = PixelSet.from_mask(measurement.valid, name=f"measurement {measurement.name}")
-    labels, groups = form.labels(measurement), None
+    labels, groups = form.labels_of_counts(measurement, data) if law.positive else form.labels(measurement), None
     if labels is not None:
         order = np.argsort(pixels.gather(labels), kind="stable")
         pixels = PixelSet(pixels.shape, pixels.index[order])

@@ -16,7 +16,8 @@ class Estimate:
         that hold backgrounds and line shapes; for real data the group jackknife). None where none was asked for,
         where the quantity sits at a bound, and where the data do not determine it.
     interval68, interval95 : (float, float) or None
-        value ± 1 and ± 1.96 std, of a jackknife by Student's law of its groups; cut at the bounds of the box.
+        value ± 1 and ± 1.96 std, of a jackknife by Student's law of its groups; cut at the bounds of the box. Those of
+        the profile likelihood, which need not be symmetric, where it was asked for and is the wider at 95 %.
     systematic : float or None
         Half the spread (largest less smallest) over the fit and its variants; None without variants.
     std_by_method : dict of str to float

@@ -10,9 +10,12 @@ from ..rng import stream
 from .counts import counts_of
 from .gauss_newton import gauss_newton
 from .held import held_problem
-from .intervals import information_covariance, interval_width
+from .intervals import few_counts, information_covariance, interval_width
+from .simulated_ratio import ratio_law
 
 LEVELS = (0.95, 0.68)
+N_EXPERIMENT = 8
+"""Simulated at each fit of few counts: enough, as their own noise is allowed for."""
 
 
 def thinned(measurement, counts, generator, *, counts_per_unit=None):
@@ -163,8 +166,10 @@ def _shares(hits, n):
     return {f"{level:g}": tuple((hit.sum(axis=0) / n).tolist()) for level, hit in hits.items()}
 
 
-def fitted_couplings(problem, box, strategy, *, seed, truth):
+def fitted_couplings(problem, box, strategy, *, seed, truth, n_experiment=N_EXPERIMENT):
     """Search a box, and ask how far the truth is from what was found.
+
+    ``n_experiment`` are simulated at the fit where there are few counts, for the law of the likelihood ratio.
 
     Returns
     -------
@@ -172,13 +177,16 @@ def fitted_couplings(problem, box, strategy, *, seed, truth):
         Of the couplings; standard deviations of the information.
     excess : (n,) float64
         Of the profile likelihood: what the deviance rises by where a coupling is held at its truth and all else is at
-        its best. Up to χ²₁(level) the interval of the profile holds the truth, however crooked the valley.
+        its best; by its law for few counts as that value of χ²₁ which is as rare. Up to χ²₁(level) the interval of the
+        profile holds the truth, however crooked the valley.
     """
     best = strategy.minimise(problem.counting(), box, seed).best.parameters
     n = len(problem.forward.coupling_names)
     lowest, _ = problem.evaluate(best)
     scale = problem.objective.noise_scale(lowest, n_parameter=len(best))
     excess = [(_held_at(problem, best, box, k, truth) - lowest) / scale for k in range(n)]
+    if few_counts(problem.objective) and not problem.objective.estimated and n_experiment:
+        excess = ratio_law(problem, best, box, n_experiment=n_experiment, seed=seed).as_chi2(np.maximum(excess, 0.0))
     return best[:n], information_covariance(problem, best, box).std[:n], np.array(excess)
 
 

@@ -6,11 +6,14 @@ import numpy as np
 
 from ..errors import FitError, SpinscapeError
 from .gauss_newton import gauss_newton
-from .intervals import information_covariance, instrument_warnings, interval_width
+from .intervals import few_counts, information_covariance, instrument_warnings, interval_width, profile_interval
 from .planning import counts_needed
 
 AGAIN = 2.0
 """The whole box is searched again when the counts have grown by this factor: few may show a false minimum."""
+
+PROFILE_TOLERANCE = 0.05
+"""Of the ends of an interval, in standard deviations."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,8 @@ class Reading:
     couplings : tuple of str
         The free ones.
     values, stds : dict of str to float
-        Of all parameters of the fit; couplings in meV. ``stds`` are those of the information.
+        Of all parameters of the fit; couplings in meV. ``stds`` are those of the information, or where there are few
+        counts what the profile likelihood's intervals of 95 % say, if that is more.
     target : float
         Standard deviation of the goal's coupling to be reached.
     needed : float
@@ -64,6 +68,8 @@ class Reading:
     searched : bool
         The whole box was searched for this reading.
     warnings : tuple of str
+    profile : dict of str to (float, float)
+        Intervals of 95 % of the couplings by the profile likelihood, where there are few counts.
     """
 
     counts: float
@@ -75,11 +81,14 @@ class Reading:
     done: bool
     searched: bool
     warnings: tuple[str, ...] = ()
+    profile: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def interval(self, name, level=0.95):
-        """Return the central interval of a parameter."""
+        """Return the interval of a parameter: at 95 % that of the profile, where there is one and it is the wider."""
         half = interval_width(level) * self.stds[name]
-        return self.values[name] - half, self.values[name] + half
+        central = self.values[name] - half, self.values[name] + half
+        pair = self.profile.get(name, central)
+        return pair if level == 0.95 and np.ptp(pair) >= np.ptp(central) * (1.0 - 1e-9) else central
 
 
 @dataclass
@@ -137,10 +146,16 @@ class Watch:
             warnings.append(str(error).splitlines()[0])
         names = self.box.names
         values, spread = dict(zip(names, best.tolist(), strict=True)), dict(zip(names, stds.tolist(), strict=True))
-        std, target = spread[self.goal.name], self.goal.target(values[self.goal.name])
+        target = self.goal.target(values[self.goal.name])
+        # With more counts the likelihood becomes a parabola: what is foretold is of the information.
+        needed = counts_needed(counts, spread[self.goal.name], target)
+        profile = self._profile(problem, best, spread, warnings)
+        for name, pair in profile.items():
+            spread[name] = max(spread[name], 0.5 * float(np.ptp(pair)) / interval_width(0.95))
+        std = spread[self.goal.name]
         # A coupling at the bound of its interval has no error of its own: nothing is known of it yet.
         known = 0 < std < np.inf
-        needed = counts_needed(counts, std, target) if known else np.inf
+        needed = needed if known else np.inf
         return Reading(
             counts,
             problem.forward.coupling_names,
@@ -151,7 +166,20 @@ class Watch:
             bool(known and std <= target),
             searched,
             tuple(warnings),
+            profile,
         )
+
+    def _profile(self, problem, best, spread, warnings):
+        """Return the intervals of 95 % of the couplings, name → pair, where there are few counts."""
+        out = {}
+        for name in problem.forward.coupling_names if few_counts(problem.objective) else ():
+            if not 0 < spread[name] < np.inf:
+                continue
+            try:
+                out[name] = profile_interval(problem, best, self.box, name, tolerance=PROFILE_TOLERANCE)
+            except SpinscapeError as error:
+                warnings.append(f"no profile of {name}: {error.what}")
+        return out
 
 
 def _descended(problem, start, box):

@@ -11,7 +11,7 @@ def counts_figure(document, *, simulated=False):
     Parameters
     ----------
     document : dict
-        ``couplings``, ``levels`` (``counts``, ``rms``, ``std``, ``covered``, ``n_fit``), ``truth_is``.
+        ``couplings``, ``levels`` (``counts``, ``rms``, ``std``, ``profile``, ``n_fit``), ``truth_is``.
     simulated : bool
         The measurement was.
 
@@ -29,7 +29,7 @@ def counts_figure(document, *, simulated=False):
             errors.plot(counts, [row["rms"][k] for row in levels], "o", label=f"{name}: off the truth, rms", **style)
             errors.plot(counts, [row["std"][k] for row in levels], "-", label=f"{name}: what fits say", **style)
             for level, mark in (("0.95", "o"), ("0.68", "s")):
-                share = np.array([row["covered"][level][k] for row in levels])
+                share = np.array([row["profile"][level][k] for row in levels])
                 error = np.sqrt(np.maximum(share * (1 - share), 0.02) / [row["n_fit"] for row in levels])
                 # Beside each other where couplings have the same share.
                 at = counts * 1.06 ** (k - 0.5 * (len(document["couplings"]) - 1))

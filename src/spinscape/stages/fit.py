@@ -85,6 +85,7 @@ def _uncertainty(fit, job, prepared):
         **bootstrap,
         jackknife=said.jackknife,
         profile=said.profile,
+        simulated=said.simulated,
         posterior=0 if said.posterior is None else said.posterior.max_step,
         freer=freer,
         line_shape=None if said.line_shape is None else said.line_shape.fwhm,

@@ -41,7 +41,9 @@ def background_form(declared, job, measurements):
     """Return the background that a section declares, measured ones read from their files."""
     said = declared.background
     empty = tuple(_empty(name, job, measurements) for name in said.empty)
-    return BackgroundForm(constant=said.constant, degree=said.degree, decays=said.decays, empty=empty)
+    return BackgroundForm(
+        constant=said.constant, degree=said.degree, decays=said.decays, empty=empty, least_counts=said.least_counts
+    )
 
 
 def shown(declared, measurements):

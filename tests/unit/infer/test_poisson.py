@@ -191,11 +191,33 @@ def test_a_row_without_counts_has_no_background_and_still_speaks(counted, band, 
     measurement = counted(per_mean=0.3)
     signal = measurement.signal.copy()
     signal[:, 27] = 0.0
-    objective = poisson_likelihood([replace(measurement, signal=signal)])
+    alone = BackgroundForm(least_counts=0)
+    objective = poisson_likelihood([replace(measurement, signal=signal)], background=alone)
     predictions, jacobians = Problem(band(), objective).linearise(TRUTH, box)
     found = objective.inner(predictions)[0][1]
     assert found.constants[27] == 0.0 and found.constants.min() >= 0.0
     assert np.isfinite(objective.normal_equations(predictions, jacobians)[1]).all()
+
+
+@pytest.mark.parametrize("constant", ["row", "row_segment"])
+def test_energies_with_few_counts_share_a_constant_and_those_with_many_do_not(counted, constant):
+    few, many = counted(per_mean=0.1), counted(per_mean=80.0)
+    form = BackgroundForm(constant)
+    labels = form.labels_of_counts(few, filled(few))
+    totals = np.bincount(labels.ravel(), weights=filled(few).ravel())
+    n_segment = 2 if constant == "row_segment" else 1
+    alone = form.labels(few)
+    assert 1 < np.count_nonzero(totals) < 0.5 * (alone.max() + 1) and totals[totals > 0].min() >= 25.0
+    for label in np.unique(labels):
+        # One segment, and energies without a gap.
+        where = labels == label
+        assert len(np.unique(few.segments[where.any(axis=1)])) == (1 if n_segment == 2 else 2)
+        assert np.ptp(np.flatnonzero(where.any(axis=0))) == where.any(axis=0).sum() - 1
+    assert np.array_equal(form.labels_of_counts(many, filled(many)), alone)
+
+
+def filled(measurement):
+    return np.where(measurement.valid, measurement.signal, 0.0)
 
 
 def test_an_absent_model_has_no_scale(counted, band):
@@ -223,7 +245,7 @@ def test_bad_requests_are_named(counted, measure):
         few = counted()
         valid = np.zeros(few.shape, bool)
         valid[0] = True
-        poisson_likelihood([replace(few, valid=valid)])
+        poisson_likelihood([replace(few, valid=valid)], background=BackgroundForm(least_counts=0))
     with pytest.raises(FitError, match="at least one measurement"):
         gaussian_likelihood([])
     with pytest.raises(FitError, match="standard deviation"):

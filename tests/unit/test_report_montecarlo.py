@@ -109,6 +109,17 @@ def test_slices_have_the_axes_of_their_grid():
     assert axes.get_aspect() == pytest.approx(1 / np.sqrt(2))
 
 
+def test_a_slice_of_a_hexagonal_lattice_is_drawn_as_it_lies_in_space():
+    reciprocal = np.array([[np.sqrt(3) / 2, 0.5, 0], [0, 1, 0], [0, 0, 1]])
+    grid = QGrid("hk0", np.zeros(3), np.eye(3), ([0, 1, 2], [0, 1, 2], [-0.5, 0.5]))
+    figure = slices_figure(slices=[[(grid, np.ones((2, 2)))]], columns=[""], rows=["hk0"], reciprocal=reciprocal)
+    corners = figure.axes[0].collections[0].get_coordinates()
+    assert figure.axes[0].get_xlabel() == "along (1 0 0) (1/Å)" and figure.axes[0].get_aspect() == 1.0
+    # (0 1 0) lies 60° from (1 0 0), both of length 1.
+    np.testing.assert_allclose(corners[0, 1], [0.5, np.sqrt(3) / 2], atol=1e-12)
+    np.testing.assert_allclose(corners[2, 0], [2, 0], atol=1e-12)
+
+
 def test_a_lattice_is_drawn_as_pixels_and_other_points_as_dots():
     x, y = (axis.ravel() for axis in np.meshgrid([0.0, 1.0], [0.0, 1.0, 2.0], indexing="ij"))
     one = {"label": "R", "values": np.arange(6.0)}

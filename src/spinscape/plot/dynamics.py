@@ -4,7 +4,7 @@ import numpy as np
 
 from ..errors import check_shape
 from ..lattice.momentum import n_momentum, segments
-from .momentum import momentum_positions
+from .momentum import momentum_positions, slice_corners
 from .spectra import draw_map, intensity_bar, intensity_norm
 from .style import colour, new_figure, styled, with_unit
 
@@ -68,7 +68,7 @@ def slice_figure(*, grid, reciprocal, rows, columns, images):
     -------
     matplotlib.figure.Figure
     """
-    x, y, labels = _plane(grid, reciprocal)
+    x, y, labels = slice_corners(grid, reciprocal)
     images = np.asarray(images, dtype=np.float64)
     check_shape("images", images, (len(rows), len(columns), *grid.shape))
     with styled():
@@ -84,18 +84,6 @@ def slice_figure(*, grid, reciprocal, rows, columns, images):
                 axes.set(xlabel=labels[0], ylabel=labels[1])
                 intensity_bar(figure, mesh, axes, extend="max")
     return figure
-
-
-def _plane(grid, reciprocal):
-    """Return the corners of the pixels of a slice, x and y (n_u + 1, n_v + 1) in 1/Å, and labels of the axes."""
-    seen = [k for k in range(3) if not grid.integrated[k]]
-    u, v = np.meshgrid(*(grid.edges[k] for k in seen), indexing="ij")
-    first, second = (grid.basis[k] @ reciprocal for k in seen)
-    along = first / np.linalg.norm(first)
-    across = second - (second @ along) * along
-    x = u * np.linalg.norm(first) + v * (second @ along)
-    text = " ".join(f"{c:g}" for c in grid.basis[seen[0]])
-    return x, v * np.linalg.norm(across), (f"along ({text}) (1/Å)", "across (1/Å)")
 
 
 def zone_figure(*, energy, panels, weightings):

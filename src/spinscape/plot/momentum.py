@@ -77,6 +77,30 @@ def _only_axis(grid: QGrid):
     return open_axes[0] if len(open_axes) == 1 else None
 
 
+def slice_corners(grid, reciprocal):
+    """Return the corners of the pixels of a slice as they lie in space, and labels of the axes.
+
+    Parameters
+    ----------
+    grid : QGrid
+        With two axes that are not integrated over.
+    reciprocal : (3, 3) float64, 1/Å
+
+    Returns
+    -------
+    x, y : (n_u + 1, n_v + 1) float64, 1/Å
+    labels : two str
+    """
+    seen = [k for k in range(3) if not grid.integrated[k]]
+    u, v = np.meshgrid(*(grid.edges[k] for k in seen), indexing="ij")
+    first, second = (grid.basis[k] @ reciprocal for k in seen)
+    along = first / np.linalg.norm(first)
+    across = second - (second @ along) * along
+    x = u * np.linalg.norm(first) + v * (second @ along)
+    text = " ".join(f"{c:g}" for c in grid.basis[seen[0]])
+    return x, v * np.linalg.norm(across), (f"along ({text}) (1/Å)", "across (1/Å)")
+
+
 def cut_points(axis, *, n=3):
     """Return [(row, label)] of ``n`` rows to cut at: a path's first tick labels that differ, or evenly spread."""
     seen = {}

@@ -6,9 +6,12 @@ import numpy as np
 from matplotlib.ticker import LogFormatter
 
 from ..errors import check_shape
+from .momentum import slice_corners
 from .style import MASKED, colour, new_figure, styled, with_unit
 
 _TICK = 7.5
+CUBIC = np.eye(3)
+"""Directions of reciprocal vectors across each other and of one length."""
 MAX_CURVES = 8
 """Points whose curves are drawn."""
 
@@ -50,7 +53,7 @@ def curves_figure(*, temperatures, panels, labels):
     return figure
 
 
-def slices_figure(*, slices, columns, rows, label="S(Q) per cell"):
+def slices_figure(*, slices, columns, rows, label="S(Q) per cell", reciprocal=CUBIC):
     """Draw slices of S(Q), a row for each slice and a column for each point.
 
     Parameters
@@ -60,6 +63,8 @@ def slices_figure(*, slices, columns, rows, label="S(Q) per cell"):
     columns, rows : sequence of str
         Titles of the points, and names of the slices.
     label : str
+    reciprocal : (3, 3) float64, 1/Å
+        Axes across each other are drawn in r.l.u., others as they lie in space.
 
     Returns
     -------
@@ -70,22 +75,28 @@ def slices_figure(*, slices, columns, rows, label="S(Q) per cell"):
         axes = figure.subplots(len(rows), len(columns), squeeze=False)
         for i, row in enumerate(slices):
             for j, (grid, image) in enumerate(row):
-                mesh = _draw_slice(axes[i, j], grid, image)
+                mesh = _draw_slice(axes[i, j], grid, image, np.asarray(reciprocal))
                 figure.colorbar(mesh, ax=axes[i, j], label=label, pad=0.02, extend="max")
                 title = f"{rows[i]}, {columns[j]}" if columns[j] else rows[i]
                 axes[i, j].set_title(textwrap.fill(title, 44), fontsize=_TICK + 1)
     return figure
 
 
-def _draw_slice(axes, grid, image):
+def _draw_slice(axes, grid, image, reciprocal):
     seen = [k for k in range(3) if not grid.integrated[k]]
     check_shape("image", np.asarray(image), grid.shape)
-    u, v = (grid.edges[k] for k in seen)
     finite = np.asarray(image)[np.isfinite(image)]
     # Bragg peaks would hide what is diffuse.
     low, high = 0.0, float(np.quantile(finite, 0.995)) if finite.size else 1.0
-    mesh = axes.pcolormesh(u, v, np.asarray(image).T, cmap="inferno", vmin=low, vmax=max(high, 1e-12), rasterized=True)
-    axes.set_aspect(np.linalg.norm(grid.basis[seen[1]]) / np.linalg.norm(grid.basis[seen[0]]))
+    how = {"cmap": "inferno", "vmin": low, "vmax": max(high, 1e-12), "rasterized": True}
+    first, second = (grid.basis[k] @ reciprocal for k in seen)
+    if abs(first @ second) > 1e-6 * np.linalg.norm(first) * np.linalg.norm(second):
+        x, y, labels = slice_corners(grid, reciprocal)
+        mesh = axes.pcolormesh(x, y, np.asarray(image), **how)
+        axes.set(aspect="equal", xlabel=labels[0], ylabel=labels[1])
+        return mesh
+    mesh = axes.pcolormesh(*(grid.edges[k] for k in seen), np.asarray(image).T, **how)
+    axes.set_aspect(np.linalg.norm(second) / np.linalg.norm(first))
     for set_label, k in zip((axes.set_xlabel, axes.set_ylabel), seen, strict=True):
         set_label(f"along ({' '.join(f'{x:g}' for x in grid.basis[k])})")
     return mesh

@@ -109,7 +109,8 @@ def _slices(data):
         return None
     temperature = kept["temperatures"][0]
     columns = [", ".join(filter(None, (data.class_of(p), data.label(p)))) for p in points]
-    figure = slices_figure(slices=slices, columns=columns, rows=[row[0][0].name for row in slices])
+    names = [row[0][0].name for row in slices]
+    figure = slices_figure(slices=slices, columns=columns, rows=names, reciprocal=data.model.crystal.reciprocal)
     settings = kept["settings"]
     return report_figure(
         figure,

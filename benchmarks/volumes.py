@@ -40,6 +40,7 @@ from spinscape.infer.generator_forward import generator_forward
 from spinscape.infer.latent_chi2 import latent_chi2
 from spinscape.infer.poisson import poisson_likelihood
 from spinscape.infer.problem import Problem
+from spinscape.infer.strategies import sobol_unit_points
 from spinscape.lattice.bonds import shell_bond
 from spinscape.lattice.crystal import lattice_vectors
 from spinscape.lattice.qspace import EnergyAxis
@@ -219,33 +220,7 @@ def fit_by_generator(path, *, kind="diffuse", n_point=160):
     }
 
 
-class _WithBackground:
-    """a·S(θ) + b with scale a and constant b as further parameters: an encoder eliminates neither."""
-
-    def __init__(self, forward, unit, level):
-        self.forward, self.unit, self.level = forward, unit, level
-        self.coupling_names = forward.coupling_names
-        self.parameter_names = (*forward.coupling_names, "scale", "background")
-        self.units = (*forward.units, "", "")
-
-    def predict(self, parameters):
-        """Return the images, in the unit of the data."""
-        scale, constant = parameters[-2:]
-        return tuple(self.level * (scale * i / self.unit + constant) for i in self.forward.predict(parameters[:-2]))
-
-    def gradient(self, parameters):
-        """Return the derivatives by couplings, scale and constant."""
-        pairs = zip(self.forward.gradient(parameters[:-2]), self.forward.predict(parameters[:-2]), strict=True)
-        factor = self.level / self.unit
-        return tuple(
-            np.concatenate(
-                [parameters[-2] * factor * slope, factor * image[None], np.full_like(image, self.level)[None]]
-            )
-            for slope, image in pairs
-        )
-
-
-def encoder(kind, measurement, variance, unit, level, n_point):
+def encoder(kind, measurement, variance, level, n_point):
     """Return principal components, in units of the noise, of simulations with random scales and constants."""
     from spinscape.learn.compressor import fit_pca
     from spinscape.learn.images import Transform
@@ -255,44 +230,49 @@ def encoder(kind, measurement, variance, unit, level, n_point):
     a, b = (low + (high - low) * stream(SEED, "dataset", "nuisances", kind).uniform(size=(n_point, 2))).T[..., None]
     noise = np.sqrt(variance.ravel())
     return fit_pca(
-        level * (a * images / unit + b), n_latent=N_LATENT[kind], transform=Transform("standardised", noise=noise)
+        level * (a * images / images.mean() + b),
+        n_latent=N_LATENT[kind],
+        transform=Transform("standardised", noise=noise),
     )
 
 
 NUISANCES = (np.array([0.3, -0.1]), np.array([1.5, 0.8]))
-"""Of scale and constant: couplings at the start and no background would be (1, 0)."""
+"""Of scale and constant in what the encoder learns from, in units of the data's mean."""
 
 
 def fit_by_latent_chi2(path, *, kind="diffuse", n_point=160):
-    """Read a histogram and fit its latent numbers; scale and constant are fitted beside the couplings."""
+    """Read a histogram and fit its latent numbers; scale and constant are eliminated."""
     measurement = read(kind, path)
     valid, forward = measurement.valid, forward_on(kind, [measurement])
     level = float(measurement.signal[valid].mean())
-    start = forward.predict(np.clip(START[kind], *LEARNT_BOX[kind]))[0]
-    model = _WithBackground(forward, float(start.mean()), level)
-    (low, high), (least, most) = LEARNT_BOX[kind], NUISANCES
-    box = Box(model.parameter_names, np.concatenate([low, least]), np.concatenate([high, most]))
-    here = np.concatenate([np.clip(START[kind], low, high), [0.8, 0.2]])
+    here = np.clip(START[kind], *LEARNT_BOX[kind])
+    box = Box(tuple(BOX[kind]), *LEARNT_BOX[kind])
     exposure = np.where(valid, measurement.exposure, measurement.exposure[valid].mean())
+    image = forward.predict(here)[0]
     begin = time.process_time()
-    pca = encoder(kind, measurement, model.predict(here)[0] / exposure, model.unit, level, n_point)
+    variance = level * (0.8 * image / image.mean() + 0.2) / exposure
+    pca = encoder(kind, measurement, variance, level, n_point)
     learning = time.process_time() - begin
+    how = {"scale": None, "background": BackgroundForm(constant="none", degree=(0, 0)), "compressor": pca, "seed": SEED}
     # The counts' own square root is a poor variance at two counts: that of the model is taken, twice in turn.
-    for _ in range(2):
-        std = np.sqrt(np.maximum(model.predict(here)[0], 0.05 * level) / exposure)
-        problem = Problem(model, latent_chi2([replace(measurement, std=std)], compressor=pca, seed=SEED))
-        found = gauss_newton(problem, here, box=box)
+    for first in (True, False):
+        problem = Problem(forward, latent_chi2([replace(measurement, std=np.sqrt(variance))], **how))
+        # With its scale eliminated a model that lies beside the data is best left out: nothing leads on from there.
+        points = [box.from_unit(u) for u in sobol_unit_points(64, n_parameter=len(here), seed=SEED)] if first else []
+        found = gauss_newton(problem, min([here, *points], key=problem), box=box)
         here = found.parameters
+        fitted = problem.objective.fitted(forward.predict(here))[0]
+        variance = np.maximum(fitted, 0.05 * level) / exposure
     predictions, jacobians = problem.linearise(here, box)
     _, matrix = problem.objective.normal_equations(predictions, jacobians)
-    n = len(low)
-    std = np.sqrt(np.diag(problem.objective.covariance(predictions, jacobians, matrix)))[:n]
+    std = np.sqrt(np.diag(problem.objective.covariance(predictions, jacobians, matrix)))
+    quality = problem.objective.quality(predictions)
     return {
-        "couplings": here[:n].tolist(),
+        "couplings": here.tolist(),
         "std": std.tolist(),
-        "pulls": ((here[:n] - TRUTH[kind]) / std).tolist(),
+        "pulls": ((here - TRUTH[kind]) / std).tolist(),
         "latent_chi2_per_dof": found.value / (problem.objective.dof - len(here)),
-        "scale_and_background": here[n:].tolist(),
+        "scale_and_background": [quality["scale_0"], quality["background_0"]],
         "learning_s": learning,
     }
 

@@ -46,7 +46,7 @@ def test_a_generator_gives_the_same_couplings(volumes, tmp_path):
 
 @pytest.mark.parametrize("kind", ["diffuse", "spectrum"])
 def test_latent_numbers_give_them_too(volumes, kind, tmp_path):
-    """Distances in principal components, scale and constant fitted beside the couplings: little information is lost."""
+    """Distances in principal components, scale and constant eliminated: little information is lost."""
     path = tmp_path / "volume.nxs"
     volumes.make(kind, 4_000, path)
     direct, latent = volumes.fit(kind, path), volumes.fit_by_latent_chi2(path, kind=kind, n_point=100)

@@ -55,6 +55,9 @@ def test_fits_and_rounds_name_their_files_and_modules():
     [
         ({"fits__robust__forward": {"kind": "generator", "model": "imgs"}}, "did you mean 'images'"),
         ({"fits__latent__objective__model": "none"}, "unknown compression"),
+        ({"fits__latent__objective__scale": 0.0}, "a scale is positive"),
+        ({"fits__latent__objective__background": {"empty": ["can"]}}, "unknown measurement"),
+        ({"fits__latent__objective__weights": "paper"}, "weights"),
         ({"refine__fit": "robst"}, "did you mean 'robust'"),
         ({"refine__fit": "latent"}, "no objective that reads a trained model"),
         ({"fits__robust__forward__arrays": {"plane": "signal_other"}}, "array of the model"),

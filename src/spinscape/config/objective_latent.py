@@ -5,24 +5,31 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from .checks import known
-from .fit_parts import FitPart
 from .learning import names_of_kind
+from .objective_background import BackgroundPart, BackgroundSection
 from .quantities import Name
 
 
-class LatentChi2Section(FitPart):
+class LatentChi2Section(BackgroundPart):
     """χ² in the latent numbers of a compressor; not robust unless the compressor was trained on such artefacts."""
 
     module: ClassVar[str] = "spinscape.stages.objective_latent"
 
     kind: Literal["latent_chi2"]
     model: Name = Field(description="a model of the kind compression")
-    scale: float = Field(1.0, gt=0, description="what the data are divided by to be in the simulations' unit")
+    scale: Literal["free"] | float = Field(
+        1.0, description="of the data over the simulations; a number where it is known: they are divided by it"
+    )
+    background: BackgroundSection = BackgroundSection(constant="none")
+    weights: Literal["noise", "equal"] = Field(
+        "noise", description="of the latent numbers: their noise's inverse covariance, or all alike as in the paper"
+    )
 
     def files(self):
-        """Return the trained compressor."""
-        return {"compressor": f"compress/{self.model}.pt"}
+        """Return the trained compressor, and the measured backgrounds."""
+        return {"compressor": f"compress/{self.model}.pt", **super().files()}
 
     def check(self, study, fit, where):
-        """Raise :class:`~spinscape.errors.ConfigError` where the model is not declared."""
+        """Raise :class:`~spinscape.errors.ConfigError` where the model is not declared, or scale or background."""
         known(self.model, names_of_kind(study, "compression"), what="compression", where=f"{where}.objective.model")
+        super().check(study, fit, where)

@@ -218,6 +218,10 @@ class Autoencoder:
             turned = turned @ self.front.components
         return self.transform.slope(self.decode_seen(latent))[:, None] * turned
 
+    def typical_image(self):
+        """Return the image (n_voxel,) at the mean of what the transform gives of the images learnt from."""
+        return self.front.typical_image()
+
     def payload(self):
         """Return tensors and plain values, for a file."""
         weights = {name: tensor.detach().cpu().numpy() for name, tensor in self.network.state_dict().items()}

@@ -38,6 +38,10 @@ class Compressor(Protocol):
         """Return the images (n, n_voxel) of latent numbers (n, n_latent)."""
         ...
 
+    def typical_image(self) -> np.ndarray:
+        """Return the image (n_voxel,) at the mean of what the transform gives of the images learnt from."""
+        ...
+
     def payload(self) -> dict:
         """Return tensors and plain values, for a file."""
         ...
@@ -137,6 +141,10 @@ class Pca:
         """Return d(image)/d(latent), (n, n_latent, n_voxel)."""
         seen = self.mean + np.asarray(latent, dtype=np.float64) @ self.components
         return self.transform.slope(seen)[:, None] * self.components[None]
+
+    def typical_image(self):
+        """Return the image (n_voxel,) at the mean of what the transform gives of the images learnt from."""
+        return self.transform.inverse(self.mean)
 
     def payload(self):
         """Return tensors and plain values, for a file."""

@@ -13,6 +13,7 @@ import json
 import sys
 import time
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -53,14 +54,15 @@ class Setting:
         self.model, self.structure = build.build_model(study)
         self.settings = SpinwaveSettings.from_dict(build.spinwave_settings(study.simulate))
         self.path = build.path(study, "path1")
-        self.grid, self.library = self._library()
 
     def spectrum(self, theta, **instrument):
         """Return the spectrum with some of the settings changed."""
         settings = replace(self.settings, **instrument)
         return SpectrumModel(self.model, self.structure, self.path, ENERGY, settings).predict(np.asarray(theta))
 
-    def _library(self):
+    @cached_property
+    def spectra(self):
+        """Points of the grid, and their spectra binned."""
         model = SpectrumModel(self.model, self.structure, self.path, ENERGY, replace(self.settings, fwhm_factor=1.4))
         grid, images = [], []
         for j in np.arange(20.0, 76.0, 2.5):
@@ -86,12 +88,13 @@ def best_start(setting, measurement):
     n = np.maximum(valid.sum(axis=0), 1)
     weight = valid / np.maximum(data.sum(axis=0) / n, 1e-12)
     centred = (data - data.sum(axis=0) / n) * valid
-    images = np.where(valid, setting.library, 0.0)
+    grid, library = setting.spectra
+    images = np.where(valid, library, 0.0)
     images = (images - images.sum(axis=1, keepdims=True) / n) * valid
     along = np.einsum("kqe,qe->k", images, weight * centred)
     norm = np.einsum("kqe,kqe,qe->k", images, images, weight)
     gain = np.where(along > 0, along**2 / np.maximum(norm, 1e-300), 0.0)
-    return setting.grid[np.argmax(gain)]
+    return grid[np.argmax(gain)]
 
 
 def drawn(k):

@@ -1,23 +1,30 @@
 """How few counts will do: couplings of La₂NiO₄ from 800 to 1e5 counts, by likelihood and by the paper's correlation.
 
-    python benchmarks/counts.py [EXPERIMENTS]
+    python benchmarks/counts.py likelihood FILE --experiments 0 200      (correlation, paper, watch likewise)
+    python benchmarks/counts.py report FILE --figure FIGURE
 
 Simulated experiments of ``benchmarks/calibration.py`` (couplings, background, widths, a missing block by number), each
 counted to every level: share of fits in the right basin (J within 3, Jp within 1.5 meV), their error, coverage of
-the intervals. Beside it the correlation of logarithms of the paper, from the same counts. Then running
-experiments: when ``watch`` stops at 1 % of J, what hindsight says, and what it foretold on the way.
+the intervals. Beside it the correlation of logarithms, from the same counts: searched over the whole box, and with
+all of the paper's recipe (background, clipping, ten descents from random points). Then running experiments: when
+``watch`` stops at 1 % of J, what hindsight says, and what it foretold on the way.
 """
 
-import sys
+import argparse
+import json
 import time
+from pathlib import Path
 
 import numpy as np
-from scipy.stats import chi2
+from scipy.stats import binom, chi2
 from threadpoolctl import threadpool_limits
 
 import calibration
+from spinscape.errors import SpinscapeError
+from spinscape.experiment.background import without_savitzky_golay
 from spinscape.infer.box import Box
 from spinscape.infer.forward import spinwave_forward
+from spinscape.infer.gauss_newton import gauss_newton
 from spinscape.infer.grid_start import GridStart
 from spinscape.infer.instrument_forward import instrument_forward
 from spinscape.infer.intervals import interval_width
@@ -27,12 +34,16 @@ from spinscape.infer.problem import Problem
 from spinscape.infer.strategies import strategy_by_name
 from spinscape.infer.thinning import fitted_couplings
 from spinscape.infer.watching import Goal, Watch
+from spinscape.plot.counts import low_counts_figure
 from spinscape.rng import stream
 
 START = GridStart(n_point=256, n_refine=3)
-LEVELS = (800, 2_000, 4_000, 10_000, 100_000)
+LEVELS = (800, 1_500, 4_000, 10_000, 100_000)
 PER_UNIT, PAPER_COUNTS = 7.2, 5.5e5
 """Counts of one unit of intensity, and of a path, in the measurement of the paper (docs/studies/la2nio4.md)."""
+QUIET = (160, 169)
+"""Rows of the path that the paper takes for background."""
+SHARES = (0.15, 0.3, 0.6)
 COUPLINGS = {"J": (20.0, 75.0), "Jp": (-30.0, 10.0)}
 """Box of the correlation: it has no nuisances."""
 
@@ -46,13 +57,14 @@ def counted(setting, k, counts):
 
 
 def by_likelihood(setting, measured, truth):
+    """Return values, standard deviations of the information, and what the profile with its law says of the truth."""
     forward = instrument_forward(setting.model, setting.structure, [measured], settings=setting.settings)
     box = Box.from_intervals(calibration.BOX, names=forward.parameter_names)
     problem = Problem(forward, poisson_likelihood([measured]))
     return fitted_couplings(problem, box, START, seed=0, truth=truth)
 
 
-def by_correlation(setting, measured):
+def by_correlation(setting, measured, strategy):
     """Return what the paper's objective finds: log(1 + intensity), whose unit is that of the paper's data.
 
     The intensity does not know how long was counted: with few counts a single one is a large intensity.
@@ -61,50 +73,65 @@ def by_correlation(setting, measured):
     forward = spinwave_forward(setting.model, setting.structure, [measured], settings=setting.settings)
     box = Box.from_intervals(COUPLINGS, names=forward.parameter_names)
     problem = Problem(forward, objective_by_name("correlation", [measured], c_data=1.0 / per_unit))
-    found = strategy_by_name(kind="multistart").minimise(problem, box, 0)
-    return found.best.parameters[:2]
+    return strategy.minimise(problem, box, 0).best.parameters[:2]
 
 
-def low_counts(setting, n):
-    """Print how fits at each level do."""
-    for counts in LEVELS:
-        rows, paper = [], []
-        for k in range(n):
-            measured, truth, _ = counted(setting, k, counts)
-            values, stds, excess = by_likelihood(setting, measured, truth)
-            rows.append((values - truth, stds, excess))
-            paper.append(by_correlation(setting, measured) - truth)
-        miss, stds, excess = (np.array([r[k] for r in rows]) for k in range(3))
-        print(
-            f"{counts:9d} counts  likelihood: {_basin(miss)}, covered {_covered(miss, stds)}, "
-            f"profile {_below(excess)};  correlation: {_basin(np.array(paper))}",
-            flush=True,
-        )
+def as_in_the_paper(setting, measured):
+    """Return the fit of the paper's recipe: background off and clipped, the lowest of ten descents from random points.
+
+    Adam's steps of the paper's length, with all pixels of the spectra themselves where the paper has batches of a
+    network's; after 250 of them, which lead from one end of the box to the other, Gauss-Newton's to the minimum.
+    """
+    rest = without_savitzky_golay(measured, momentum=QUIET, window=51, order=3, clip_negative=True)
+    per_unit = PER_UNIT * measured.signal[measured.valid].sum() / PAPER_COUNTS
+    forward = spinwave_forward(setting.model, setting.structure, [measured], settings=setting.settings)
+    box = Box.from_intervals(COUPLINGS, names=forward.parameter_names)
+    problem = Problem(forward, objective_by_name("correlation", [rest], c_data=1.0 / per_unit))
+    ends = [gauss_newton(problem, adam(problem, box, start), box=box) for start in range(10)]
+    return min(ends, key=lambda end: end.value).parameters[:2]
 
 
-def _basin(miss):
-    near = (np.abs(miss) < (3.0, 1.5)).all(axis=1)
-    error = np.sqrt((miss[near] ** 2).mean(axis=0)) if near.any() else np.full(2, np.nan)
-    return f"right basin {near.mean():.3f}, error {error[0]:.2f} {error[1]:.2f} meV"
+def adam(problem, box, start, *, n_step=250, rate=0.005):
+    """Return where Adam's steps lead from a random point of the box, in widths of the box as in the paper."""
+    generator = stream(calibration.SEED, "start", "adam", replica=start)
+    while problem.predict(box.from_unit(unit := generator.random(2))) is None:
+        pass
+    mean, square = np.zeros(2), np.zeros(2)
+    for step in range(1, n_step + 1):
+        predictions = problem.predict(box.from_unit(unit))
+        if predictions is None:
+            break
+        (image,) = problem.objective.derivative(predictions)[1]
+        slope = np.einsum("kqe,qe->k", problem.forward.gradient(box.from_unit(unit))[0], image) * box.width
+        mean, square = 0.9 * mean + 0.1 * slope, 0.999 * square + 0.001 * slope**2
+        move = mean / (1 - 0.9**step) / (np.sqrt(square / (1 - 0.999**step)) + 1e-8)
+        before, unit = unit, np.clip(unit - rate * move, 0.0, 1.0)
+    return box.from_unit(unit if problem.predict(box.from_unit(unit)) is not None else before)
 
 
-def _covered(miss, stds):
-    parts = []
-    for level in (0.95, 0.68):
-        share = (np.abs(miss) <= interval_width(level) * stds).mean(axis=0)
-        parts.append(f"{100 * level:.0f} %: {share[0]:.3f} {share[1]:.3f}")
-    return ", ".join(parts)
+def one_fit(setting, kind, k, counts):
+    """Return one row of the results."""
+    measured, truth, _ = counted(setting, k, counts)
+    row = {"what": kind, "counts": counts, "k": k}
+    if kind == "likelihood":
+        values, stds, excess = by_likelihood(setting, measured, truth)
+        return row | {"miss": (values - truth).tolist(), "std": stds.tolist(), "excess": excess.tolist()}
+    if kind == "correlation":
+        found = by_correlation(setting, measured, strategy_by_name(kind="multistart"))
+    else:
+        found = as_in_the_paper(setting, measured)
+    return row | {"miss": (found - truth).tolist()}
 
 
-def _below(excess):
-    parts = []
-    for level in (0.95, 0.68):
-        share = (excess <= chi2.ppf(level, 1)).mean(axis=0)
-        parts.append(f"{100 * level:.0f} %: {share[0]:.3f} {share[1]:.3f}")
-    return ", ".join(parts)
+def one_run(setting, k):
+    """Return one row of a running experiment."""
+    stop, needed, inside, foretold, seconds = running(setting, k)
+    told = {f"{s:g}": foretold[np.argmin(np.abs(foretold[:, 0] - s * stop)), 1] / stop for s in SHARES}
+    return {"what": "watch", "k": k, "stop": stop, "needed": needed, "inside": bool(inside), "told": told,
+            "seconds": [float(np.median(seconds)), float(seconds.max())]}  # fmt: skip
 
 
-def running(setting, k, *, first=500.0, growth=1.04, precision=0.01, limit=3e5):
+def running(setting, k, *, first=600.0, growth=1.04, precision=0.01, limit=3e5):
     """Follow experiment k from few counts on; return stop, hindsight, cover, what was foretold on the way, seconds."""
     truth = calibration.drawn(k)
     truth["counts"] = 1.0
@@ -142,26 +169,110 @@ def hindsight(forward, box, truth, measured, rate, goal):
     return some * (covariance.std[0] / goal.target(truth["theta"][0])) ** 2
 
 
-def watched(setting, n):
-    """Print how running experiments end."""
-    rows = [running(setting, k) for k in range(n)]
-    stop, needed = np.array([r[0] for r in rows]), np.array([r[1] for r in rows])
+def jobs(what, first, last):
+    """Yield (what, k, counts) of what is asked for."""
+    for k in range(first, last):
+        for counts in LEVELS if what != "watch" else (None,):
+            yield what, k, counts
+
+
+def run(target, what, levels, first, last, seconds):
+    """Append rows to a file for so many seconds of CPU; what it has already is not done again."""
+    done = {(r["what"], r["k"], r.get("counts")) for r in calibration.rows_of(target)} if target.exists() else set()
+    setting, began = calibration.Setting(), time.process_time()
+    with target.open("a", encoding="utf-8") as out:
+        for kind, k, counts in jobs(what, first, last):
+            if (kind, k, counts) in done or (levels and counts not in levels):
+                continue
+            if time.process_time() - began > seconds:
+                return
+            try:
+                row = one_run(setting, k) if kind == "watch" else one_fit(setting, kind, k, counts)
+            except SpinscapeError as error:
+                row = {"what": kind, "k": k, "counts": counts, "error": error.what}
+            out.write(json.dumps(row) + "\n")
+            out.flush()
+
+
+def band(level, n):
+    """Return the exact 99 % binomial band of a share."""
+    return tuple(float(x) / n for x in binom.interval(0.99, n, level))
+
+
+def summary(rows):
+    """Return one dictionary for each kind of fit and number of counts."""
+    out = []
+    for kind in ("likelihood", "correlation", "paper"):
+        for counts in LEVELS:
+            some = [r for r in rows if r["what"] == kind and r.get("counts") == counts and "miss" in r]
+            if not some:
+                continue
+            miss = np.array([r["miss"] for r in some])
+            near = (np.abs(miss) < (3.0, 1.5)).all(axis=1)
+            error = np.sqrt((miss[near] ** 2).mean(axis=0)).tolist() if near.any() else [np.nan, np.nan]
+            one = {"kind": kind, "counts": counts, "n": len(some), "basin": float(near.mean()), "error": error,
+                   "median": np.median(np.abs(miss), axis=0).tolist()}  # fmt: skip
+            if kind == "likelihood":
+                stds, excess = np.array([r["std"] for r in some]), np.array([r["excess"] for r in some])
+                for level in (0.95, 0.68):
+                    covers = np.abs(miss) <= interval_width(level) * stds
+                    one[f"information_{level:g}"] = covers.mean(axis=0).tolist()
+                    one[f"quoted_{level:g}"] = (excess <= chi2.ppf(level, 1)).mean(axis=0).tolist()
+            out.append(one)
+    return out
+
+
+def report(target, figure=None):
+    """Print what the rows of a file say, and draw it."""
+    rows = calibration.rows_of(target)
+    levels = summary(rows)
+    for one in levels:
+        text = f"{one['kind']:12s}{one['counts']:9.0f} counts, n {one['n']}: right basin {one['basin']:.3f}, "
+        text += f"rms of these {one['error'][0]:.2f} {one['error'][1]:.2f}, median of all {one['median'][0]:.2f} meV"
+        for level in (0.95, 0.68) if one["kind"] == "likelihood" else ():
+            low, high = band(level, one["n"])
+            text += "; {:.0f} %: quoted {:.3f} {:.3f}, information {:.3f} {:.3f} (99 % band {:.3f} to {:.3f})".format(
+                100 * level, *one[f"quoted_{level:g}"], *one[f"information_{level:g}"], low, high)  # fmt: skip
+        print(text)
+    for kind in sorted({r["what"] for r in rows if "error" in r}):
+        failed = [r for r in rows if "error" in r and r["what"] == kind]
+        print(f"{kind}: {len(failed)} without a fit ({failed[0]['error']})")
+    runs = [r for r in rows if r["what"] == "watch" and "stop" in r]
+    if runs:
+        watched(runs)
+    if figure is not None:
+        low_counts_figure(levels, truth="30 meV").savefig(figure, dpi=110)
+
+
+def watched(runs):
+    """Print how running experiments ended."""
+    n, over = len(runs), np.array([r["stop"] / r["needed"] for r in runs])
+    inside = sum(r["inside"] for r in runs)
     print(f"\n{n} running experiments, each state 4 % longer, to 1 % of J")
-    print(f"stopped at {np.median(stop):.0f} counts; over what hindsight needs: median {np.median(stop / needed):.3f}, "
-          f"90 % {np.quantile(stop / needed, 0.9):.3f}, largest {np.max(stop / needed):.3f}")  # fmt: skip
-    print(f"95 % interval at the stop holds J: {np.mean([r[2] for r in rows]):.3f}")
-    for share in (0.15, 0.3, 0.6):
-        told = [f[np.argmin(np.abs(f[:, 0] - share * s)), 1] / s for s, _, _, f, _ in rows]
-        told = np.array(told)
+    print(f"stopped at {np.median([r['stop'] for r in runs]):.0f} counts; over what hindsight needs: median "
+          f"{np.median(over):.3f}, 90 % {np.quantile(over, 0.9):.3f}, largest {over.max():.3f}, "
+          f"at most 1.2 in {np.mean(over <= 1.2):.3f}")  # fmt: skip
+    print("95 % interval at the stop holds J: {}/{} (99 % band {:.3f} to {:.3f})".format(inside, n, *band(0.95, n)))
+    for share in SHARES:
+        told = np.array([r["told"][f"{share:g}"] for r in runs])
         print(f"foretold at {100 * share:.0f} % of the way: median {np.median(told):.2f} of the counts at the stop, "
               f"median distance {np.median(np.abs(told - 1)):.2f}")  # fmt: skip
-    seconds = np.concatenate([r[4] for r in rows])
-    print(f"CPU for a state: median {np.median(seconds):.3f} s, largest {seconds.max():.2f} s")
+    seconds = np.array([r["seconds"] for r in runs])
+    print(f"CPU for a state: median {np.median(seconds[:, 0]):.2f} s, largest {seconds[:, 1].max():.2f} s")
 
 
 if __name__ == "__main__":
-    n_experiment = int(sys.argv[1]) if len(sys.argv) > 1 else 60
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=("likelihood", "correlation", "paper", "watch", "report"))
+    parser.add_argument("file", type=Path, help="rows are appended to it")
+    parser.add_argument("--experiments", type=int, nargs=2, default=(0, 20), metavar=("FIRST", "END"))
+    parser.add_argument("--counts", type=float, nargs="+", help="some of the levels")
+    parser.add_argument("--seconds", type=float, default=np.inf, help="of CPU, after which it stops")
+    parser.add_argument("--figure", type=Path)
+    asked = parser.parse_args()
     with threadpool_limits(1):
-        everything = calibration.Setting()
-        low_counts(everything, n_experiment)
-        watched(everything, n_experiment)
+        if asked.what == "report":
+            report(asked.file, asked.figure)
+        else:
+            asked.file.parent.mkdir(parents=True, exist_ok=True)
+            run(asked.file, asked.what, asked.counts, *asked.experiments, asked.seconds)

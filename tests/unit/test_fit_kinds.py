@@ -11,7 +11,7 @@ import yaml
 from spinscape.config import build
 from spinscape.config.load import study_from_data
 from spinscape.errors import FitError
-from spinscape.stages import compare, fit, fit_arrays, measurement, model
+from spinscape.stages import compare, fit, fit_arrays, measurement, model, objective_sum
 from spinscape.stages.fit_job import Job
 
 ROOT = Path(__file__).parents[2]
@@ -92,6 +92,24 @@ def test_a_sum_has_an_objective_for_each_measurement_at_its_own_conditions(folde
     assert kinds == {(1,): ("student", 0.5), (0,): ("poisson", 1.0)}
     assert [m.conditions.temperature for m in job.measured] == [6.0, 60.0]
     assert "spinscape.stages.objective_likelihood" in build.fit_modules(one, "a")
+
+
+def test_a_sum_of_likelihoods_has_a_freer_one_and_is_clipped(folder):
+    terms = [
+        {"measurements": ["warm"], "objective": {"kind": "gaussian"}, "weight": 0.5},
+        {"measurements": ["path1"], "objective": {"kind": "poisson", "background": {"least_counts": 0}}},
+    ]
+    more = {"clip": {}, "uncertainty": {"information": True, "freer_background": "row_segment"}, "landscape": 0}
+    one = study(a={"measurements": ["path1", "warm"], "objective": {"kind": "weighted_sum", "terms": terms}, **more})
+    job = job_of(one, folder, "a")
+    plain = job.problem(one.fits["a"])[0].objective
+    freer = objective_sum.freer(one.fits["a"].objective, job, job.measured, "row_segment")
+    for a, b in zip(plain.terms, freer.terms, strict=True):
+        assert a.weight == b.weight and len(b.objective.sets[0].groups.start) > 2 * len(
+            a.objective.sets[0].groups.start
+        )
+    options = fit._uncertainty(one.fits["a"], job, job.measured)
+    assert options.freer.kind == "weighted_sum"
 
 
 def test_a_measured_background_is_read_and_must_cover_the_measurement(folder):

@@ -166,13 +166,13 @@ def _check_errors(fit, where):
     of_likelihoods = {"information": asked.information, "freer_background": asked.freer_background}
     of_likelihoods |= {"line_shape": asked.line_shape, "clip": fit.clip}
     for name, value in of_likelihoods.items():
-        known_to_sums = name in ("information", "line_shape") and fit.objective.sums_likelihoods
-        if value and not (fit.objective.is_likelihood or known_to_sums):
+        if value and not (fit.objective.is_likelihood or fit.objective.sums_likelihoods):
             raise ConfigError(
                 f"only a likelihood knows {name}",
                 where=f"{where}.{name}" if name == "clip" else f"{where}.uncertainty.{name}",
-                expected="objective: {kind: likelihood, ...}, poisson, gaussian or student",
+                expected="objective: {kind: likelihood, ...}, poisson, gaussian, student, or a weighted_sum of these",
                 got=f"objective.kind {fit.objective.kind}",
+                fix=f"give every measurement a likelihood, or leave {name} out",
             )
 
 

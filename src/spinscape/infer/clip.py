@@ -61,7 +61,7 @@ def clipped_fit(problem, best, box, *, threshold=THRESHOLD, window=WINDOW, n_ref
     Parameters
     ----------
     problem : Problem
-        Whose objective has ``residuals`` and ``reweighted``.
+        Whose objective has ``residuals_by`` and ``reweighted``: a likelihood, or a sum of which some terms are.
     best : (n_parameter,) float64
         The fit of all pixels.
     box : Box
@@ -78,7 +78,7 @@ def clipped_fit(problem, best, box, *, threshold=THRESHOLD, window=WINDOW, n_ref
     valid = tuple(p.spread(np.ones(p.n_pixel)) > 0 for p in problem.objective.pixels)
     kept = tuple(np.ones(v.shape, bool) for v in valid)
     for _ in range(n_refit):
-        residuals = _of_reduced(problem, reduced, here)
+        residuals = problem.objective.residuals_by(reduced.objective, problem.forward.predict(here))
         after = tuple(
             np.abs(box_residuals(r, v, window=window)) <= threshold for r, v in zip(residuals, valid, strict=True)
         )
@@ -90,13 +90,3 @@ def clipped_fit(problem, best, box, *, threshold=THRESHOLD, window=WINDOW, n_ref
     n_valid = sum(int(v.sum()) for v in valid)
     n_left = sum(int((v & ~k).sum()) for v, k in zip(valid, kept, strict=True))
     return Clipped(reduced, here, kept, n_left / n_valid)
-
-
-def _of_reduced(problem, reduced, here):
-    """Return residuals of all pixels against scale and background as the kept ones determine them."""
-    predictions = problem.forward.predict(here)
-    out = []
-    pairs = zip(problem.objective.sets, reduced.objective.inner(predictions), strict=True)
-    for one, (_, found) in pairs:
-        out.append(one.pixels.spread(one.law.residual(one.data, found.mu, one.variance)))
-    return tuple(out)

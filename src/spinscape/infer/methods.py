@@ -195,6 +195,7 @@ def _shaped(out, problem, best, box, *, options, measurements, **_):
 
 
 def _profile(out, problem, best, box, *, options, seed, **_):
+    information_covariance(problem, best, box)  # of a flat likelihood nothing is simulated: it raises
     law = RatioLaw()
     if options.simulated and few_counts(problem.objective) and not problem.objective.estimated:
         law = ratio_law(problem, best, box, n_experiment=options.simulated, seed=seed)

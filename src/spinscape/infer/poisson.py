@@ -170,6 +170,22 @@ class Likelihood:
             images.append(one.pixels.spread(np.where(one.multiplicity > 0, residual, 0.0)))
         return tuple(images)
 
+    def residuals_by(self, reduced, predictions):
+        """Return residuals of all pixels, scale and background being those of the objective on some of them.
+
+        Parameters
+        ----------
+        reduced : Likelihood
+            :meth:`reweighted` of this one.
+        predictions : tuple of (n_q, n_energy) float64
+
+        Returns
+        -------
+        tuple of (n_q, n_energy) float64
+        """
+        pairs = zip(self.sets, reduced.inner(predictions), strict=True)
+        return tuple(one.pixels.spread(one.law.residual(one.data, f.mu, one.variance)) for one, (_, f) in pairs)
+
     def fitted(self, predictions):
         """Return the expectations in the unit of the measurements, each (n_q, n_energy); zero at masked pixels."""
         inner = self.inner(predictions)

@@ -12,6 +12,8 @@ from .planning import counts_needed
 AGAIN = 2.0
 """The whole box is searched again when the counts have grown by this factor: few may show a false minimum."""
 
+LOST = 30.0
+"""A minimum whose deviance lies this much above the best is followed no further."""
 PROFILE_TOLERANCE = 0.05
 """Of the ends of an interval, in standard deviations."""
 
@@ -134,7 +136,9 @@ class Watch:
         if not ends:
             raise FitError("no fit of this state of the measurement ends in a minimum", where="watch")
         ends.sort(key=lambda end: end.value)
-        self._minima = _distinct([end.parameters for end in ends], self.box)[:2]
+        # The others until the whole box is searched again: twice the counts will not bring them so far down.
+        alive = [end.parameters for end in ends if end.value <= ends[0].value + LOST]
+        self._minima = _distinct(alive, self.box)[:2]
         return self._reading(problem, ends[0].parameters, counts, whole)
 
     def _reading(self, problem, best, counts, searched):

@@ -115,6 +115,16 @@ class WeightedSum:
         """Return the terms' residuals as images."""
         return self._images("residuals", predictions)
 
+    def residuals_by(self, reduced, predictions):
+        """Return :meth:`Likelihood.residuals_by` of the terms that have it; zero of the others, which nothing clips."""
+        images = [np.zeros(p.shape) for p in self.pixels]
+        for term, rest in zip(self.terms, reduced.terms, strict=True):
+            if hasattr(term.objective, "residuals_by"):
+                found = term.objective.residuals_by(rest.objective, term.own(predictions))
+                for k, image in zip(term.measurements, found, strict=True):
+                    images[k] = image
+        return tuple(images)
+
     def fitted(self, predictions):
         """Return the terms' fits as images."""
         return self._images("fitted", predictions)

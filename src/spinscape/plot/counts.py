@@ -1,6 +1,7 @@
 """Errors of a fit and coverage of its intervals against the number of counts."""
 
 import numpy as np
+from scipy.stats import binom
 
 from .style import colour, new_figure, stamp_simulated, styled
 
@@ -47,3 +48,60 @@ def counts_figure(document, *, simulated=False):
         if simulated:
             stamp_simulated(figure)
     return figure
+
+
+METHODS = {
+    "likelihood": ("o", "Poisson likelihood"),
+    "correlation": ("s", "correlation of logarithms, whole box searched"),
+    "paper": ("^", "the paper's: background off, ten descents"),
+}
+
+
+def low_counts_figure(levels, *, truth=""):
+    """Draw errors, shares in the right basin and coverage of simulated experiments against their counts.
+
+    Parameters
+    ----------
+    levels : list of dict
+        ``kind`` (of :data:`METHODS`), ``counts``, ``n``, ``basin``, ``error`` (rms in the right basin) and ``median``
+        (of all), each by coupling in meV; of the likelihood ``quoted_0.95``, ``quoted_0.68``, ``information_0.95``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    with styled():
+        figure = new_figure(10.5, 3.6)
+        errors, basins, covers = figure.subplots(1, 3)
+        for index, (kind, (mark, label)) in enumerate(METHODS.items()):
+            some = [one for one in levels if one["kind"] == kind]
+            counts = [one["counts"] for one in some]
+            style = {"color": colour(index), "markersize": 4}
+            errors.plot(counts, [one["median"][0] for one in some], mark + "-", label=label, **style)
+            share, n = np.array([one["basin"] for one in some]), np.array([one["n"] for one in some])
+            error = np.sqrt(np.maximum(share * (1 - share), 0.5 / np.maximum(n, 1)) / np.maximum(n, 1))
+            basins.errorbar(np.array(counts) * 1.05 ** (index - 1), share, error, fmt=mark + "-", capsize=2, **style)
+        _covered(covers, [one for one in levels if one["kind"] == "likelihood"])
+        errors.set(xscale="log", yscale="log", xlabel="counts", ylabel=f"error of J, median (meV; J about {truth})")
+        basins.set(xscale="log", ylim=(0.0, 1.05), xlabel="counts", ylabel="right basin")
+        covers.set(xscale="log", ylim=(0.4, 1.02), xlabel="counts", ylabel="intervals that hold the truth")
+        errors.legend(fontsize=7)
+        covers.legend(fontsize=7, loc="lower right")
+        for axes in (errors, basins, covers):
+            axes.grid(alpha=0.3)
+        stamp_simulated(figure)
+    return figure
+
+
+def _covered(axes, some):
+    """Draw shares of covering intervals, with the exact 99 % band of as many."""
+    counts = np.array([one["counts"] for one in some])
+    for index, level in enumerate((0.95, 0.68)):
+        ends = np.array([binom.interval(0.99, one["n"], level) for one in some]).reshape(-1, 2)
+        ends /= np.array([one["n"] for one in some])[:, None]
+        axes.fill_between(counts, *ends.T, color=colour(index), alpha=0.15, linewidth=0)
+        for kind, mark in (("quoted", "o"), ("information", "x")):
+            shares = np.array([one[f"{kind}_{level:g}"] for one in some]).reshape(-1, 2)
+            for k, share in enumerate(shares.T):
+                label = f"{kind}, {100 * level:.0f} %" if k == 0 else None
+                axes.plot(counts * 1.05 ** (2 * k - 1), share, mark, color=colour(index), markersize=4, label=label)

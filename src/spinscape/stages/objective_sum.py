@@ -8,13 +8,32 @@ from .shown import Shown
 
 def objective(declared, job, measurements):
     """Return the :class:`~spinscape.infer.weighted_sum.WeightedSum` that a section declares."""
+
+    def of(term, own, settings):
+        return job.objective(term.objective, own, settings=settings)
+
+    return _summed(declared, job, measurements, of)
+
+
+def freer(declared, job, measurements, constant):
+    """Return the same sum with more freedom in the backgrounds of its likelihoods: other groups of constants."""
+
+    def of(term, own, settings):
+        if term.objective.is_likelihood:
+            return import_module(term.objective.module).freer(term.objective, job, own, constant)
+        return job.objective(term.objective, own, settings=settings)
+
+    return _summed(declared, job, measurements, of)
+
+
+def _summed(declared, job, measurements, of):
+    """Return the sum of what ``of`` makes of each term, its measurements and settings."""
     terms = []
     for term, settings in zip(declared.terms, job.objective_settings["terms"], strict=True):
         own = _positions(term, measurements)
         if not own:
             continue  # its measurements are optional, and not at hand
-        part = job.objective(term.objective, [measurements[k] for k in own], settings=settings)
-        terms.append(Term(part, own, term.weight))
+        terms.append(Term(of(term, [measurements[k] for k in own], settings), own, term.weight))
     return weighted_sum(terms, n_measurement=len(measurements))
 
 

@@ -75,6 +75,12 @@ def test_a_likelihood_that_is_flat_in_a_coupling_gives_no_number(band, measure):
     result = fitted(band, one, objective)
     assert all(e.std is None and not e.identifiable for e in result.parameters.values())
     assert any("do not determine a, b" in w for w in result.warnings)
+    # So with few counts, where a profile would be asked for: nothing is simulated.
+    counts = replace(one, signal=np.random.default_rng(6).poisson(40.0 * np.abs(image)).astype(float), std=None,
+                     provenance={"counts_per_unit": 1.0})  # fmt: skip
+    of_counts = fitted(band, counts, likelihood([counts], background=BackgroundForm("none", (0, 0))))
+    assert all(e.std is None and not e.identifiable for e in of_counts.parameters.values())
+    assert any("no profile error: the likelihood is flat" in w for w in of_counts.warnings)
     sentence = result.details["identifiability"]["sentences"][0]
     # cos(2π/6) = 1/2: what is known is a + b/2.
     assert sentence.startswith("a + 0.5 b is known to")

@@ -1,12 +1,16 @@
 """The sum of objectives: values, gradients and intervals against those of the parts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from spinscape.errors import FitError
 from spinscape.infer.box import Box
+from spinscape.infer.clip import clipped_fit
 from spinscape.infer.gauss_newton import gauss_newton
 from spinscape.infer.objectives import chi2_profiled, correlation
+from spinscape.infer.poisson import gaussian_likelihood
 from spinscape.infer.problem import Problem
 from spinscape.infer.uncertainty import hessian_covariance
 from spinscape.infer.weighted_sum import Term, weighted_sum
@@ -39,6 +43,25 @@ def test_equal_weights_are_the_joint_objective(pair):
     scale = np.sqrt(np.outer(np.diag(a), np.diag(a)))
     # The sum's law has the expected curvature beside that of the data; they differ by the noise, here by under 1 %.
     np.testing.assert_allclose(b / scale, a / scale, atol=1e-2)
+
+
+def test_clipping_of_a_sum_of_likelihoods_is_that_of_the_joint_one_and_spares_other_terms(pair):
+    forward, measurements = pair
+    spoilt = measurements[0].signal.copy()
+    spoilt[3:8, 20:26] += 0.3  # fifteen standard deviations
+    both = [replace(measurements[0], signal=spoilt), measurements[1]]
+    joint = Problem(forward, gaussian_likelihood(both))
+    terms = [Term(gaussian_likelihood([m]), (k,)) for k, m in enumerate(both)]
+    mixed = [terms[0], Term(chi2_profiled([both[1]]), (1,))]
+    ends = {}
+    for name, parts in {"sum": terms, "mixed": mixed}.items():
+        problem = Problem(forward, weighted_sum(parts, n_measurement=2))
+        ends[name] = clipped_fit(problem, gauss_newton(problem, TRUTH, box=BOX).parameters, BOX)
+    wanted = clipped_fit(joint, gauss_newton(joint, TRUTH, box=BOX).parameters, BOX)
+    assert all(np.array_equal(a, b) for a, b in zip(ends["sum"].kept, wanted.kept, strict=True))
+    assert ends["sum"].parameters == pytest.approx(wanted.parameters, rel=1e-5)
+    assert not ends["mixed"].kept[0][4:7, 21:25].any() and ends["mixed"].kept[1].all()
+    assert np.abs(ends["mixed"].parameters - TRUTH).max() < 0.1
 
 
 def test_the_derivative_is_that_of_differences(pair):

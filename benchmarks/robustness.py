@@ -268,14 +268,17 @@ def run_ours(models, points, recipe, note, families=FAMILIES, levels=LEVELS):
     """The robust fit, all families and levels; the time of an image is CPU time of binding, search and all."""
     for family in families:
         for level in levels if family in ("own", "dead") else [x for x in levels if x > 0]:
-            errors, shares, clock = [], [], time.process_time()
+            errors, shares, flagged, clock = [], [], [], time.process_time()
             for k, truth in enumerate(points):
                 measurement, _ = spoilt(truth, family, level, k, recipe)
                 problem, search = robust_fit(models.generator, measurement)
                 errors.append(error_of(search.best.parameters, truth))
-                shares.append(problem.objective.down_weighted(problem.forward.predict(search.best.parameters)))
+                quality = problem.objective.quality(problem.forward.predict(search.best.parameters))
+                shares.append(quality["down_weighted"])
+                flagged.append(not quality["trusted"])
             seconds = (time.process_time() - clock) / len(points)
-            note("robust fit through the generator", family, level, errors, down=shares, seconds=seconds)
+            more = {"down": shares, "seconds": seconds, "flagged": float(np.mean(flagged))}
+            note("robust fit through the generator", family, level, errors, **more)
 
 
 def run_others(library, models, points, recipe, note, families=FAMILIES):
@@ -334,6 +337,7 @@ def noting(log):
         text = f"{name:50s} {family:10s} {level:3g}  {np.median(errors):.3f}/{np.quantile(errors, 0.9):.3f}"
         if "down" in more:
             text += f"  left out {np.median(more['down']):.2f} to {np.max(more['down']):.2f}, {more['seconds']:.3f} s"
+            text += f", flagged {more['flagged']:.2f}"
         text += f"  {more['shares']}" if "shares" in more else ""
         print(text, flush=True)
         if log:

@@ -5,7 +5,7 @@
     python benchmarks/volumes.py generator   # both through a generator that has learnt from simulated volumes
     python benchmarks/volumes.py latent      # both by the distance in the latent numbers of principal components
     python benchmarks/volumes.py coverage    # of the direct fit's intervals over 1,000 draws
-    python benchmarks/volumes.py siren       # S(Q, ω) through a network that has learnt from simulated volumes
+    python benchmarks/volumes.py siren       # both through a network that has learnt from simulated volumes
 
 Couplings are known: how far the fit is from them, in its own standard deviations, is printed beside the seconds of CPU
 and the largest memory of the process that reads and fits. Counts are Poisson's, the zero ones too; gaps are a sphere
@@ -277,24 +277,23 @@ def fit_by_latent_chi2(path, *, kind="diffuse", n_point=160):
     }
 
 
-class _Spectra:
-    """Simulated spectra on a grid in memory, with the faces of a store that the training of a network uses."""
+class _Simulated:
+    """Simulated volumes on a grid in memory, with the faces of a store that the training of a network uses."""
 
-    def __init__(self, grid, energy, n_point):
-        low, high = LEARNT_BOX["spectrum"]
-        draws = stream(SEED, "dataset", "volumes", "spectra").uniform(size=(n_point, 2))
-        self.theta, self.parameter_names = low + draws * (high - low), tuple(BOX["spectrum"])
-        self.box, self.n_point = dict(zip(BOX["spectrum"], zip(low, high, strict=True), strict=True)), n_point
-        forward = forward_on("spectrum", [_Axes(grid, energy)])
+    def __init__(self, kind, grid, energy, n_point):
+        low, high = LEARNT_BOX[kind]
+        draws = stream(SEED, "dataset", "volumes", "spectra").uniform(size=(n_point, len(low)))
+        self.theta, self.parameter_names = low + draws * (high - low), tuple(BOX[kind])
+        self.box, self.n_point = dict(zip(BOX[kind], zip(low, high, strict=True), strict=True)), n_point
+        forward = forward_on(kind, [_Axes(grid, energy)])
         self._images = np.array([forward.predict(one)[0] for one in self.theta], dtype=np.float32)
-        coords = {
-            "hkl": {"dims": ["q", "hkl"], "values": grid.points},
-            "energy": {"dims": ["energy"], "values": energy.centres},
-        }
-        self.template = {"signal": {"dims": ["q", "energy"], "coords": coords}}
+        coords = {"hkl": {"dims": ["q", "hkl"], "values": grid.points}}
+        if energy is not None:
+            coords["energy"] = {"dims": ["energy"], "values": energy.centres}
+        self.template = {"signal": {"dims": ["q", "energy"][: 1 if energy is None else 2], "coords": coords}}
 
     def read_many(self, name, indices):
-        """Return the spectra of points, (n, n_q, n_energy)."""
+        """Return the volumes of points, (n, n_q, n_energy)."""
         return self._images[np.asarray(indices)]
 
 
@@ -315,15 +314,19 @@ class _NotNegative:
         return tuple(np.where(image > 0.0, slope, 0.0) for slope, image in pairs)
 
 
-def fit_by_siren(path, *, kind="spectrum", n_step=600, n_point=60):
-    """Read a histogram of S(Q, ω) and fit it through a network, its held-out error beside the counting one."""
+N_STEP = {"diffuse": 3000, "spectrum": 600}
+"""Of a network's training."""
+
+
+def fit_by_siren(path, *, kind="spectrum", n_step=None, n_point=60):
+    """Read a histogram and fit it through a network, its held-out error beside the counting one."""
     from spinscape.learn.siren import SirenSettings
     from spinscape.learn.train_siren import TrainSettings, train_siren
 
     measurement = read(kind, path)
     begin = time.process_time()
-    store = _Spectra(measurement.momentum, measurement.energy, n_point)
-    train = TrainSettings(n_train=n_point - 20, n_step=n_step)
+    store = _Simulated(kind, measurement.momentum, measurement.energy, n_point)
+    train = TrainSettings(n_train=n_point - 20, n_step=n_step or N_STEP[kind])
     result = train_siren(store, settings=SirenSettings(), train=train, seed=SEED, box=store.box, progress=False,
                          device="cpu")  # fmt: skip
     learning = time.process_time() - begin
@@ -333,7 +336,7 @@ def fit_by_siren(path, *, kind="spectrum", n_step=600, n_point=60):
         problem = Problem(_NotNegative(siren_forward(result.net, [one])), poisson_likelihood([one], background=form))
         return problem, gauss_newton(problem, start, box=box)
 
-    problem, found = fitted(measurement, box.clip(START["spectrum"]))
+    problem, found = fitted(measurement, box.clip(START[kind]))
     predictions, jacobians = problem.linearise(found.parameters, box)
     _, matrix = problem.objective.normal_equations(predictions, jacobians)
     counting = np.sqrt(np.diag(problem.objective.covariance(predictions, jacobians, matrix)))
@@ -341,7 +344,7 @@ def fit_by_siren(path, *, kind="spectrum", n_step=600, n_point=60):
     exposure = np.where(measurement.valid, measurement.exposure, 1.0)
     off = []
     for theta in store.theta[np.asarray(held_out_points(store, train))][:12]:
-        image = forward_on("spectrum", [measurement]).predict(theta)[0]
+        image = forward_on(kind, [measurement]).predict(theta)[0]
         clean = replace(measurement, signal=SCALE * (image / image.mean() + BACKGROUND), exposure=exposure)
         off.append(fitted(clean, theta)[1].parameters - theta)
     own = np.sqrt(np.mean(np.square(off), axis=0))
@@ -351,7 +354,7 @@ def fit_by_siren(path, *, kind="spectrum", n_step=600, n_point=60):
         "std": std.tolist(),
         "counting": counting.tolist(),
         "network": own.tolist(),
-        "pulls": ((found.parameters - TRUTH["spectrum"]) / std).tolist(),
+        "pulls": ((found.parameters - TRUTH[kind]) / std).tolist(),
         "held_out_r2": result.metrics["r2"],
         "learning_s": learning,
     }
@@ -394,7 +397,7 @@ def fit(kind, path):
 LEARNT = {
     "generator": (KINDS, fit_by_generator),
     "latent": (KINDS, fit_by_latent_chi2),
-    "siren": (("spectrum",), fit_by_siren),
+    "siren": (KINDS, fit_by_siren),
 }
 """Ways through what has learnt from simulations."""
 

@@ -85,6 +85,19 @@ def test_everything_at_once_is_flagged(benchmark):
     assert shares[0]["trusted"] and not shares[1]["trusted"]
 
 
+def test_a_little_of_everything_is_flagged_and_a_little_of_one_family_is_not(benchmark):
+    flagged = {}
+    for family, level in (("own", 0.0), ("own", 0.3), ("step", 0.3), ("everything", 0.3)):
+        qualities = []
+        for k, truth in enumerate(benchmark.truths(8, seed=63)):
+            measurement, _ = benchmark.spoilt(truth, family, level, k, 9)
+            problem, search = benchmark.robust_fit(Exact(), measurement)
+            qualities.append(problem.objective.quality(problem.forward.predict(search.best.parameters)))
+        flagged[family, level] = sum(not q["trusted"] for q in qualities)
+    assert flagged.pop(("everything", 0.3)) >= 6
+    assert not any(flagged.values())
+
+
 @pytest.mark.slow
 def test_intervals_hold_the_truth_with_the_generators_error_and_not_without(benchmark):
     """A generator learnt from few noisy images is off by more than the noise of a measurement with many counts."""

@@ -313,7 +313,11 @@ def _warnings(search, estimates, modes, quality, variants):
             "and the curvature alone says too little"
         )
     if not quality.get("trusted", True):
-        out.append(f"{100 * quality['down_weighted']:.0f} % of the pixels are left out as artefacts: too many to trust")
+        share, scatter = 100 * quality["down_weighted"], quality["scatter"]
+        out.append(
+            f"{share:.0f} % of the pixels are left out as artefacts and the others scatter by {scatter:.2f} times the "
+            "variance of the noise: too much to trust the couplings and their errors"
+        )
     out += [
         f"the profiled {k} is zero: the model is absent" for k, v in quality.items() if k.startswith("scale") and v == 0
     ]

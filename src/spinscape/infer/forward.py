@@ -195,15 +195,32 @@ def siren_forward(siren, measurements, *, fixed=None, bands=None):
     ----------
     siren : Siren
     measurements : sequence of Measurement
-        Momenta and energies may be others than those of the training, within its region.
+        Momenta and energies may be others than those of the training, within its region. S(Q) without energies needs
+        a network that has learnt S(Q).
     fixed : dict of str to float, optional
         Couplings that are not fitted, and their values in meV.
     bands : SpinwaveForward, optional
         The model that the network stands in for, of the same couplings: it answers for mode energies.
     """
     free, values = free_couplings(tuple(siren.parameter_names), fixed or {})
-    axes = tuple((m.momentum.points, m.energy.centres) for m in measurements)
+    # S(Q) has no energies: its network has learnt one, which is no input.
+    axes = tuple(
+        (m.momentum.points, siren.domain.energy if m.energy is None else m.energy.centres) for m in measurements
+    )
+    _require_energies(siren, measurements)
     names = tuple(siren.parameter_names[k] for k in free)
     if bands is None:
         return SirenForward(siren, axes, names, values, free)
     return SirenForwardWithModes(siren, axes, names, values, free, bands=bands)
+
+
+def _require_energies(siren, measurements):
+    for measurement in measurements:
+        if measurement.energy is None and len(siren.domain.energy) != 1:
+            raise FitError(
+                "a measurement without energies cannot be compared with a network of spectra",
+                where=f"measurement {measurement.name}",
+                expected="a network that has learnt S(Q)",
+                got=f"one of {len(siren.domain.energy)} energies",
+                fix="train a network on an array of S(Q), or take another forward model",
+            )

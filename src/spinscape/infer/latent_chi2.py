@@ -99,6 +99,13 @@ class LatentChi2:
         inverse = np.linalg.inv(hessian)
         return 4.0 * inverse @ free @ self.noise @ free.T @ inverse
 
+    def shift_of(self, predictions, jacobians, columns):
+        """Return what changes of the model (m, n_q, n_energy) would move the minimum by, (m, p)."""
+        p = len(jacobians[0])
+        both = tuple(np.concatenate([j, c]) for j, c in zip(jacobians, columns, strict=True))
+        _, _, free = self._linearised(predictions, both)
+        return -np.linalg.solve(free[:p] @ free[:p].T, free[:p] @ free[p:].T).T
+
     def _linearised(self, predictions, jacobians):
         """Return M Δz, its slopes by the parameters (p, n_latent), and these with scale and background eliminated."""
         model = _flat(predictions)

@@ -144,6 +144,13 @@ class Likelihood:
             matrix += 2.0 * gram(columns)
         return gradient, matrix
 
+    def shift_of(self, predictions, jacobians, columns):
+        """Return what changes of the model (m, n_q, n_energy) would move the minimum by, (m, p)."""
+        p = len(jacobians[0])
+        both = tuple(np.concatenate([j, c]) for j, c in zip(jacobians, columns, strict=True))
+        _, matrix = self.normal_equations(predictions, both)
+        return -np.linalg.solve(matrix[:p, :p], matrix[:p, p:]).T
+
     def noise_scale(self, deviance, *, n_parameter):
         """Return the factor on the variances: deviance/dof where the noise was estimated, else 1."""
         return deviance / max(self.dof - n_parameter, 1.0) if self.estimated else 1.0

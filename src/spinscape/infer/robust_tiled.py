@@ -31,6 +31,8 @@ DOWN = 0.1
 """A pixel of less weight than that, of a whole one's, counts as left out: 3.3 standard deviations off."""
 MAX_DOWN = 0.4
 """Share of left-out pixels above which a result is not to be trusted: docs/theory/robust.md."""
+MAX_SCATTER = 1.75
+"""Of the pixels that are not left out, the same: artefacts below the cut are everywhere."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,12 +180,22 @@ class RobustTiled:
             n += float(one.multiplicity.sum())
         return lost / n
 
+    def scatter(self, predictions):
+        """Return the mean square of the standardised residuals that are not left out; one where noise is all."""
+        total = n = 0.0
+        for one, (_, found) in zip(self.sets, self.inner(predictions), strict=True):
+            kept = one.multiplicity * (_weight(found.residual, self.law) >= DOWN * _weight(np.zeros(1), self.law)[0])
+            total, n = total + float(np.sum(kept * found.residual**2)), n + float(kept.sum())
+        return total / max(n, 1.0)
+
     def quality(self, predictions):
-        """Return the deviance, degrees of freedom, the share of left-out pixels and the scales."""
+        """Return the deviance, degrees of freedom, the share of left-out pixels, what others scatter, the scales."""
         inner = self.inner(predictions)
         out = {"deviance": float(sum(f.deviance for _, f in inner)), "dof": self.dof}
         share = self.down_weighted(predictions)
-        out |= {"down_weighted": share, "trusted": share <= MAX_DOWN}
+        scatter = self.scatter(predictions)
+        trusted = share <= MAX_DOWN and scatter <= MAX_SCATTER
+        out |= {"down_weighted": share, "scatter": scatter, "trusted": trusted}
         return out | {f"scale_{k}": f.scale for k, (_, f) in enumerate(inner)}
 
     def _weights(self, one, found):

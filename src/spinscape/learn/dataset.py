@@ -54,26 +54,34 @@ def layout_from_store(store, names=None):
     ----------
     store : StudyStore
     names : sequence of str, optional
-        Arrays to learn; all that have momenta and an energy axis where left out.
+        Arrays to learn; all that have momenta and an energy axis where left out, or all S(Q) where none has energies.
+        S(Q) has one energy, zero.
     """
     momenta = {}
     for name, spec in store.template.items():
         for coordinate in spec["coords"].values():
             if list(coordinate["dims"]) == [spec["dims"][0], "hkl"]:
                 momenta[name] = np.asarray(coordinate["values"], dtype=np.float64)
-    names = tuple(momenta) if names is None else tuple(names)
-    unknown = [name for name in names if name not in momenta or "energy" not in store.template[name]["coords"]]
+    if names is None:
+        resolved = [name for name in momenta if "energy" in store.template[name]["coords"]]
+        names = resolved or list(momenta)
+    unknown = [name for name in names if name not in momenta]
     if unknown or not names:
         raise TrainingError(
             "the store has no such spectra",
             where=f"training data: {', '.join(unknown) or 'names'}",
-            expected=f"arrays with momenta and energies: {', '.join(momenta) or 'none is there'}",
+            expected=f"arrays with momenta: {', '.join(momenta) or 'none is there'}",
             got=list(names),
         )
-    axes = [np.asarray(store.template[name]["coords"]["energy"]["values"], dtype=np.float64) for name in names]
+    axes = [_energies(store.template[name]["coords"]) for name in names]
     if any(axis.tobytes() != axes[0].tobytes() for axis in axes):
         raise TrainingError("the spectra do not share one energy axis", where=", ".join(names))
     return SpectrumLayout(names, np.concatenate([momenta[name] for name in names]), axes[0])
+
+
+def _energies(coords):
+    """Return the energies (n_energy,) of an array's coordinates; of S(Q) one, zero."""
+    return np.asarray(coords["energy"]["values"], dtype=np.float64) if "energy" in coords else np.zeros(1)
 
 
 def split_points(theta, *, n_train, seed):
@@ -115,6 +123,8 @@ def read_log_spectra(store, layout, indices):
     row = 0
     for name in layout.names:
         spectra = store.read_many(name, indices)
+        if spectra.ndim == 2 and layout.shape[1] == 1:
+            spectra = spectra[..., None]
         if spectra.shape[2] != layout.shape[1] or row + spectra.shape[1] > layout.shape[0]:
             raise TrainingError("a spectrum does not have the declared axes", where=name, got=spectra.shape)
         low = spectra.min(axis=(1, 2))

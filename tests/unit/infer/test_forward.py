@@ -1,5 +1,7 @@
 """Forward models on the data's own axes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -156,3 +158,20 @@ def test_a_network_with_the_bands_of_its_simulator_knows_their_energies(chain, n
     q = np.array([[0.25, 0, 0]])
     assert np.array_equal(forward.mode_energies([5.0, 0.3], q), bands.mode_energies([5.0, 0.3], q))
     assert np.array_equal(forward.predict([5.0, 0.3])[0], siren_forward(network, [one]).predict([5.0, 0.3])[0])
+
+
+def test_a_network_of_diffuse_scattering_answers_where_there_are_no_energies(chain, network):
+    spectra = measurement(chain)
+    diffuse = replace(
+        spectra, energy=None, signal=spectra.signal[:, :1], valid=spectra.valid[:, :1],
+        std=None if spectra.std is None else spectra.std[:, :1],
+    )  # fmt: skip
+    points = spectra.momentum.points
+    domain = TrainingDomain(("J", "K"), points, np.zeros(1), [1.0, -1.0], [10.0, 1.0], 0.5, 0.3)
+    one = Siren(SirenSettings(width=8, hidden_layers=2), domain, seed=3)
+    forward, at = siren_forward(one, [diffuse]), np.array([5.0, 0.3])
+    assert forward.predict(at)[0].shape == diffuse.shape
+    assert np.array_equal(forward.predict(at)[0], one.predict(points, np.zeros(1), at))
+    assert forward.outside(at) == ()
+    with pytest.raises(FitError, match="without energies"):
+        siren_forward(network, [diffuse])

@@ -6,13 +6,17 @@ import numpy as np
 import pytest
 
 from spinscape.errors import FitError
+from spinscape.infer.background_terms import BackgroundForm
 from spinscape.infer.box import Box
 from spinscape.infer.gauss_newton import gauss_newton
 from spinscape.infer.generator_forward import generator_forward, surrogate_covariance
 from spinscape.infer.intervals import information_covariance
+from spinscape.infer.latent_chi2 import latent_chi2
+from spinscape.infer.poisson import gaussian_likelihood
 from spinscape.infer.problem import Problem
 from spinscape.infer.robust_descents import RobustDescents
 from spinscape.infer.robust_tiled import robust_tiled
+from spinscape.learn.compressor import fit_pca
 
 from .test_robust_tiled import N, hills, measured, plane
 
@@ -91,3 +95,28 @@ def test_fixed_couplings_are_held():
     assert forward.parameter_names == ("x",)
     assert np.array_equal(forward.predict([0.7])[0].ravel(), hills([0.7, 1.2]))
     assert forward.gradient([0.7])[0].shape == (1, N * N, 1)
+
+
+OBJECTIVES = {
+    "likelihood": lambda data: gaussian_likelihood([data], background=BackgroundForm("none", degree=(0, 0))),
+    "latent_chi2": lambda data: latent_chi2(
+        [data], compressor=HILLS, scale=None, background=BackgroundForm("none", degree=(0, 0))
+    ),
+}
+HILLS = fit_pca(
+    np.array([hills(BOX.from_unit(u)) + 0.2 * v for *u, v in np.random.default_rng(1).random((200, 3))]), n_latent=8
+)
+
+
+@pytest.mark.parametrize("kind", list(OBJECTIVES))
+def test_it_moves_them_so_with_every_objective_that_eliminates_scale_and_background(kind):
+    found = []
+    for wrong in (0.0, 0.02):
+        forward = generator_forward(Hills(wrong=wrong), [noisy()], voxels=[(plane(), 0)])
+        one = Problem(forward, OBJECTIVES[kind](noisy()))
+        found.append(gauss_newton(one, np.array([0.7, 1.2]), box=BOX).parameters)
+        if not wrong:
+            # Of an error of 0.05 along x.
+            std = surrogate_covariance(one, found[0], BOX).std
+    assert np.abs(found[1] - found[0]) == pytest.approx(0.02 / 0.05 * std, rel=0.05, abs=2e-4)
+    assert std[0] == pytest.approx(0.05, rel=0.05)

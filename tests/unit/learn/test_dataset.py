@@ -37,6 +37,20 @@ def test_arrays_that_are_no_spectra_are_left_out_or_refused_by_name(store):
         layout_from_store(store, ["energy_of_state"])
 
 
+def test_diffuse_scattering_has_one_energy(store):
+    """Beside spectra it is learnt by name, alone by itself; its energy is no input of a network."""
+    images = {name: store.read_many(name, ALL)[..., 0] for name in ("signal_a", "signal_b")}
+    del store.template["signal_b"]["coords"]["energy"]
+    assert layout_from_store(store).names == ("signal_a",)
+    del store.template["signal_a"]["coords"]["energy"]
+    layout = layout_from_store(store)
+    assert layout.shape == (20, 1) and layout.energy.tolist() == [0.0]
+    store.read_many = lambda name, indices: images[name][np.asarray(indices)]
+    read = read_log_spectra(store, layout, ALL[:3])
+    np.testing.assert_allclose(read[:, :11, 0], np.log1p(images["signal_a"][:3]), rtol=1e-6)
+    assert "energy" not in domain_from_store(store, layout, ALL).input_kinds
+
+
 def test_spectra_must_share_the_energy_axis(store):
     store.template["signal_b"]["coords"]["energy"]["values"][3] += 1e-9
     with pytest.raises(TrainingError, match="one energy axis"):

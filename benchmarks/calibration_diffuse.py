@@ -46,9 +46,11 @@ from spinscape.learn.images import Transform
 from spinscape.observables.diffuse import PairSums, correlation_grid
 from spinscape.observables.diffuse_projection import DiffuseSettings, Projector
 from spinscape.rng import stream
+from spinscape.simulate.gaussian import GaussianModel, GaussianSettings
 from spinscape.simulate.local_engine import LocalEngine
 from spinscape.simulate.moves import Move
 from spinscape.simulate.spin_system import spin_system
+from spinscape.units import K_B
 
 ROOT = Path(__file__).parents[1]
 SEED, N_CELL, N_LATENT = 20261, 16, 8
@@ -80,6 +82,8 @@ class Sampler:
         self.system = spin_system(self.model, block)
         self.grid = correlation_grid(crystal, block, operations=model_operations(self.model))
         self.projector = Projector(self.grid, GRID, DiffuseSettings("trace"))
+        self.gaussian = GaussianModel(self.model, GaussianSettings(n_mesh=N_CELL, component="trace", max_share=1.0))
+        self.view = self.gaussian.view(GRID.points)
 
     def image(self, theta, n_configuration, *key):
         """Return S(Q), (n_voxel,), of so many configurations; random numbers are those of the key alone."""
@@ -95,6 +99,17 @@ class Sampler:
             sums.add(np.array(spins))
         sums.close_block()
         return self.projector(sums.correlations().mean).ravel()
+
+    def bound(self, truth, expected, valid):
+        """Return the Cramér-Rao bounds of the couplings, scale and constant free.
+
+        Derivatives of ln S are those of the self-consistent Gaussian approximation, which is 1 to 5 % off the image.
+        """
+        near = self.gaussian.structure_factor_gradient(truth["theta"], 1.0 / (K_B * BETA), self.view)
+        signal = expected[:, 0] - truth["background"] * expected.sum() / (1.0 + truth["background"]) / expected.size
+        rows = np.concatenate([signal * near.by_theta / near.value, signal[None], np.ones((1, len(signal)))])
+        rows = (rows / np.sqrt(expected[:, 0]))[:, valid[:, 0]]
+        return np.sqrt(np.diag(np.linalg.inv(rows @ rows.T)))[: len(NAMES)].tolist()
 
 
 def learnt(folder, sampler):
@@ -164,13 +179,11 @@ def one_result(sampler, generator, k):
     problem, box, fit = fitted(generator, measured)
     noise = information_covariance(problem, fit.parameters, box)
     surrogate = surrogate_covariance(problem, fit.parameters, box)
-    full = Measurement("plane", GRID, None, expected, measured.valid, provenance={"counts_per_unit": 1.0})
-    exact = Problem(problem.forward, poisson_likelihood([full], background=FORM))
     quality = problem.objective.quality(problem.forward.predict(fit.parameters))
     return {
         "k": k, "true": truth["theta"].tolist(), "value": fit.parameters.tolist(), "counts": truth["counts"],
         "noise": noise.std.tolist(), "std": np.sqrt(np.diag(noise.matrix + surrogate.matrix)).tolist(),
-        "bound": information_covariance(exact, truth["theta"], box).std.tolist(), "at_bound": list(noise.fixed),
+        "bound": sampler.bound(truth, expected, measured.valid), "at_bound": list(noise.fixed),
         "converged": fit.converged, "chi2": quality["chi2_per_dof"], "simulated_s": simulated,
         "fit_s": time.process_time() - clock - simulated,
     }  # fmt: skip

@@ -10,6 +10,8 @@ import numpy as np
 from .jit import compiled
 
 MAX_INNER = 200
+STEP = 1e-5
+"""Of a constant, relative, after which it is found: Newton's error is then of the square of it."""
 DARK = 1e-12
 """A constant below this part of a group's mean count is zero."""
 
@@ -91,7 +93,7 @@ def best_constant(n, base, exposure, weight, some, total, start):
             after = 0.1 * c
         if after > mean:
             after = mean
-        if abs(after - c) <= 1e-9 * c or after < DARK * mean:
+        if abs(after - c) <= STEP * c or after < DARK * mean:
             return after
         c = after
     return c
@@ -116,8 +118,11 @@ def _constants(n, base, exposure, weight, some, first, totals, constants):
 
 
 @compiled
-def _by_scale(n, seen, exposure, weight, some, first, total, scale, constants):
-    """Return half the derivatives by the scale, the constants at their best, and whether they are finite."""
+def _by_scale(n, seen, exposure, weight, some, first, total, scale, constants, tangent):
+    """Return half the derivatives by the scale, the constants at their best, and whether they are finite.
+
+    ``tangent`` (n_group,) is overwritten with the derivatives of the constants.
+    """
     slope, second = total, 0.0
     for g in range(len(constants)):
         curve, mixed = 0.0, 0.0
@@ -131,8 +136,10 @@ def _by_scale(n, seen, exposure, weight, some, first, total, scale, constants):
             second += seen[i] * seen[i] * ratio
             mixed += seen[i] * exposure[i] * ratio
             curve += exposure[i] * exposure[i] * ratio
+        tangent[g] = 0.0
         if constants[g] > 0.0 and curve > 0.0:
             second -= mixed * mixed / curve
+            tangent[g] = -mixed / curve
     return slope, second, True
 
 
@@ -154,23 +161,26 @@ def profile_counts(n, seen, exposure, weight, start, constants, tolerance):
 
     Notes
     -----
-    Newton's steps inside a bracket that only shrinks: at the minimum Σ μ = Σ n, so that a ≤ Σ n / Σ seen.
+    Newton's steps inside a bracket that only shrinks; one below zero asks at zero first. At the minimum Σ μ = Σ n, so
+    that a ≤ Σ n / Σ seen.
     """
     some, first = _counted(n, weight, start)
     exposures, total = _totals(exposure, weight, start), _totals(seen, weight, start).sum()
-    base, counted = np.zeros(len(n)), 0.0
+    base, tangent, counted = np.zeros(len(n)), np.zeros(len(start)), 0.0
     for i in some:
         counted += weight[i] * n[i]
     if not total > 0.0:
         _constants(n, base, exposure, weight, some, first, exposures, constants)
         return 0.0
-    low, high = 0.0, counted / total
+    low, high, asked = 0.0, counted / total, False
     scale = 0.5 * high
     for _ in range(MAX_INNER):
         for i in some:
             base[i] = scale * seen[i]
         _constants(n, base, exposure, weight, some, first, exposures, constants)
-        slope, second, finite = _by_scale(n, seen, exposure, weight, some, first, total, scale, constants)
+        slope, second, finite = _by_scale(n, seen, exposure, weight, some, first, total, scale, constants, tangent)
+        if scale == 0.0 and finite and slope >= 0.0:
+            return 0.0
         if not finite or slope < 0.0:
             low = scale
         else:
@@ -178,9 +188,14 @@ def profile_counts(n, seen, exposure, weight, start, constants, tolerance):
         after = scale - slope / second if finite and second > 0.0 else -1.0
         if finite and second > 0.0 and slope * slope <= tolerance * second:
             return scale
-        if not (low < after < high):
+        if after <= 0.0 and low == 0.0 and not asked:
+            asked, after = True, 0.0
+        elif not (low < after < high):
             after = 0.5 * (low + high)
         if high - low <= 1e-14 * high:
             return after
+        if finite:
+            for g in range(len(start)):
+                constants[g] = max(constants[g] + (after - scale) * tangent[g], 0.1 * constants[g])
         scale = after
     return scale

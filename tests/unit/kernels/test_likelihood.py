@@ -46,6 +46,13 @@ def test_without_a_model_the_constant_is_the_mean_and_without_counts_it_is_zero(
     assert constant(zero, one, one, one, 5.0) == 0.0
 
 
+def test_a_model_where_nothing_was_seen_has_the_scale_zero_at_once():
+    seen, one = np.tile([0.0, 1.0, 2.0, 1.0], 6), np.ones(24)
+    n, start, constants = np.tile([9.0, 4.0, 0.0, 5.0], 6), np.arange(0, 24, 4), np.zeros(6)
+    assert profile_counts(n, seen, one, one, start, constants, 1e-12) == 0.0
+    assert constants == pytest.approx(np.full(6, 4.5))
+
+
 @pytest.mark.parametrize("level", [0.1, 2.0, 100.0])
 def test_the_scale_is_that_of_a_fine_search(level):
     rng = np.random.default_rng(2)

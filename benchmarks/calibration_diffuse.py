@@ -8,7 +8,7 @@ vectors that the block holds, by heat bath and over-relaxation. The forward mode
 short simulations, with all their noise, at random couplings; its error is measured at others. Each experiment's truth
 is a long simulation of its own with its own random numbers, at couplings that nothing has learnt from; scale (through
 the counts), background and a missing block are drawn from the experiment's number, counts are Poisson's. A run that was
-stopped goes on where it stopped. A simulation takes a tenth of a second of CPU, a truth 2 s, a fit 0.1 s.
+stopped goes on where it stopped. A simulation takes a tenth of a second of CPU, a truth 1.5 s, a fit 0.1 s.
 """
 
 import json
@@ -58,8 +58,8 @@ NAMES = ("J1", "J2", "J3")
 LEARNT = Box(NAMES, np.array([0.6, -0.3, -0.3]), np.array([1.4, 0.4, 0.4]))
 INNER = np.array([0.75, -0.2, -0.2]), np.array([1.25, 0.3, 0.3])
 """meV; truths are drawn well inside of what the generator has learnt."""
-N_TRAIN, N_HELD, RUNS = 96, 24, 4
-SHORT, LONG = 1_500, 24_000
+N_TRAIN, N_HELD, RUNS = 96, 24, 2
+SHORT, LONG = 1_500, 16_000
 """Configurations of a simulation to learn from, and of a truth."""
 EDGES = (np.arange(N_CELL + 1) - 0.5) / N_CELL
 GRID = QGrid("plane", np.zeros(3), np.eye(3), (EDGES, EDGES, np.array([-0.5, 0.5])))

@@ -64,6 +64,15 @@ class NetworkMethod(Strict):
     augment: AugmentSection | None = Field(None, description="it then sees voxels and which of them are missing")
 
 
+class GeneratorSection(Strict):
+    """From couplings to latent numbers."""
+
+    experts: Literal["auto", "one"] = Field(
+        "auto",
+        description="auto: processes of their own for phases between which images jump, where this foretells more",
+    )
+
+
 class CompressionSection(Strict):
     """Compressors of volumes into a few numbers, compared, and the generator that the best of them allows."""
 
@@ -72,6 +81,7 @@ class CompressionSection(Strict):
     methods: dict[Name, Annotated[PcaMethod | NetworkMethod, Field(discriminator="kind")]] = Field(min_length=1)
     n_seed: int = Field(3, ge=1, le=20, description="trainings of each network")
     held_out: float = Field(0.2, gt=0, lt=1, description="share of the points, where no points have replicas")
+    generator: GeneratorSection = GeneratorSection()
     keep: Name | None = Field(None, description="method that is kept; that of the least held-out error where left out")
 
 

@@ -16,7 +16,7 @@ from scipy.spatial import cKDTree
 from scipy.stats import norm, qmc
 
 from ..errors import FitError
-from ..learn.generator import LatentProcess, conditioned_process, fitted_process
+from ..learn.latent_process import LatentProcess, conditioned_process, fitted_process
 from ..rng import digest_words, stream
 from .search import Counted, Minimum, SearchResult, require_finite
 

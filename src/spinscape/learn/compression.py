@@ -25,6 +25,8 @@ FLOOR = 1e-3
 """An error that counts as none: a thousandth of the spread of the images."""
 TRIAL = AugmentSettings(rings=1.0, bragg=1.0, background=1.0, hot=1.0, share=1.0, missing=1.0)
 """Artefacts that every compressor is tried on: all kinds at once, at levels up to 1, and a block missing."""
+SURE = 0.95
+"""Probability of a phase above which a generator counts as sure of it."""
 SLACK = 0.1
 """A number of dimensions suffices where its error is that near to the best one's."""
 
@@ -148,7 +150,8 @@ def generator_error(generator, theta, held_out, mean):
     -------
     dict
         ``error`` and its ``std``; ``four_runs`` and ``one_run``, the errors of the mean of so many simulations, from
-        the scatter of the runs; ``n_point``.
+        the scatter of the runs; ``n_point``. ``median`` and ``p90``, of the points' errors, each over its own spread.
+        ``sure``, the share of points of whose phase the gate is sure (p > :data:`SURE`), and ``sure_error`` on these.
     """
     inside = np.all((theta >= generator.box[0]) & (theta <= generator.box[1]), axis=1)
     error, spread, noise = [], [], []
@@ -166,7 +169,19 @@ def generator_error(generator, theta, held_out, mean):
     below = np.array(spread)
     found, std = ratio_with_std(np.array(error), below)
     single = ratio_with_std(np.array(noise), below)[0]
-    return {"error": found, "std": std, "one_run": single, "four_runs": single / 4.0, "n_point": len(error)}
+    top = generator.probability(theta[inside]).max(axis=1) > SURE
+    own = np.array(error) / np.maximum(below, 1e-300)
+    return {
+        "error": found,
+        "std": std,
+        "one_run": single,
+        "four_runs": single / 4.0,
+        "n_point": len(error),
+        "median": float(np.median(own)),
+        "p90": float(np.quantile(own, 0.9)),
+        "sure": float(top.mean()),
+        "sure_error": float(np.sum(np.array(error)[top]) / below[top].sum()) if top.any() else None,
+    }
 
 
 def own_error(compressor, source, mean):

@@ -1,85 +1,28 @@
 """The generator: couplings to latent numbers to an image, with the error of each and the derivative by the couplings.
 
-    z_d(θ) ~ Gaussian process with the Matérn kernel of order 5/2,   S(θ) = decode(z(θ))
+    z_cd(θ) ~ Gaussian process with the Matérn kernel of order 5/2,   S(θ) = Σ_c p_c(θ) decode(z_c(θ))
 
-One length for each coupling and latent number, found by maximum likelihood (scikit-learn); the noise of the latent
-numbers is found with them, so that the mean is smoother than any single simulation.
+There is one phase c with p = 1 where nothing jumps (:mod:`.jumps` decides), else one set of processes for each, learnt
+from its points alone, and a gate p_c (:mod:`.gate`). What is not known of an image is then also which phase it is of:
+
+    variance = Σ_c p_c (variance of decode(z_c) + (decode(z_c) − S)²)
 """
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
-from scipy.spatial.distance import cdist
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
 from ..errors import DataError, check_shape
-from ..kernels.matern import matern_mean
 from ..lattice.crystal import read_only
 from ..rng import stream
+from .gate import Gate
+from .jumps import phases_of_points
+from .latent_process import MAX_KEPT, MAX_TUNED, LatentProcess, conditioned_process, fitted_process
 
-MAX_TUNED = 600
-"""Points that the lengths are found from."""
-MAX_KEPT = 4000
-"""Points that the prediction rests on: the solution takes n² numbers and n³ operations."""
+EXPERTS = ("auto", "one")
+_METRIC_POINTS = 32
 
-
-@dataclass(frozen=True, eq=False)
-class LatentProcess:
-    """The Gaussian process of one latent number.
-
-    Parameters
-    ----------
-    points : (n, n_parameter) float64
-        In units of ``length``.
-    length : (n_parameter,) float64
-        Lengths of the kernel, in the unit of the couplings.
-    mean, scale : float
-        Of the latent number.
-    amplitude, noise : float
-        Variances of signal and noise, in units of ``scale²``.
-    weights : (n,) float64
-    root : (n, n) float64
-        Cholesky factor of the covariance.
-    """
-
-    points: np.ndarray
-    length: np.ndarray
-    mean: float
-    scale: float
-    amplitude: float
-    noise: float
-    weights: np.ndarray
-    root: np.ndarray
-
-    def predict(self, theta):
-        """Return mean and standard deviation of the latent number without its noise, both (m,)."""
-        cross = self._cross(theta)
-        variance = self.amplitude - np.sum(cross * cho_solve((self.root, True), cross.T).T, axis=1)
-        return self.mean + self.scale * (cross @ self.weights), self.scale * np.sqrt(np.maximum(variance, 0.0))
-
-    def mean_at(self, theta):
-        """Return the mean of the latent number alone, (m,)."""
-        return self.mean + self.scale * self._mean_and_slope(theta)[0]
-
-    def gradient(self, theta):
-        """Return the derivative of the mean by the couplings, (m, n_parameter)."""
-        return self.scale * self._mean_and_slope(theta)[1] / self.length
-
-    def _mean_and_slope(self, theta):
-        at = np.ascontiguousarray(theta / self.length)
-        mean, slope = np.empty(len(at)), np.empty(at.shape)
-        matern_mean(at, self.points, self.weights, self.amplitude, mean, slope)
-        return mean, slope
-
-    def _cross(self, theta):
-        """Return the kernel between θ and the points, (m, n)."""
-        step = theta[:, None] / self.length - self.points[None]
-        distance = np.sqrt(5.0) * np.linalg.norm(step, axis=-1)
-        return self.amplitude * np.exp(-distance) * (1.0 + distance + distance**2 / 3.0)
+__all__ = ["EXPERTS", "Generator", "LatentProcess", "conditioned_process", "fit_generator", "fitted_process"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +35,10 @@ class Generator:
     parameter_names : tuple of str
     box : (2, n_parameter) float64
         Least and largest couplings that it has learnt from: outside nothing is known.
-    processes : tuple of LatentProcess
+    experts : tuple of tuple of LatentProcess
+        For each phase, the process of each latent number.
+    gate : Gate, optional
+        Where there are several phases.
     error_factor : float
         What the standard deviations of the latent numbers are short of: found at held-out points
         (:func:`~spinscape.learn.generator_error.with_measured_error`).
@@ -101,47 +47,90 @@ class Generator:
     compressor: object
     parameter_names: tuple[str, ...]
     box: np.ndarray
-    processes: tuple[LatentProcess, ...]
+    experts: tuple[tuple[LatentProcess, ...], ...]
+    gate: Gate | None = None
     error_factor: float = 1.0
+
+    @property
+    def n_phase(self):
+        """Number of phases, each with processes of its own."""
+        return len(self.experts)
+
+    def probability(self, theta):
+        """Return with which probability couplings (m, n_parameter) lie in each phase, (m, n_phase)."""
+        return self._probability(self._checked(theta))
 
     def latent(self, theta):
         """Return latent numbers and their standard deviations at couplings (m, n_parameter), both (m, n_latent)."""
         theta = self._checked(theta)
-        mean, std = zip(*(process.predict(theta) for process in self.processes), strict=True)
-        return np.column_stack(mean), np.column_stack(std)
+        p = self._probability(theta).T[:, :, None]
+        mean, std = (np.array(values) for values in zip(*(_predicted(e, theta) for e in self.experts), strict=True))
+        total = np.sum(p * mean, axis=0)
+        return total, np.sqrt(np.sum(p * (std**2 + (mean - total) ** 2), axis=0))
 
     def mean_latent(self, theta):
         """Return latent numbers (m, n_latent) without their standard deviations, which are what takes time."""
         theta = self._checked(theta)
-        return np.column_stack([process.mean_at(theta) for process in self.processes])
+        p = self._probability(theta)
+        return sum(p[:, c, None] * _means(expert, theta) for c, expert in enumerate(self.experts))
 
     def predict(self, theta):
         """Return images (m, n_voxel) at couplings (m, n_parameter)."""
-        return self.compressor.decode(self.mean_latent(theta))
+        theta = self._checked(theta)
+        if self.gate is None:
+            return self.compressor.decode(_means(self.experts[0], theta))
+        p = self._probability(theta)
+        return sum(p[:, c, None] * self.compressor.decode(_means(e, theta)) for c, e in enumerate(self.experts))
 
     def predict_with_std(self, theta):
-        """Return images and the standard deviation that the latent numbers' gives each voxel, both (m, n_voxel)."""
-        mean, std = self.latent(theta)
-        slope, std = self.compressor.decode_slope(mean), self.error_factor * std
-        return self.compressor.decode(mean), np.sqrt(np.einsum("mdv,md->mv", slope**2, std**2))
+        """Return images and the standard deviation of each voxel, both (m, n_voxel)."""
+        theta = self._checked(theta)
+        p, image, within, square = self._probability(theta), 0.0, 0.0, 0.0
+        for c, expert in enumerate(self.experts):
+            mean, std = _predicted(expert, theta)
+            mine, share = self.compressor.decode(mean), p[:, c, None]
+            image = image + share * mine
+            within = within + share * np.einsum("mdv,md->mv", self.compressor.decode_slope(mean) ** 2, std**2)
+            square = square + share * mine**2
+        between = np.maximum(square - image**2, 0.0) if self.gate is not None else 0.0
+        return image, self.error_factor * np.sqrt(within + between)
 
     def error_columns(self, theta):
-        """Return what one standard deviation of each latent number changes of an image, (n_latent, n_voxel).
+        """Return independent errors of an image, one standard deviation each, (n_error, n_voxel).
 
-        Errors of the latent numbers are independent, those of the voxels are not: the covariance of an image's error
-        is the Gram matrix of these rows, and a fit is misled by all of it at once.
+        What one standard deviation of each latent number changes, and between phases how far they are apart. Errors
+        of the voxels are not independent: the covariance of an image's error is the Gram matrix of these rows, and a
+        fit is misled by all of it at once.
 
         theta : (n_parameter,) float64
         """
-        mean, std = self.latent(theta)
-        return self.error_factor * std[0][:, None] * self.compressor.decode_slope(mean)[0]
+        theta = self._checked(theta)
+        p, rows, images = np.sqrt(self._probability(theta)[0]), [], []
+        for share, expert in zip(p, self.experts, strict=True):
+            mean, std = _predicted(expert, theta)
+            rows.append(share * std[0][:, None] * self.compressor.decode_slope(mean)[0])
+            images.append(self.compressor.decode(mean)[0])
+        if self.gate is not None:
+            rows.append(p[:, None] * (np.array(images) - p**2 @ np.array(images)))
+        return self.error_factor * np.concatenate(rows)
 
     def gradient(self, theta):
         """Return d(image)/dθ, (m, n_parameter, n_voxel)."""
         theta = self._checked(theta)
-        slope = self.compressor.decode_slope(self.mean_latent(theta))
-        by_coupling = np.stack([process.gradient(theta) for process in self.processes], axis=1)
-        return np.einsum("mdk,mdv->mkv", by_coupling, slope)
+        one = np.ones((len(theta), 1)), np.zeros((len(theta), 1, theta.shape[1]))
+        p, p_slope = one if self.gate is None else self.gate.probability_and_slope(theta)
+        out = 0.0
+        for c, expert in enumerate(self.experts):
+            mean = _means(expert, theta)
+            by_coupling = np.stack([process.gradient(theta) for process in expert], axis=1)
+            inner = np.einsum("mdk,mdv->mkv", by_coupling, self.compressor.decode_slope(mean))
+            out = out + p[:, c, None, None] * inner
+            if self.gate is not None:
+                out = out + p_slope[:, c, :, None] * self.compressor.decode(mean)[:, None]
+        return out
+
+    def _probability(self, theta):
+        return np.ones((len(theta), 1)) if self.gate is None else self.gate.probability(theta)
 
     def _checked(self, theta):
         theta = np.atleast_2d(np.asarray(theta, dtype=np.float64))
@@ -159,7 +148,18 @@ class Generator:
         return theta
 
 
-def fit_generator(theta, latent, compressor, *, seed, parameter_names):
+def _means(expert, theta):
+    """Return the means of one phase's latent numbers, (m, n_latent)."""
+    return np.column_stack([process.mean_at(theta) for process in expert])
+
+
+def _predicted(expert, theta):
+    """Return means and standard deviations of one phase's latent numbers, both (m, n_latent)."""
+    mean, std = zip(*(process.predict(theta) for process in expert), strict=True)
+    return np.column_stack(mean), np.column_stack(std)
+
+
+def fit_generator(theta, latent, compressor, *, seed, parameter_names, experts="auto", slopes=None):
     """Return the :class:`Generator` of simulated couplings.
 
     Parameters
@@ -171,6 +171,11 @@ def fit_generator(theta, latent, compressor, *, seed, parameter_names):
     seed : int
         Of the choice of points where there are more than are kept.
     parameter_names : sequence of str
+    experts : str
+        ``"auto"``: one set of processes for each phase where latent numbers jump between phases, by the likelihood of
+        points that are left out; ``"one"``: one for all.
+    slopes : (n_point, n_parameter) float64, optional
+        Derivatives of the free energy by the couplings, ⟨∂E/∂θ⟩: they tell where phases meet.
 
     Returns
     -------
@@ -180,56 +185,30 @@ def fit_generator(theta, latent, compressor, *, seed, parameter_names):
     check_shape("latent", latent, (len(theta), "n_latent"))
     if len(theta) < 4 * theta.shape[1] or not np.any(np.ptp(theta, axis=0) > 0):
         raise DataError("too few different points for a generator", where="theta", got=theta.shape)
+    if experts not in EXPERTS:
+        raise DataError("no such choice of experts", where="experts", expected=", ".join(EXPERTS), got=experts)
+    label, gate = np.zeros(len(theta), dtype=np.int64), None
+    if experts == "auto":
+        label, gate = phases_of_points(theta, latent, metric=_metric(compressor, latent), seed=seed, slopes=slopes)
+    made = tuple(_expert(theta[label == c], latent[label == c], seed) for c in range(label.max() + 1))
+    box = read_only(np.stack([theta.min(axis=0), theta.max(axis=0)]))
+    return Generator(compressor, tuple(parameter_names), box, made, gate)
+
+
+def _expert(theta, latent, seed):
+    """Return the processes of one phase."""
     order = stream(seed, "dataset", "generator", len(theta)).permutation(len(theta))
     kept, tuned = np.sort(order[:MAX_KEPT]), np.sort(order[:MAX_TUNED])
-    processes = tuple(fitted_process(theta, column, kept=kept, tuned=tuned) for column in latent.T)
-    box = read_only(np.stack([theta.min(axis=0), theta.max(axis=0)]))
-    return Generator(compressor, tuple(parameter_names), box, processes)
+    return tuple(fitted_process(theta, column, kept=kept, tuned=tuned) for column in latent.T)
 
 
-def fitted_process(theta, column, *, kept=None, tuned=None):
-    """Return the :class:`LatentProcess` of numbers (n,) at points (n, n_parameter), its lengths by maximum likelihood.
+def _metric(compressor, latent):
+    """Return what makes distances of latent numbers those of their images, (n_latent, n_latent).
 
-    Parameters
-    ----------
-    theta : (n, n_parameter) float64
-    column : (n,) float64
-    kept, tuned : (m,) int, optional
-        Points that the prediction rests on, and that the lengths are found from; the first :data:`MAX_KEPT` and
-        :data:`MAX_TUNED` by default.
+    The Cholesky factor of the mean of J Jᵀ over some points, J the derivative of the decoder.
     """
-    kept = np.arange(min(len(theta), MAX_KEPT)) if kept is None else kept
-    tuned = np.arange(min(len(theta), MAX_TUNED)) if tuned is None else tuned
-    mean, scale = float(column.mean()), float(column.std()) or 1.0
-    span = np.where(np.ptp(theta, axis=0) > 0, np.ptp(theta, axis=0), 1.0)
-    kernel = ConstantKernel(1.0, (1e-3, 1e3)) * Matern(np.full(len(span), 0.5), (0.02, 50.0), nu=2.5)
-    search = GaussianProcessRegressor(kernel + WhiteKernel(1e-2, (1e-8, 1.0)), alpha=1e-10)
-    with warnings.catch_warnings():
-        # A coupling that does nothing drives its length to the bound, and a noiseless process its noise: both are fine.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        search.fit(theta[tuned] / span, (column[tuned] - mean) / scale)
-    found = search.kernel_
-    amplitude, noise = float(found.k1.k1.constant_value), float(found.k2.noise_level)
-    length = np.atleast_1d(found.k1.k2.length_scale) * span
-    return _conditioned(theta[kept], column[kept], length, mean, scale, amplitude, noise)
-
-
-def conditioned_process(process, theta, column):
-    """Return a process with the lengths, variances and units of another one, of other numbers (n,) at other points."""
-    p = process
-    return _conditioned(theta, column, p.length, p.mean, p.scale, p.amplitude, p.noise)
-
-
-def _conditioned(theta, column, length, mean, scale, amplitude, noise):
-    points = theta / length
-    covariance = _matern(points, points, amplitude)
-    covariance[np.diag_indices_from(covariance)] += noise + 1e-10
-    root = cho_factor(covariance, lower=True)[0]
-    weights = cho_solve((root, True), (column - mean) / scale)
-    return LatentProcess(points, length, mean, scale, amplitude, noise, weights, root)
-
-
-def _matern(first, second, amplitude):
-    """Return the kernel between points in units of its lengths, (n_first, n_second)."""
-    distance = np.sqrt(5.0) * cdist(first, second)
-    return amplitude * np.exp(-distance) * (1.0 + distance + distance**2 / 3.0)
+    some = latent[np.unique(np.linspace(0, len(latent) - 1, _METRIC_POINTS).round().astype(int))]
+    slopes = (compressor.decode_slope(row[None])[0] for row in some)
+    gram = sum(slope @ slope.T for slope in slopes) / len(some)
+    gram[np.diag_indices_from(gram)] += 1e-12 * np.trace(gram)
+    return np.linalg.cholesky(gram)

@@ -1,4 +1,4 @@
-"""Generators as files: the compressor and the Gaussian processes, read without running anything."""
+"""Generators as files: the compressor, the Gaussian processes and the gate, read without running anything."""
 
 import json
 
@@ -8,22 +8,24 @@ from ..errors import TrainingError
 from ..lattice.crystal import read_only
 from .checkpoint import damaged, read_payload, write_payload
 from .compressor_file import compressor_from_tensors, tensors_of
-from .generator import Generator, LatentProcess
+from .free_energy import FreeEnergies
+from .gate import Gate
+from .generator import Generator
+from .latent_process import LatentProcess
 
-GENERATOR_CONTRACT = "generator/1"
+GENERATOR_CONTRACT = "generator/2"
 _ARRAYS = ("points", "length", "weights", "root")
+_GATE = ("points", "length", "weights", "offset")
+_ENERGIES = ("centre", "span", "powers", "coefficients")
 _NUMBERS = ("mean", "scale", "amplitude", "noise")
 
 
 def save_generator(path, generator, *, metadata=None):
     """Write a generator and plain values about it."""
-    processes = [
-        {
-            **{name: np.asarray(getattr(p, name)) for name in _ARRAYS},
-            "plain": {name: float(getattr(p, name)) for name in _NUMBERS},
-        }
-        for p in generator.processes
-    ]
+    experts = {
+        str(c): {str(k): _process_content(process) for k, process in enumerate(expert)}
+        for c, expert in enumerate(generator.experts)
+    }
     header = {
         "kind": generator.compressor.kind,
         "parameter_names": list(generator.parameter_names),
@@ -31,10 +33,9 @@ def save_generator(path, generator, *, metadata=None):
         "error_factor": generator.error_factor,
         "metadata": metadata or {},
     }
-    content = {
-        "compressor": generator.compressor.payload(),
-        "processes": {str(k): process for k, process in enumerate(processes)},
-    }
+    content = {"compressor": generator.compressor.payload(), "experts": experts}
+    if generator.gate is not None:
+        content["gate"] = _gate_content(generator.gate)
     write_payload(
         path, GENERATOR_CONTRACT, {"header": json.dumps(header, allow_nan=False), "content": tensors_of(content)}
     )
@@ -52,17 +53,47 @@ def load_generator(path):
     with damaged(path):
         header, content = json.loads(payload["header"]), payload["content"]
         compressor = compressor_from_tensors(header["kind"], content["compressor"])
-        parts = [content["processes"][str(k)] for k in range(len(content["processes"]))]
-        processes = tuple(_process(part) for part in parts)
+        experts = tuple(
+            tuple(_process(content["experts"][str(c)][str(k)]) for k in range(len(content["experts"][str(c)])))
+            for c in range(len(content["experts"]))
+        )
+        gate = _gate(content["gate"]) if "gate" in content else None
         box = read_only(np.array(header["box"]))
-        n = len(header["parameter_names"])
-        if len(processes) != compressor.n_latent or box.shape != (2, n) or any(len(p.length) != n for p in processes):
-            raise TrainingError("the parts of the generator do not fit together", got=f"{len(processes)} processes")
+        _check(compressor, experts, gate, box, len(header["parameter_names"]))
         factor = float(header.get("error_factor", 1.0))
-        made = Generator(compressor, tuple(header["parameter_names"]), box, processes, factor)
+        made = Generator(compressor, tuple(header["parameter_names"]), box, experts, gate, factor)
     return made, header["metadata"]
+
+
+def _check(compressor, experts, gate, box, n):
+    whole = all(len(expert) == compressor.n_latent and all(len(p.length) == n for p in expert) for expert in experts)
+    n_phase = 1 if gate is None else gate.n_class
+    if not whole or box.shape != (2, n) or len(experts) != n_phase or (gate is not None and len(gate.length) != n):
+        raise TrainingError("the parts of the generator do not fit together", got=f"{len(experts)} phases")
+
+
+def _process_content(process):
+    arrays = {name: np.asarray(getattr(process, name)) for name in _ARRAYS}
+    return {**arrays, "plain": {name: float(getattr(process, name)) for name in _NUMBERS}}
 
 
 def _process(part):
     arrays = {name: read_only(part[name].numpy()) for name in _ARRAYS}
     return LatentProcess(**arrays, **{name: float(part["plain"][name]) for name in _NUMBERS})
+
+
+def _gate_content(gate):
+    out = {name: np.asarray(getattr(gate, name)) for name in _GATE}
+    out["plain"] = {"amplitude": float(gate.amplitude), "strength": float(gate.strength)}
+    if gate.energies is not None:
+        out["energies"] = {name: np.asarray(getattr(gate.energies, name)) for name in _ENERGIES}
+    return out
+
+
+def _gate(part):
+    arrays = {name: read_only(part[name].numpy()) for name in _GATE}
+    energies = None
+    if "energies" in part:
+        known = {name: part["energies"][name].numpy() for name in _ENERGIES}
+        energies = FreeEnergies(**{name: read_only(value, value.dtype) for name, value in known.items()})
+    return Gate(**arrays, **{name: float(part["plain"][name]) for name in ("amplitude", "strength")}, energies=energies)

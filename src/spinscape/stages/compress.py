@@ -29,6 +29,8 @@ from .model_file import read_model
 from .projected import with_projections
 
 COMPRESSION = "compression/2"
+SLOPES = "coupling_energy"
+"""Array of ⟨∂E/∂θ⟩, at each temperature."""
 SHOWN = 2000
 """Points whose latent numbers are kept for the report."""
 IN_MEMORY = 2**30
@@ -71,7 +73,7 @@ def run(section, seed, index, output, generator, metrics, work, *, model=None):
         about["temperatures"] = {name: temperatures_of(arrays, name) for name in declared.arrays}
         about["held_out_error"] = best.held_out
         save_compressor(output, made, metadata=about)
-        found = _generator(made, split, trainer.mean, store, seed, generator, about)
+        found = _generator(made, split, trainer.mean, store, seed, generator, about, declared.generator.experts)
         spaces = _spaces(made, best.method, trainer, split, store)
     document = {**_document(section["name"], declared, rows, best, split, found), "spaces": spaces}
     write_whole(metrics, json.dumps(document, indent=1, ensure_ascii=False))
@@ -101,7 +103,7 @@ class _Split:
                 got=f"{len(train)} to learn from, {len(test)} held out",
                 fix="raise replicas.share, or simulate more points",
             )
-        self.train, self.theta = _images(arrays, declared.arrays, train), store.theta[train]
+        self.train, self.theta, self.train_points = _images(arrays, declared.arrays, train), store.theta[train], train
         source = _images(arrays, declared.arrays, test)
         if groups is None:
             truth = source.read(np.arange(source.n_image))[0].astype(np.float64)
@@ -176,10 +178,11 @@ def _noted(book):
     return out
 
 
-def _generator(made, split, mean, store, seed, output, about):
+def _generator(made, split, mean, store, seed, output, about, experts):
     """Fit, judge and write the generator; return what is known of it."""
     latent = np.concatenate([made.encode(values) for values, _ in batches_of(split.train)])
-    found = fit_generator(split.theta, latent, made, seed=seed, parameter_names=store.parameter_names)
+    options = {"experts": experts, "slopes": _slopes(store, split.train_points)}
+    found = fit_generator(split.theta, latent, made, seed=seed, parameter_names=store.parameter_names, **options)
     scores = compression.generator_error(found, split.held_out_theta, split.held_out, mean)
     found = _with_measured_error(found, split)
     save_generator(output, found, metadata={**about, **scores})
@@ -188,7 +191,24 @@ def _generator(made, split, mean, store, seed, output, about):
     found.predict(shown)
     seconds = (time.process_time() - clock) / len(shown)
     spent, n_run = store.cpu_seconds(), store.index["n_point"]
-    return {**scores, "seconds": seconds, "simulation_seconds": None if spent is None else spent / n_run}
+    return {
+        **scores,
+        "n_phase": found.n_phase,
+        "seconds": seconds,
+        "simulation_seconds": None if spent is None else spent / n_run,
+    }
+
+
+def _slopes(store, points):
+    """Return the derivatives of the free energy by the couplings, (n_point, n_parameter); None where none are stored.
+
+    They tell of one temperature: where images hold several, phases meet at several places.
+    """
+    spec = store.template.get(SLOPES)
+    if spec is None or list(spec["shape"]) != [1, len(store.parameter_names)]:
+        return None
+    slopes = store.read_many(SLOPES, points)[:, 0].astype(np.float64)
+    return slopes if np.all(np.isfinite(slopes)) else None
 
 
 def _with_measured_error(found, split):

@@ -71,6 +71,12 @@ def _facts(found, chosen, generator):
     for method, by in found["sufficient"].items():
         out[f"least sufficient D of {method}"] = f"{by['held_out']} held out, {by['own']} on training images"
     out["held-out error of the generator"] = f"{generator['error']:.4g} ± {generator['std']:.2g}"
+    if generator.get("n_phase", 1) > 1:
+        out["phases with processes of their own"] = str(generator["n_phase"])
+        out["median and 90th percentile over points"] = f"{generator['median']:.2g}, {generator['p90']:.2g}"
+        sure = generator["sure_error"]
+        told = "" if sure is None else f", error there {sure:.3g}"
+        out["points of whose phase it is sure"] = f"{100 * generator['sure']:.0f} %{told}"
     if generator["one_run"]:
         out["of the mean of four simulations"] = f"{generator['four_runs']:.4g}"
     out["CPU time of a generated image"] = f"{1e3 * generator['seconds']:.3g} ms"

@@ -37,6 +37,10 @@ def test_it_is_nearer_to_the_truth_than_the_mean_of_four_runs(data, generator):
     assert error(generator.predict(theta), truth, train) < 0.5 * error(runs.mean(axis=0), truth, train)
 
 
+def test_smooth_images_are_of_one_phase(generator):
+    assert generator.n_phase == 1 and generator.gate is None
+
+
 def test_its_latent_errors_are_of_the_right_size(data, generator):
     _, (theta, truth, _) = data
     mean, std = generator.latent(theta)

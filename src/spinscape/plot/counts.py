@@ -79,17 +79,19 @@ def low_counts_figure(levels, *, truth=""):
             style = {"color": colour(index), "markersize": 4}
             errors.plot(counts, [one["median"][0] for one in some], mark + "-", label=label, **style)
             share, n = np.array([one["basin"] for one in some]), np.array([one["n"] for one in some])
-            error = np.sqrt(np.maximum(share * (1 - share), 0.5 / np.maximum(n, 1)) / np.maximum(n, 1))
+            error = np.sqrt(share * (1 - share) / np.maximum(n, 1))
             basins.errorbar(np.array(counts) * 1.05 ** (index - 1), share, error, fmt=mark + "-", capsize=2, **style)
         _covered(covers, [one for one in levels if one["kind"] == "likelihood"])
         errors.set(xscale="log", yscale="log", xlabel="counts", ylabel=f"error of J, median (meV; J about {truth})")
         basins.set(xscale="log", ylim=(0.0, 1.05), xlabel="counts", ylabel="right basin")
-        covers.set(xscale="log", ylim=(0.4, 1.02), xlabel="counts", ylabel="intervals that hold the truth")
-        errors.legend(fontsize=7)
+        covers.set(xscale="log", ylim=(0.3, 1.02), xlabel="counts", ylabel="intervals that hold the truth")
+        errors.set_ylim(top=60.0)
+        errors.legend(fontsize=7, loc="upper right")
         covers.legend(fontsize=7, loc="lower right")
+        basins.set_title("simulated experiments", fontsize=9)
+        covers.set_title("shaded: exact 99 % band", fontsize=9)
         for axes in (errors, basins, covers):
             axes.grid(alpha=0.3)
-        stamp_simulated(figure)
     return figure
 
 

@@ -1,5 +1,6 @@
 """The tiny study from end to end on a real Slurm of one node, as the README says it; started by tests/slurm/run.sh."""
 
+import json
 import os
 import re
 import sys
@@ -12,6 +13,7 @@ from spinscape.stages import simulate
 from spinscape.store.read import StudyStore, open_batch
 
 RESULTS = "results/la2nio4_test"
+ROUNDS, ROUNDS_RESULTS = "config/test/square_phases.yaml", "results/square_phases_test"
 # The plugin's defaults suit a real cluster; here nothing remembers a job but squeue, and jobs take seconds.
 TEST_CLUSTER = (
     "--slurm-status-command=squeue",
@@ -72,3 +74,26 @@ def test_values_are_those_of_one_process(run, tmp_path):
         for name in one.header.template:
             for point in range(one.header.n_point):
                 assert np.array_equal(one.read(name, point), other.read(name, point))
+
+
+@pytest.fixture(scope="module")
+def rounds(run, workflow):
+    """Return the folder of a study with two rounds of further points, and what `snakemake --profile slurm` said."""
+    done = workflow.snakemake("--profile", "slurm", "--printshellcmds", *TEST_CLUSTER, study=ROUNDS, timeout=900)
+    return workflow.folder / ROUNDS_RESULTS, done.stdout
+
+
+def test_points_of_rounds_are_chosen_and_simulated_by_slurm(rounds):
+    folder, text = rounds
+    chosen = [json.loads((folder / f"rounds/{k}/points.json").read_text())["theta"] for k in (1, 2)]
+    with StudyStore(folder / "collect" / "index.json") as store:
+        assert (store.n_point, set(np.asarray(store.state).tolist())) == (36 + 2 * 16, {1})
+        there = {tuple(row) for row in store.theta.tolist()}
+    assert all(len(one) == 16 and {tuple(row) for row in one} < there for one in chosen)
+    # Two batches of the grid and one of each round, on two ranks each.
+    assert text.count("srun --mpi=pmi2 -K -n 2 python -m mpi4py -m spinscape.stages.simulate") == 4
+    assert len(set(re.findall(r"SLURM jobid (\S+)", text)) | set(re.findall(r"jobid '(\d+)'", text))) >= 4
+
+
+def test_a_second_call_finds_nothing_to_do(rounds, workflow):
+    assert workflow.jobs(study=ROUNDS) == {}

@@ -1,6 +1,8 @@
 """How many phases a map holds: a rule, and the evidence that it went by.
 
-1. The number of clusters is that of the largest mean silhouette.
+1. The number of clusters is that of the largest mean silhouette. Clusters are made of points that are spread evenly;
+   points that were added where a boundary is join the cluster of the point that is most like them. (Clusters of all
+   points would be drawn to where most of them lie, and their number would change with every round.)
 2. Bootstrap: clusterings of resampled points into as many clusters must agree with the full one (adjusted Rand index);
    where they do not, the number is not known, and no phases are told apart, unless no border has a jump (point 4).
 3. A region (a connected part of a cluster in coupling space) with few points or a small extent is a crossover, not a
@@ -22,10 +24,11 @@ phases; on crossovers the silhouette is large too, which is why the jump is aske
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.spatial import cKDTree
 from scipy.spatial.distance import pdist
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
-from ..errors import DataError
+from ..errors import DataError, check_shape
 from ..rng import stream
 from .density import NOISE, density_clusters
 from .hierarchy import agglomerative, checked_features, in_order
@@ -112,7 +115,7 @@ class PhaseCount:
     reason: str = ""
 
 
-def count_phases(features, coordinates, *, seed, rule=None, cluster=agglomerative, dimension=None):
+def count_phases(features, coordinates, *, seed, rule=None, cluster=agglomerative, dimension=None, spread=None):
     """Return the phases of a map by the rule at the head of this file.
 
     Parameters
@@ -127,35 +130,42 @@ def count_phases(features, coordinates, *, seed, rule=None, cluster=agglomerativ
         Features to :class:`~spinscape.learn.hierarchy.Hierarchy`; Ward's linkage by default.
     dimension : int, optional
         Of what the points fill: 1 for a circle in a plane. The number of coordinates where left out.
+    spread : (n_point,) bool, optional
+        Points that are spread evenly, of which clusters are made; all where left out.
 
     Returns
     -------
     PhaseCount
     """
     features, rule = checked_features(features), rule or CountRule()
-    if len(features) < 2 * rule.min_points:
+    spread = _checked_spread(spread, len(features))
+    even = checked_features(features[spread])
+    if len(even) < 2 * rule.min_points:
         raise DataError(
-            "too few points for phases", where="features", expected=f"{2 * rule.min_points} points", got=len(features)
+            "too few points for phases", where="features", expected=f"{2 * rule.min_points} points", got=len(even)
         )
-    hierarchy = cluster(features)
-    numbers = np.arange(2, min(rule.max_cluster, hierarchy.n_start, len(features) - 1) + 1)
+    hierarchy = cluster(even)
+    numbers = np.arange(2, min(rule.max_cluster, hierarchy.n_start, len(even) - 1) + 1)
     if not len(numbers):
         return _one_phase(features, numbers, "the method finds one cluster")
-    silhouette = np.array([silhouette_score(features, hierarchy.labels(n)) for n in numbers])
+    silhouette = np.array([silhouette_score(even, hierarchy.labels(n)) for n in numbers])
     chosen = int(numbers[np.argmax(silhouette)])
     label = hierarchy.labels(chosen)
     score = np.array([hierarchy.score[hierarchy.n_start - n] for n in numbers])
-    stability = bootstrap_stability(features, label, seed=seed, n=rule.n_bootstrap, cluster=cluster)
+    stability = bootstrap_stability(even, label, seed=seed, n=rule.n_bootstrap, cluster=cluster)
+    label = _joined(features, spread, label)
     evidence = {"label": label, "numbers": numbers, "silhouette": silhouette, "score": score, "stability": stability}
     return _phases_of_regions(features, np.asarray(coordinates, dtype=np.float64), rule, evidence, dimension)
 
 
-def phases_of_clusters(features, coordinates, *, seed, rule=None, cluster=density_clusters, dimension=None):
+def phases_of_clusters(
+    features, coordinates, *, seed, rule=None, cluster=density_clusters, dimension=None, spread=None
+):
     """Return the phases of a map from a method that finds the number of clusters itself: points 2 to 4 of the rule.
 
     Parameters
     ----------
-    features, coordinates, seed, rule, dimension :
+    features, coordinates, seed, rule, dimension, spread :
         As of :func:`count_phases`.
     cluster : callable
         Features to :class:`~spinscape.learn.density.DensityClusters`. Points in no cluster are crossovers.
@@ -166,14 +176,31 @@ def phases_of_clusters(features, coordinates, *, seed, rule=None, cluster=densit
         Without silhouette and merges.
     """
     features, rule = checked_features(features), rule or CountRule()
-    label, none = np.array(cluster(features).label), np.zeros(0)
+    spread = _checked_spread(spread, len(features))
+    even = checked_features(features[spread])
+    label, none = np.array(cluster(even).label), np.zeros(0)
     stability = np.empty(rule.n_bootstrap)
     for k in range(rule.n_bootstrap):
-        chosen = _resampled(len(features), seed, k)
-        stability[k] = adjusted_rand_score(label[chosen], cluster(features[chosen]).label)
+        chosen = _resampled(len(even), seed, k)
+        stability[k] = adjusted_rand_score(label[chosen], cluster(even[chosen]).label)
+    label = _joined(features, spread, label)
     evidence = {"label": label, "numbers": none.astype(np.int64), "silhouette": none, "score": none}
     coordinates = np.asarray(coordinates, dtype=np.float64)
     return _phases_of_regions(features, coordinates, rule, {**evidence, "stability": stability}, dimension)
+
+
+def _checked_spread(spread, n):
+    spread = np.ones(n, dtype=bool) if spread is None else np.asarray(spread, dtype=bool)
+    check_shape("spread", spread, (n,))
+    return spread
+
+
+def _joined(features, spread, label):
+    """Return the cluster of every point, (n_point,): an added one has that of the spread one that is most like it."""
+    out = np.empty(len(features), dtype=np.int64)
+    out[spread] = label
+    out[~spread] = label[cKDTree(features[spread]).query(features[~spread])[1]]
+    return out
 
 
 def _resampled(n, seed, k):

@@ -59,7 +59,8 @@ def run(section, seed, index, output, arrays, *, rounds=(), model=None, compress
         whole = latent_features(store, seen, declared, compressor) if declared.latent else _features(seen, declared)
         features = with_companions(whole, store, declared.beside)
         coordinates = grid.of_theta(store.theta, further=[(f.coordinates, f.theta) for f in further])
-        found = _counted(declared, features, _scaled(store.theta[:, grid.free_columns]), len(grid.names), seed)
+        place, of_grid = _scaled(store.theta[:, grid.free_columns]), _of_grid(store.theta, further)
+        found = _counted(declared, features, place, len(grid.names), seed, of_grid)
         boundaries = _boundaries(grid, store, found, coordinates, declared.boundaries)
         pictures = _representatives(seen, declared, features, found)
         latent = fit_pca(whole, n_latent=min(N_LATENT, *whole.shape, len(whole) - 1)).encode(whole)
@@ -74,14 +75,21 @@ def run(section, seed, index, output, arrays, *, rounds=(), model=None, compress
     _log.info("phases %s: %s", section["name"], found.reason)
 
 
-def _counted(declared, features, place, dimension, seed):
+def _of_grid(theta, further):
+    """Return which points are the grid's, (n_point,) bool: spread evenly, as those of rounds are not."""
+    added = {row.tobytes() for one in further for row in np.asarray(one.theta, dtype=np.float64) + 0.0}
+    return np.array([row.tobytes() not in added for row in np.asarray(theta, dtype=np.float64) + 0.0])
+
+
+def _counted(declared, features, place, dimension, seed, of_grid):
     """Return the phases by the declared method."""
-    options = {"seed": seed, "dimension": dimension, "rule": CountRule(**declared.count.model_dump())}
+    rule = CountRule(**declared.count.model_dump())
+    options = {"seed": seed, "dimension": dimension, "rule": rule, "spread": of_grid}
     if declared.method == "hdbscan":
         cluster = partial(density_clusters, min_points=max(2, declared.count.min_points))
         return phases_of_clusters(features, place, cluster=cluster, **options)
     if declared.method == "graph_degree":
-        linkage = partial(graph_degree_linkage, n_neighbour=min(declared.n_neighbour, len(features) - 1))
+        linkage = partial(graph_degree_linkage, n_neighbour=min(declared.n_neighbour, int(of_grid.sum()) - 1))
     else:
         linkage = partial(agglomerative, linkage=declared.method)
     return count_phases(features, place, cluster=linkage, **options)

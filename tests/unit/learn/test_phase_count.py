@@ -1,10 +1,13 @@
 """How many phases: maps with jumps, without, with crossovers, with noise, and with domains taken for phases."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
-from spinscape.errors import DataError
+from spinscape.errors import DataError, ShapeError
 from spinscape.learn.boundaries import boundary_between, energy_difference, fit_energy
+from spinscape.learn.hierarchy import agglomerative
 from spinscape.learn.phase_count import CROSSOVER, CountRule, _is_rough, count_phases
 from spinscape.learn.regions import extents, neighbour_pairs, regions_of
 
@@ -128,6 +131,26 @@ def test_points_that_were_added_at_a_boundary_do_not_make_a_phase_of_it():
     # All cells of an even grid are alike.
     grid = np.stack(np.meshgrid(range(4), range(5), indexing="ij"), -1).reshape(-1, 2).astype(float)
     np.testing.assert_allclose(extents(grid, neighbour_pairs(grid)), 1 / 20)
+
+
+@pytest.mark.parametrize(("linkage", "width"), [("ward", 0.08), ("average", 0.06)])
+def test_points_that_were_added_do_not_change_the_clusters(linkage, width):
+    """Two orders with a border of some width, and two hundred points in it."""
+    place = np.concatenate([np.linspace(0, 1, 60), np.linspace(0.42, 0.58, 201)])[:, None]
+    step = np.tanh((place - 0.5) / width)
+    features = np.hstack([step, 0.8 / np.cosh((place - 0.5) / width)])
+    even, rule = np.arange(len(place)) < 60, CountRule(n_bootstrap=5)
+    cluster = partial(agglomerative, linkage=linkage)
+    alone = count_phases(features[even], place[even], seed=1, rule=rule, cluster=cluster)
+    every = count_phases(features, place, seed=1, rule=rule, cluster=cluster, spread=even)
+    assert alone.label.max() == 1 and np.array_equal(every.label[even], alone.label)
+    # Added points go to the side that they are like: the border stays between the same two even points.
+    last, first = (place[even & (every.label == k), 0] for k in (0, 1))
+    assert np.all(every.label[place[:, 0] <= last.max()] == 0) and np.all(every.label[place[:, 0] >= first.min()] == 1)
+    drawn = count_phases(features, place, seed=1, rule=rule, cluster=cluster)
+    assert drawn.label.max() > 1
+    with pytest.raises(ShapeError):
+        count_phases(features, place, seed=1, spread=even[:5])
 
 
 def test_a_cluster_of_one_point_and_features_that_say_nothing():

@@ -12,6 +12,8 @@ from .planning import counts_needed
 AGAIN = 2.0
 """The whole box is searched again when the counts have grown by this factor: few may show a false minimum."""
 
+BELIEVED = 0.1
+"""How far widths of lines are believed to be off the declared ones where more counts are foretold, relative."""
 LOST = 30.0
 """A minimum whose deviance lies this much above the best is followed no further."""
 PROFILE_TOLERANCE = 0.05
@@ -143,16 +145,17 @@ class Watch:
 
     def _reading(self, problem, best, counts, searched):
         warnings = list(instrument_warnings(self.box, best))
+        names, index = self.box.names, self.box.names.index(self.goal.name)
         try:
-            stds = information_covariance(problem, best, self.box).std
+            covariance = information_covariance(problem, best, self.box)
+            stds, later = covariance.std, foretold_std(problem, best, self.box, covariance, index)
         except SpinscapeError as error:
-            stds = np.full(len(best), np.inf)
+            stds, later = np.full(len(best), np.inf), np.inf
             warnings.append(str(error).splitlines()[0])
-        names = self.box.names
         values, spread = dict(zip(names, best.tolist(), strict=True)), dict(zip(names, stds.tolist(), strict=True))
         target = self.goal.target(values[self.goal.name])
         # With more counts the likelihood becomes a parabola: what is foretold is of the information.
-        needed = counts_needed(counts, spread[self.goal.name], target)
+        needed = counts_needed(counts, later, target)
         profile = self._profile(problem, best, spread, warnings)
         for name, pair in profile.items():
             spread[name] = max(spread[name], 0.5 * float(np.ptp(pair)) / interval_width(0.95))
@@ -184,6 +187,33 @@ class Watch:
             except SpinscapeError as error:
                 warnings.append(f"no profile of {name}: {error.what}")
         return out
+
+
+def foretold_std(problem, best, box, covariance, index):
+    """Return the standard deviation of a parameter by which more counts are foretold.
+
+    That of the information where the widths of the lines are believed to be what is declared, to :data:`BELIEVED`: few
+    counts make them narrow or wide by chance, and the information of a narrow line is large. The other parameters
+    follow along the valley. With more counts the fit's own width has its way.
+
+    Parameters
+    ----------
+    problem : Problem
+    best : (n_parameter,) float64
+    box : Box
+    covariance : Covariance
+        Of the information at ``best``.
+    index : int
+    """
+    for name, declared in {"ln_fwhm_factor": 0.0, "fwhm_factor": 1.0}.items():
+        if name in box.names and covariance.along(unit := np.eye(len(best))[box.names.index(name)]) > 0:
+            moved = covariance.matrix @ unit
+            variance = float(unit @ moved)
+            step = (declared - float(unit @ best)) * variance / (variance + BELIEVED**2)
+            near = box.clip(best + moved / variance * step)
+            if problem.predict(near) is not None:
+                return float(information_covariance(problem, near, box).std[index])
+    return float(covariance.std[index])
 
 
 def _descended(problem, start, box):

@@ -134,7 +134,7 @@ def ratio_with_std(above, below):
     return float(ratio), float(np.sqrt(np.sum((above - ratio * below) ** 2)) / below.sum())
 
 
-def generator_error(generator, theta, held_out, mean):
+def generator_error(generator, theta, held_out, mean, *, settled=None):
     """Return the error of generated images beside that of simulations.
 
     Parameters
@@ -145,6 +145,8 @@ def generator_error(generator, theta, held_out, mean):
     held_out : HeldOut
     mean : (n_voxel,) float64
         Of the training images.
+    settled : (n_point,) bool, optional
+        Points all of whose runs came to equilibrium: of the others the mean of the runs is not the truth.
 
     Returns
     -------
@@ -152,6 +154,7 @@ def generator_error(generator, theta, held_out, mean):
         ``error`` and its ``std``; ``four_runs`` and ``one_run``, the errors of the mean of so many simulations, from
         the scatter of the runs; ``n_point``. ``median`` and ``p90``, of the points' errors, each over its own spread.
         ``sure``, the share of points of whose phase the gate is sure (p > :data:`SURE`), and ``sure_error`` on these.
+        ``n_settled`` and ``settled_error``, where it is told which points are.
     """
     inside = np.all((theta >= generator.box[0]) & (theta <= generator.box[1]), axis=1)
     error, spread, noise = [], [], []
@@ -171,6 +174,7 @@ def generator_error(generator, theta, held_out, mean):
     single = ratio_with_std(np.array(noise), below)[0]
     top = generator.probability(theta[inside]).max(axis=1) > SURE
     own = np.array(error) / np.maximum(below, 1e-300)
+    known = None if settled is None else np.asarray(settled)[inside]
     return {
         "error": found,
         "std": std,
@@ -180,8 +184,15 @@ def generator_error(generator, theta, held_out, mean):
         "median": float(np.median(own)),
         "p90": float(np.quantile(own, 0.9)),
         "sure": float(top.mean()),
-        "sure_error": float(np.sum(np.array(error)[top]) / below[top].sum()) if top.any() else None,
+        "sure_error": _part(error, below, top),
+        "n_settled": None if known is None else int(known.sum()),
+        "settled_error": None if known is None else _part(error, below, known),
     }
+
+
+def _part(error, spread, chosen):
+    """Return the error of some points over their spread; None where there are none."""
+    return float(np.array(error)[chosen].sum() / spread[chosen].sum()) if chosen.any() else None
 
 
 def own_error(compressor, source, mean):

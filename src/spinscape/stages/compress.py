@@ -105,6 +105,8 @@ class _Split:
             )
         self.train, self.theta, self.train_points = _images(arrays, declared.arrays, train), store.theta[train], train
         source = _images(arrays, declared.arrays, test)
+        done = store.state[test] == store.result_codes["done"]
+        self.settled = done if groups is None else np.array([done[groups == k].all() for k in np.unique(groups)])
         if groups is None:
             truth = source.read(np.arange(source.n_image))[0].astype(np.float64)
             self.held_out, self.held_out_theta = HeldOut(source, truth=truth), store.theta[test]
@@ -183,7 +185,7 @@ def _generator(made, split, mean, store, seed, output, about, experts):
     latent = np.concatenate([made.encode(values) for values, _ in batches_of(split.train)])
     options = {"experts": experts, "slopes": _slopes(store, split.train_points)}
     found = fit_generator(split.theta, latent, made, seed=seed, parameter_names=store.parameter_names, **options)
-    scores = compression.generator_error(found, split.held_out_theta, split.held_out, mean)
+    scores = compression.generator_error(found, split.held_out_theta, split.held_out, mean, settled=split.settled)
     found = _with_measured_error(found, split)
     save_generator(output, found, metadata={**about, **scores})
     shown = split.theta[:64]
@@ -213,12 +215,13 @@ def _slopes(store, points):
 
 def _with_measured_error(found, split):
     """Return the generator with its own error measured at the held-out points, where these are enough."""
-    points = split.held_out.points()
-    runs = (values if split.held_out.truth is None else truth for values, truth, _ in points)
-    if len(split.held_out_theta) < LEAST_POINTS:
+    # Runs that ended in different phases have no mean that could be called the truth.
+    points = zip(split.held_out.points(), split.settled, strict=True)
+    runs = (values if split.held_out.truth is None else truth for (values, truth, _), settled in points if settled)
+    if split.settled.sum() < LEAST_POINTS:
         return found
     try:
-        return with_measured_error(found, split.held_out_theta, runs)
+        return with_measured_error(found, split.held_out_theta[split.settled], runs)
     except DataError as error:
         _log.warning("the generator's own error is not measured: %s", error.what)
         return found

@@ -71,6 +71,10 @@ def _facts(found, chosen, generator):
     for method, by in found["sufficient"].items():
         out[f"least sufficient D of {method}"] = f"{by['held_out']} held out, {by['own']} on training images"
     out["held-out error of the generator"] = f"{generator['error']:.4g} ± {generator['std']:.2g}"
+    if generator.get("settled_error") is not None and generator["n_settled"] < generator["n_point"]:
+        out["where all runs came to equilibrium"] = (
+            f"{generator['settled_error']:.3g} ({generator['n_settled']} points)"
+        )
     if generator.get("n_phase", 1) > 1:
         out["phases with processes of their own"] = str(generator["n_phase"])
         out["median and 90th percentile over points"] = f"{generator['median']:.2g}, {generator['p90']:.2g}"

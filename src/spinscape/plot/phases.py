@@ -1,6 +1,7 @@
 """Maps of phases: their evidence, their regions over the couplings, and what each of them looks like."""
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from ..errors import check_shape
 from .style import colour, new_figure, styled, with_unit
@@ -71,7 +72,8 @@ def phase_map_figure(*, coordinates, names, phase, latent, units=None, boundarie
     """
     check_shape("coordinates", coordinates, (len(phase), len(names)))
     shades = np.array([_GREY if k == CROSSOVER else colour(k) for k in phase])
-    mixed = rgb_from_latent(latent)
+    # White would vanish on white.
+    mixed = 0.9 * rgb_from_latent(latent)
     labels = [with_unit(n, u) for n, u in zip(names, units or [""] * len(names), strict=True)]
     with styled():
         if len(names) == 1:
@@ -123,8 +125,9 @@ def _plane_maps(coordinates, labels, phase, colourings, field, what):
             panel.set_visible(False)
         for k, (value, panel) in enumerate(zip(shown, panels, strict=False)):
             here = slot == k
+            place = coordinates[here, :2]
             panel.scatter(
-                *coordinates[here, :2].T, c=np.asarray(colours)[here], marker="s", s=_size(here.sum(), columns)
+                *place.T, c=np.asarray(colours)[here], marker="s", s=_size(here.sum(), columns) * _room(place)
             )
             if len(labels) > 2:
                 panel.set_title(f"{labels[2]} = {value:.3g}", fontsize=7)
@@ -154,6 +157,19 @@ def _draw_boundaries(panel, first, second, phase, share):
 def _size(n, columns):
     """Return the area of a marker of which n fill a panel."""
     return float(np.clip((300.0 / columns) ** 2 / max(n, 1) * 0.55, 1.0, 60.0))
+
+
+def _room(place):
+    """Return the square of each point's distance to the nearest other one, (n,), in units of the median; at most 1.
+
+    Points that were added near others would hide them, and the boundary between.
+    """
+    if len(place) < 3:
+        return np.ones(len(place))
+    side = np.ptp(place, axis=0)
+    place = place / np.where(side > 0, side, 1.0)
+    distance = cKDTree(place).query(place, k=2)[0][:, 1]
+    return np.clip((distance / max(np.median(distance), 1e-300)) ** 2, 0.1, 1.0)
 
 
 def representatives_figure(*, images, titles, extent=None, label="S(Q)", logarithmic=True):

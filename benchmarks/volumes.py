@@ -314,19 +314,20 @@ class _NotNegative:
         return tuple(np.where(image > 0.0, slope, 0.0) for slope, image in pairs)
 
 
-N_STEP = {"diffuse": 3000, "spectrum": 600}
-"""Of a network's training."""
+TRAINING = {"diffuse": (800, 44), "spectrum": (600, 60)}
+"""Steps of a network's training, and simulated volumes, twenty of them held out."""
 
 
-def fit_by_siren(path, *, kind="spectrum", n_step=None, n_point=60):
+def fit_by_siren(path, *, kind="spectrum"):
     """Read a histogram and fit it through a network, its held-out error beside the counting one."""
     from spinscape.learn.siren import SirenSettings
     from spinscape.learn.train_siren import TrainSettings, train_siren
 
     measurement = read(kind, path)
+    n_step, n_point = TRAINING[kind]
     begin = time.process_time()
     store = _Simulated(kind, measurement.momentum, measurement.energy, n_point)
-    train = TrainSettings(n_train=n_point - 20, n_step=n_step or N_STEP[kind])
+    train = TrainSettings(n_train=n_point - 20, n_step=n_step)
     result = train_siren(store, settings=SirenSettings(), train=train, seed=SEED, box=store.box, progress=False,
                          device="cpu")  # fmt: skip
     learning = time.process_time() - begin

@@ -85,8 +85,7 @@ def test_the_intervals_of_a_spectrum_are_neither_too_small_nor_too_large(volumes
 def test_a_network_gives_them_within_its_own_error(volumes, kind, tmp_path):
     path = tmp_path / "volume.nxs"
     volumes.make(kind, 15_000, path)
-    how = {"n_step": 800, "n_point": 44} if kind == "diffuse" else {}
-    found = volumes.fit_by_siren(path, kind=kind, **how)
+    found = volumes.fit_by_siren(path, kind=kind)
     assert found["held_out_r2"] > (0.99 if kind == "diffuse" else 0.95)
     assert np.abs(found["pulls"]).max() < 4.0 and max(found["std"]) < 0.3
     if kind == "diffuse":

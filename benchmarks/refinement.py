@@ -8,7 +8,7 @@ square   classical square lattice, J1 = 1 over J2 and J3; exact labels (which q 
 patch    J-K-Γ honeycomb, J = cos φ, K = sin φ over φ and Γ; labels by Luttinger and Tisza on the q of 12 × 12 cells
 chain    the square lattice, labels from clusters of near correlations of the self-consistent Gaussian, as a study does
 
-Run with ``python benchmarks/refinement.py [square] [patch] [chain]``.
+Run with ``python benchmarks/refinement.py [square] [patch] [chain]``; about 4 min of CPU.
 """
 
 import sys

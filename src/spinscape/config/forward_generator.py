@@ -15,11 +15,13 @@ class GeneratorForwardSection(ForwardPart):
     """A generator of the ``learn:`` section: for simulations that take seconds. Its own error goes into intervals."""
 
     module: ClassVar[str] = "spinscape.stages.forward_generator"
-    quantities: ClassVar[frozenset[str]] = frozenset({"diffuse", "spectrum"})
+    quantities: ClassVar[frozenset[str]] = frozenset({"diffuse", "spectrum", "heat_capacity"})
     places: ClassVar[frozenset[str]] = frozenset({"paths", "volumes"})
 
     kind: Literal["generator"]
-    model: Name = Field(description="a model of the kind compression")
+    model: Name | tuple[Name, ...] = Field(
+        description="a model of the kind compression; several, each of other arrays, for a joint fit"
+    )
     arrays: dict[Name, Name] = Field(
         default_factory=dict, description="measurement: array of the simulations, if not signal_ and its axis's name"
     )
@@ -30,13 +32,20 @@ class GeneratorForwardSection(ForwardPart):
 
     def files(self):
         """Return the trained generator."""
-        return {"generator": f"compress/{self.model}_generator.pt"}
+        return {f"generator:{name}": f"compress/{name}_generator.pt" for name in self.models}
+
+    @property
+    def models(self):
+        """Names of the models."""
+        return (self.model,) if isinstance(self.model, str) else self.model
 
     def check(self, study, fit, where):
         """Raise :class:`ConfigError` where the model is not declared, or does not know an array."""
-        known(self.model, names_of_kind(study, "compression"), what="compression", where=f"{where}.forward.model")
+        for name in self.models:
+            known(name, names_of_kind(study, "compression"), what="compression", where=f"{where}.forward.model")
+        learnt = tuple(array for name in self.models for array in study.learn[name].arrays)
         arrays = {**simulated_places(study)["arrays"], **self.arrays}
         for name in fit.measurements:
             place = f"{where}.forward.arrays.{name}"
-            known(arrays.get(name, ""), study.learn[self.model].arrays, what="array of the model", where=place)
+            known(arrays.get(name, ""), learnt, what="array of the model", where=place)
         super().check(study, fit, where)

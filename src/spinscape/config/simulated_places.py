@@ -11,6 +11,8 @@ def simulated_places(study):
     arrays = {}
     for name, measurement in study.measurements.items():
         place = measurement.place or getattr(measurement, "stand_in_place", None)
+        if measurement.quantity == "heat_capacity":
+            arrays[name] = "heat_capacity"
         if place is not None and place[0] in ("paths", "volumes"):
             arrays[name] = f"signal_{place[1]}"
     return {"axes": axes, "arrays": arrays}

@@ -24,6 +24,8 @@ class GeneratorForward(OfCouplings):
     voxels : tuple of slice
         Where each measurement's pixels stand in a generated image.
     shapes : tuple of (n_q, n_energy)
+    lines : tuple of ((n_row, n_known) float64 or None)
+        Of a table over the temperature: weights of the simulated temperatures in each of its rows.
     coupling_names : tuple of str
         The free couplings.
     fixed, free : as in :class:`~spinscape.infer.forward.SpinwaveForward`
@@ -32,6 +34,7 @@ class GeneratorForward(OfCouplings):
     generator: object
     voxels: tuple[slice, ...]
     shapes: tuple[tuple[int, int], ...]
+    lines: tuple[np.ndarray | None, ...]
     coupling_names: tuple[str, ...]
     fixed: np.ndarray
     free: np.ndarray
@@ -51,8 +54,11 @@ class GeneratorForward(OfCouplings):
 
     def _images(self, rows):
         """Return rows (n, n_voxel) as images (n, n_q, n_energy) of each measurement."""
-        parts = zip(self.voxels, self.shapes, strict=True)
-        return tuple(rows[:, voxels].reshape(len(rows), *shape) for voxels, shape in parts)
+        parts = zip(self.voxels, self.shapes, self.lines, strict=True)
+        return tuple(
+            (rows[:, voxels] if lines is None else rows[:, voxels] @ lines.T).reshape(len(rows), *shape)
+            for voxels, shape, lines in parts
+        )
 
 
 def generator_forward(generator, measurements, *, voxels, fixed=None):
@@ -62,20 +68,108 @@ def generator_forward(generator, measurements, *, voxels, fixed=None):
     ----------
     generator : Generator
     measurements : sequence of Measurement
-    voxels : sequence of (momentum axis, first voxel)
-        Axis of what the generator was trained on for each measurement, and where its voxels begin. Axes must agree
-        bin by bin: a generator knows its own voxels and none between them.
+    voxels : sequence of (momentum axis, or temperatures (n_known,); first voxel)
+        Axis of what the generator was trained on for each measurement, and where its voxels begin. Momenta must agree
+        bin by bin: a generator knows its own voxels and none between them. Tables over the temperature lie on straight
+        lines between the simulated temperatures.
     fixed : dict of str to float, optional
         Couplings that are not fitted, and their values in meV.
     """
     free, values = free_couplings(tuple(generator.parameter_names), fixed or {})
-    places, shapes = [], []
+    places, lines = [], []
     for measurement, (axis, first) in zip(measurements, voxels, strict=True):
+        if measurement.momentum is None:
+            lines.append(lines_between(axis, measurement))
+            places.append(slice(first, first + len(axis)))
+            continue
         _require_same_axis(measurement, axis)
+        lines.append(None)
         places.append(slice(first, first + int(np.prod(measurement.shape))))
-        shapes.append(measurement.shape)
-    names = tuple(generator.parameter_names[k] for k in free)
-    return GeneratorForward(generator, tuple(places), tuple(shapes), names, values, free)
+    names, shapes = tuple(generator.parameter_names[k] for k in free), tuple(m.shape for m in measurements)
+    return GeneratorForward(generator, tuple(places), shapes, tuple(lines), names, values, free)
+
+
+def lines_between(known, measurement):
+    """Return the weights (n_row, n_known) of straight lines between simulated temperatures at those of a table.
+
+    Rows that are not measured may lie beyond them, where the ends hold.
+    """
+    known, wanted = np.asarray(known, dtype=np.float64), measurement.temperatures
+    order, inside = np.argsort(known), wanted[measurement.valid[:, 0]]
+    if inside.size and not known.min() * (1 - 1e-6) <= inside.min() <= inside.max() <= known.max() * (1 + 1e-6):
+        raise FitError(
+            "a table lies beyond the simulated temperatures",
+            where=f"measurement {measurement.name}",
+            expected=f"within {known.min():g} to {known.max():g} K",
+            got=f"{inside.min():g} to {inside.max():g} K",
+            fix="simulate these temperatures, or fit the table between: those that are simulated",
+        )
+    return np.stack([np.interp(wanted, known[order], row) for row in np.eye(len(known))[:, order]], axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class JoinedForward(OfCouplings):
+    """Several generators of the same couplings, each on some of the measurements. Make it with :func:`joined`.
+
+    Parameters
+    ----------
+    parts : tuple of GeneratorForward
+    which : tuple of tuple of int
+        Places of each part's measurements among all.
+    """
+
+    parts: tuple[GeneratorForward, ...]
+    which: tuple[tuple[int, ...], ...]
+    kind: str = "generator"
+
+    @property
+    def coupling_names(self):
+        """The free couplings."""
+        return self.parts[0].coupling_names
+
+    @property
+    def fixed(self):
+        """All couplings, those that are fixed filled in."""
+        return self.parts[0].fixed
+
+    @property
+    def free(self):
+        """Which of them are free."""
+        return self.parts[0].free
+
+    def predict(self, parameters):
+        """Return the images, each (n_q, n_energy)."""
+        return self._placed([part.predict(parameters) for part in self.parts])
+
+    def gradient(self, parameters):
+        """Return the derivatives by the free couplings, each (n_coupling, n_q, n_energy)."""
+        return self._placed([part.gradient(parameters) for part in self.parts])
+
+    def error_images(self, parameters):
+        """Return independent errors of the images: those of one generator leave the others' images alone."""
+        found = [part.error_images(parameters) for part in self.parts]
+        sizes = [len(images[0]) for images in found]
+        total, out = sum(sizes), []
+        for start, images in zip(np.cumsum([0, *sizes[:-1]]), found, strict=True):
+            whole = [np.zeros((total, *image.shape[1:])) for image in images]
+            for wide, image in zip(whole, images, strict=True):
+                wide[start : start + len(image)] = image
+            out.append(whole)
+        return self._placed(out)
+
+    def _placed(self, found):
+        pairs = (
+            pair for places, images in zip(self.which, found, strict=True) for pair in zip(places, images, strict=True)
+        )
+        return tuple(image for _, image in sorted(pairs, key=lambda pair: pair[0]))
+
+
+def joined(parts, which):
+    """Return one forward model of several, ``which`` being the places of each one's measurements."""
+    names = {part.generator.parameter_names for part in parts}
+    if len(names) > 1:
+        raise FitError("generators of different couplings make no joint fit", where="forward.model", got=sorted(names))
+    return parts[0] if len(parts) == 1 else JoinedForward(tuple(parts), tuple(map(tuple, which)))
 
 
 def _require_same_axis(measurement, axis):

@@ -151,6 +151,13 @@ class Likelihood:
         _, matrix = self.normal_equations(predictions, both)
         return -np.linalg.solve(matrix[:p, :p], matrix[:p, p:]).T
 
+    def pull(self, predictions, jacobians, columns):
+        """Return JᵀWJ (p, p) and JᵀWe of each change of the model (m, n_q, n_energy), (m, p)."""
+        p = len(jacobians[0])
+        both = tuple(np.concatenate([j, c]) for j, c in zip(jacobians, columns, strict=True))
+        parts = [found for found, _ in self.scores(predictions, both)]
+        return sum(gram(one[:p]) for one in parts), sum(one[p:] @ one[:p].T for one in parts)
+
     def noise_scale(self, deviance, *, n_parameter):
         """Return the factor on the variances: deviance/dof where the noise was estimated, else 1."""
         return deviance / max(self.dof - n_parameter, 1.0) if self.estimated else 1.0

@@ -145,14 +145,19 @@ class RobustTiled:
         factor = (spread / max(self.dof - len(hessian), 1.0)) / max(slope / n, 1e-2)
         return 2.0 * factor * np.linalg.inv(hessian)
 
-    def shift_of(self, predictions, jacobians, columns):
-        """Return what changes of the model (m, n_q, n_energy) would move the minimum by, (m, p)."""
+    def pull(self, predictions, jacobians, columns):
+        """Return JᵀWJ (p, p) and JᵀWe of each change of the model (m, n_q, n_energy), (m, p)."""
         p = len(jacobians[0])
         matrix, right = np.zeros((p, p)), np.zeros((len(columns[0]), p))
         both = tuple(np.concatenate([j, c]) for j, c in zip(jacobians, columns, strict=True))
         for projected, _, _ in self._columns(predictions, both):
             matrix += gram(projected[:p])
             right += np.einsum("pi,mi->mp", projected[:p], projected[p:])
+        return matrix, right
+
+    def shift_of(self, predictions, jacobians, columns):
+        """Return what changes of the model (m, n_q, n_energy) would move the minimum by, (m, p)."""
+        matrix, right = self.pull(predictions, jacobians, columns)
         return -np.linalg.solve(matrix, right.T).T
 
     def reweighted(self, multiplicities):

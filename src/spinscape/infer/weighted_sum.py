@@ -95,6 +95,20 @@ class WeightedSum:
                 out[k] = (root * columns, root * residuals)
         return out
 
+    def shift_of(self, predictions, jacobians, columns):
+        """Return what changes of the model (m, n_row, n_column) would move the minimum by, (m, p)."""
+        if missing := [t.objective.kind for t in self.terms if not hasattr(t.objective, "pull")]:
+            raise FitError(
+                "an objective does not say what an error of the model does to its minimum", where="objective.terms",
+                expected="likelihoods and robust_tiled", got=", ".join(missing),
+            )  # fmt: skip
+        matrix = right = 0.0
+        for term in self.terms:
+            own = (term.own(images) for images in (predictions, jacobians, columns))
+            one, pulled = term.objective.pull(*own)
+            matrix, right = matrix + term.weight * one, right + term.weight * pulled
+        return -np.linalg.solve(matrix, right.T).T
+
     def noise_scale(self, value, *, n_parameter):
         """Return 1: each term's covariance has its own."""
         return 1.0

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..infer.gaussian_process import GaussianProcessRounds, objective_process
+from ..infer.generator_forward import lines_between
 from ..store.read import StudyStore
 from .coordinates import grid_coordinates
 from .fit_job import Job
@@ -60,6 +61,8 @@ def simulated_images(store, array, measurement, points):
     """Return the images of some points on a measurement's axes and at its temperature, (n, n_q, n_energy)."""
     rows = store.read_many(array, points)
     temperatures = temperatures_of(store, array)
+    if measurement.momentum is None:
+        return (rows @ lines_between(temperatures, measurement).T)[..., None].astype(np.float64)
     if temperatures is not None:
         rows = rows[:, which_temperature(temperatures, measurement)]
     return rows.reshape(len(points), *measurement.shape).astype(np.float64)

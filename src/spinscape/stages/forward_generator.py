@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..errors import FitError
-from ..infer.generator_forward import generator_forward
+from ..infer.generator_forward import generator_forward, joined
 from ..lattice.momentum import momentum_from_dict
 from ..learn.generator_file import load_generator
 
@@ -14,19 +14,42 @@ def intervals(declared):
 
 
 def forward(declared, job, measurements):
-    """Return the :class:`~spinscape.infer.generator_forward.GeneratorForward` of a ``GeneratorForwardSection``."""
-    generator, about = load_generator(job.files["generator"])
+    """Return the forward model of a ``GeneratorForwardSection``: one generator, or several side by side."""
     arrays = {**job.forward_settings["arrays"], **declared.arrays}
-    axes = job.forward_settings["axes"]
-    voxels = [(momentum_from_dict(axes[arrays[m.name]]), first_voxel(about, arrays[m.name], m)) for m in measurements]
-    return generator_forward(generator, measurements, voxels=voxels, fixed=job.fixed)
+    parts, which = [], []
+    for name in declared.models:
+        generator, about = load_generator(job.files[f"generator:{name}"])
+        own = [k for k, m in enumerate(measurements) if arrays[m.name] in about["arrays"] and not _has(which, k)]
+        if own:
+            mine = [measurements[k] for k in own]
+            voxels = [_voxels(about, arrays[m.name], m, job.forward_settings["axes"]) for m in mine]
+            parts.append(generator_forward(generator, mine, voxels=voxels, fixed=job.fixed))
+            which.append(own)
+    return joined(parts, which)
+
+
+def _has(which, k):
+    return any(k in own for own in which)
+
+
+def _voxels(about, array, measurement, axes):
+    """Return the axis of an array of a generator, and where its voxels begin."""
+    if measurement.momentum is None:
+        return about["temperatures"][array], start_of(about, array)
+    return momentum_from_dict(axes[array]), first_voxel(about, array, measurement)
+
+
+def start_of(about, array):
+    """Return where an array begins in an image of the model: arrays stand in it side by side."""
+    sizes = [int(np.prod(about["shapes"][name])) for name in about["arrays"]]
+    return int(sum(sizes[: about["arrays"].index(array)]))
 
 
 def first_voxel(about, array, measurement):
-    """Return where a measurement's voxels begin in an image of the model: arrays stand in it side by side."""
-    sizes = [int(np.prod(about["shapes"][name])) for name in about["arrays"]]
-    start = int(sum(sizes[: about["arrays"].index(array)]))
-    return start + which_temperature(about["temperatures"][array], measurement) * int(np.prod(measurement.shape))
+    """Return where a measurement's voxels begin in an image of the model."""
+    return start_of(about, array) + which_temperature(about["temperatures"][array], measurement) * int(
+        np.prod(measurement.shape)
+    )
 
 
 def temperatures_of(store, name):

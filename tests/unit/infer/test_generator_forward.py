@@ -6,16 +6,18 @@ import numpy as np
 import pytest
 
 from spinscape.errors import FitError
+from spinscape.experiment.measurement import ThermalMeasurement
 from spinscape.infer.background_terms import BackgroundForm
 from spinscape.infer.box import Box
 from spinscape.infer.gauss_newton import gauss_newton
-from spinscape.infer.generator_forward import generator_forward, surrogate_covariance
+from spinscape.infer.generator_forward import generator_forward, joined, surrogate_covariance
 from spinscape.infer.intervals import information_covariance
 from spinscape.infer.latent_chi2 import latent_chi2
 from spinscape.infer.poisson import gaussian_likelihood
 from spinscape.infer.problem import Problem
 from spinscape.infer.robust_descents import RobustDescents
 from spinscape.infer.robust_tiled import robust_tiled
+from spinscape.infer.weighted_sum import Term, weighted_sum
 from spinscape.learn.compressor import fit_pca
 
 from .test_robust_tiled import N, hills, measured, plane
@@ -120,3 +122,61 @@ def test_it_moves_them_so_with_every_objective_that_eliminates_scale_and_backgro
             std = surrogate_covariance(one, found[0], BOX).std
     assert np.abs(found[1] - found[0]) == pytest.approx(0.02 / 0.05 * std, rel=0.05, abs=2e-4)
     assert std[0] == pytest.approx(0.05, rel=0.05)
+
+
+@dataclass(frozen=True)
+class Heat:
+    """A heat capacity at 1, 3 and 2 K, as they were simulated, that knows y alone."""
+
+    wrong: float = 0.0
+    parameter_names: tuple = ("x", "y")
+
+    def predict(self, theta):
+        return ((np.atleast_2d(theta)[0, 1] + self.wrong) * np.array([1.0, 3.0, 4.0]))[None]
+
+    def gradient(self, theta):
+        return np.array([[np.zeros(3), [1.0, 3.0, 4.0]]])
+
+    def error_columns(self, theta):
+        return 0.1 * self.gradient(theta)[0][1:]
+
+
+def heat_table(temperatures, std=0.05):
+    """Return a table of the truth y = 1.2: 1, 4 and 3 times it at 1, 2 and 3 K, straight lines between."""
+    values = 1.2 * np.interp(temperatures, [1.0, 2.0, 3.0], [1.0, 4.0, 3.0])[:, None]
+    ones = np.ones_like(values)
+    return ThermalMeasurement("heat", "heat_capacity", np.array(temperatures), values, ones > 0, std * ones)
+
+
+def joint(data, table, *, wrong=0.0):
+    parts = [
+        generator_forward(Heat(wrong), [table], voxels=[([1.0, 3.0, 2.0], 0)]),
+        generator_forward(Hills(), [data], voxels=[(plane(), 0)]),
+    ]
+    heat = gaussian_likelihood([table], background=BackgroundForm("none"), scale=1.0)
+    terms = [Term(robust_tiled([data], model_error=0.0), (1,)), Term(heat, (0,))]
+    return Problem(joined(parts, [(0,), (1,)]), weighted_sum(terms, n_measurement=2))
+
+
+def test_a_table_lies_on_straight_lines_between_the_simulated_temperatures():
+    one = joint(noisy(), heat_table([1.5, 2.0, 2.5]))
+    heat, image = one.forward.predict([0.7, 1.2])
+    assert heat.ravel() == pytest.approx([1.2 * 2.5, 1.2 * 4.0, 1.2 * 3.5])
+    assert image.shape == noisy().shape
+    with pytest.raises(FitError, match="beyond the simulated temperatures"):
+        joint(noisy(), heat_table([0.5, 2.0]))
+
+
+def test_generators_of_several_quantities_fit_jointly_and_their_errors_move_the_couplings_as_they_say():
+    """The table narrows y; its generator's error, taken once, moves y by what the covariance says, and no more."""
+    table = heat_table([1.5, 2.0, 2.5], std=0.005)
+    one = joint(noisy(), table)
+    best = RobustDescents().minimise(one, BOX, 1).best.parameters
+    assert best == pytest.approx([0.7, 1.2], abs=0.02)
+    errors = one.forward.error_images(best)
+    assert [e.shape[0] for e in errors] == [2, 2] and not errors[0][1].any() and not errors[1][0].any()
+    std = surrogate_covariance(one, best, BOX).std
+    other = RobustDescents().minimise(joint(noisy(), table, wrong=0.1), BOX, 1).best.parameters
+    moved = gauss_newton(joint(noisy(), table, wrong=0.02), best, box=BOX).parameters - best
+    assert abs(moved[1]) / 0.02 == pytest.approx(std[1] / 0.1, rel=0.1)
+    assert other[1] < best[1] - 0.05

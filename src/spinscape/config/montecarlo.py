@@ -77,7 +77,7 @@ class SamplingSection(Strict):
     replicas: int = Field(4, ge=1, le=1000)
     samples: int = Field(50, ge=8, le=1_000_000, description="of each replica, before it is first judged")
     rounds: int = Field(1, ge=1, description="rounds of moves between two samples")
-    extensions: int = Field(3, ge=0, le=20, description="how often sampling may go on, twice as long each time")
+    extensions: int = Field(3, ge=0, le=20, description="how often sampling may go on; each time doubles it")
     r_hat: float = Field(1.05, gt=1)
     sample_size: float = Field(50.0, gt=0, description="least effective sample size")
     frozen: float = Field(1e-4, ge=0, lt=1, description="relative spread below which chains count as equal")
@@ -149,6 +149,7 @@ class MonteCarloSection(SimulationSection):
     equilibration: int = Field(10, ge=0, description="rounds at each temperature before sampling")
     annealing: Annealing = ()
     slow: Annealing = Field((), description="a slower way down, where replicas do not agree")
+    slow_above: float = Field(0.0, ge=0, description="R-hat above which it is taken: others want more samples")
     slow_moves: Moves | None = Field(None, description="one round after it; that of the study where left out")
     population: int = Field(1, ge=1, le=1000, description="copies of each replica that compete on the slow way down")
     sampling: SamplingSection = SamplingSection()
@@ -244,6 +245,7 @@ def montecarlo_settings(declared, study) -> MonteCarloSettings:
             equilibration=declared.equilibration,
             annealing=_steps(declared.annealing, where="annealing"),
             slow=_steps(declared.slow, where="slow"),
+            slow_above=declared.slow_above,
             population=declared.population,
             slow_moves=_moves(declared.slow_moves or ()),
             sampling=Sampling(**declared.sampling.model_dump()),

@@ -202,8 +202,8 @@ def extended(
 ) -> dict[float, Sample]:
     """Return samples in which all chains agree, or as many as the study allows.
 
-    Each attempt is twice as long as the one before. The first, where it does not do, counts as equilibration; those
-    that follow are joined.
+    The first attempt, where it does not do, counts as equilibration: the second is twice as long. All that follow are
+    joined to it, each as long as what is there, so that at most half of the samples are more than were needed.
 
     Parameters
     ----------
@@ -218,7 +218,7 @@ def extended(
     for extension in range(1, limits.extensions + 1):
         if team.agree(_ended(found.values(), limits)):
             break
-        more = attempt(limits.samples * 2**extension)
+        more = attempt(limits.samples * 2 ** max(extension - 1, 1))
         more = more if extension == 1 else {t: join(found[t], one) for t, one in more.items()}
         found = {t: one._replace(extensions=extension) for t, one in more.items()}
     return found

@@ -112,8 +112,9 @@ class _Point:
         if settings.tempering is not None and not settings.tempering.rescue:
             return self._temper(settings.falling)
         found = self._cool("annealed", settings.annealing, settings.falling)
-        if settings.slow and (failed := _failed(found)):
-            found = _better(found, self._cool("slow", settings.slow, failed))
+        apart = tuple(t for t in _failed(found) if found[t].verdict.r_hat > settings.slow_above)
+        if settings.slow and apart:
+            found = _better(found, self._cool("slow", settings.slow, apart))
         if settings.tempering is not None:
             failed = tuple(t for t in _failed(found) if t < settings.tempering.highest)
             found = _better(found, self._temper(failed)) if failed else found

@@ -69,8 +69,8 @@ class Sampling:
     rounds : int
         Rounds of moves between two samples.
     extensions : int
-        How often sampling may go on, twice as long each time; what was sampled before the first time counts as
-        equilibration.
+        How often sampling may go on. What was sampled before the first time counts as equilibration, and twice as many
+        samples are taken; each further time doubles what is kept.
     r_hat : float
         Largest split-chain R̂ of energy, order parameters and star-averaged S(Q).
     sample_size : float
@@ -207,6 +207,8 @@ class MonteCarloSettings:
         What is run before the first sampled temperature below each step.
     slow : tuple of Step
         A slower way down, for temperatures at which the chains did not agree; empty for none.
+    slow_above : float
+        R̂ above which it is taken: chains that are closer want more samples, not another way down.
     population : int
         Copies of each replica on the slow way down to the first of those temperatures
         (:mod:`~spinscape.simulate.population`).
@@ -231,6 +233,7 @@ class MonteCarloSettings:
     equilibration: int = 10
     annealing: tuple[Step, ...] = ()
     slow: tuple[Step, ...] = ()
+    slow_above: float = 0.0
     population: int = 1
     slow_moves: tuple[Move, ...] = ()
     sampling: Sampling = Sampling()

@@ -1,3 +1,4 @@
+import itertools
 from functools import partial
 
 import numpy as np
@@ -114,8 +115,19 @@ def test_attempts_double_until_one_is_enough():
         return {1.0: Sample(1.0, None, None, None, {}, None, verdict, 0, "annealed")}
 
     assert extended(attempt, LIMITS, Team(), last)[1.0].extensions == 1 and asked == [10, 20]
-    never = lambda n: {1.0: attempt(1)[1.0]}  # noqa: E731
-    assert extended(never, LIMITS, Team(), last)[1.0].extensions == 2
+
+
+def test_each_extension_doubles_what_is_kept():
+    asked = []
+
+    def never(n_sample):
+        asked.append(n_sample)
+        return {1.0: Sample(1.0, None, None, None, {}, None, Verdict(False, 1.2, 1.0, 0.5, "energy"), 0, "annealed")}
+
+    limits = Sampling(replicas=2, samples=10, extensions=4)
+    assert extended(never, limits, Team(), last)[1.0].extensions == 4
+    # The first counts as equilibration.
+    assert asked == [10, 20, 20, 40, 80] and np.cumsum(asked[1:]).tolist() == [20, 40, 80, 160]
 
 
 def test_chains_that_are_far_apart_are_not_sampled_longer():
@@ -128,16 +140,16 @@ def test_chains_that_are_far_apart_are_not_sampled_longer():
 
 
 def test_attempts_after_the_first_are_joined(observer):
-    """Of 10, 20 and 40 samples the last 60 stay, in their order, with their correlations and moves."""
-    spins, theta = np.random.default_rng(3), np.array([1.0])
+    """Of 10, 20 and 20 samples the last 40 stay, in their order, with their correlations and moves."""
+    spins, theta, count = np.random.default_rng(3), np.array([1.0]), itertools.count(1)
 
     def attempt(n_sample):
-        parts = []
+        parts, number = [], float(next(count))
         for _ in range(2):
             series = Series(observer, 2.5, n_sample)
             for _ in range(n_sample):
                 one = observer.system.random_spins(spins)
-                series.add(np.arange(len(observer.columns.names)) * float(n_sample), observer.configuration(one))
+                series.add(np.arange(len(observer.columns.names)) * number, observer.configuration(one))
             rows, stars, pairs = series.result()
             parts.append(Part(rows, stars, pairs, {"flip": (n_sample, 1)}, one))
         sample = assembled(parts, observer, theta, 2.5, "annealed")
@@ -145,9 +157,9 @@ def test_attempts_after_the_first_are_joined(observer):
 
     limits = Sampling(replicas=2, samples=10, extensions=2, hopeless=1e9)
     found = extended(attempt, limits, Team(), partial(joined, observer=observer, theta=theta))[2.5]
-    assert found.rows.shape[:2] == found.stars.shape[:2] == (2, 60) and found.extensions == 2
-    assert found.rows[0, 19, 1] == 20.0 and found.rows[0, 20, 1] == 40.0
-    assert found.correlations.weights.sum() == 120 and found.tally == {"flip": (120, 4)}
+    assert found.rows.shape[:2] == found.stars.shape[:2] == (2, 40) and found.extensions == 2
+    assert found.rows[0, 19, 1] == 2.0 and found.rows[0, 20, 1] == 3.0
+    assert found.correlations.weights.sum() == 80 and found.tally == {"flip": (80, 4)}
     assert found.verdict == observer.judged(theta, 2.5, found.rows, found.stars)
 
 

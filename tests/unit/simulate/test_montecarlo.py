@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -142,6 +144,11 @@ def test_populations_come_down_slowly_where_chains_disagree(small):
     first, again = (simulator.run(small.theta(-1.0), KEY) for _ in range(2))
     assert first.code == "done" and first.diagnostics["slow"] == 1, first.error
     assert np.array_equal(first.arrays["energy"], again.arrays["energy"])
+    # Chains that are closer than asked for keep the way they came by.
+    before = small.simulator(replace(settings, slow=())).run(small.theta(-1.0), KEY).diagnostics["r_hat"]
+    for above, slow in ((before + 0.01, 0), (before - 0.01, 1)):
+        other = small.simulator(replace(settings, slow_above=above)).run(small.theta(-1.0), KEY)
+        assert other.diagnostics["slow"] == slow and (slow or other.diagnostics["r_hat"] == before)
     kinds = simulator.layout.kinds
     assert kinds == ("flip", "heat_bath") and first.arrays["acceptance"][0, kinds.index("flip")] == 0.0
 

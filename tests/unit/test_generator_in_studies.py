@@ -42,8 +42,8 @@ def plane(temperature=None):
 
 def test_fits_and_rounds_name_their_files_and_modules():
     tiny = study()
-    assert build.fit_files(tiny, "robust") == {"generator": "compress/images_generator.pt"}
-    both = {"generator": "compress/images_generator.pt", "compressor": "compress/images.pt"}
+    assert build.fit_files(tiny, "robust") == {"generator:images": "compress/images_generator.pt"}
+    both = {"generator:images": "compress/images_generator.pt", "compressor": "compress/images.pt"}
     assert build.fit_files(tiny, "latent") == both
     section = build.refine_section(tiny)
     assert section["arrays"] == {"plane": "signal_hk0"} and "rounds" not in section["refine"]

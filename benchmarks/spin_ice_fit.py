@@ -9,7 +9,7 @@ error of a coupling is |Δ|/range of the box; that of dy2ti2o7.yaml (0.6, 0.6, 0
 
 ``fits``: the robust fit through the generator, clean and with powder rings, Bragg leakage, background and gaps.
 ``oracle``: what counting alone leaves where artefacts are known exactly: the bound of ``fits``.
-``rounds``: points of Gaussian-process rounds, simulated, beside the grid's: fits with and without them.
+``rounds``: fits with and without the points that ``spin_ice_rounds.py`` simulated, beside those of the grid.
 ``region``: couplings that are acceptable, with and without the heat capacity.
 ``treated``: untreated and treated data through an autoencoder taught to see through artefacts, and through PCA.
 """

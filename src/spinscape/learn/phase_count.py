@@ -1,8 +1,9 @@
 """How many phases a map holds: a rule, and the evidence that it went by.
 
-1. The number of clusters is that of the largest mean silhouette. Clusters are made of points that are spread evenly;
-   points that were added where a boundary is join the cluster of the point that is most like them. (Clusters of all
-   points would be drawn to where most of them lie, and their number would change with every round.)
+1. The number of clusters is that of the largest mean silhouette. All is done with points that are spread evenly;
+   points that were added where a boundary is join the phase of the point that is most like them. (Clusters of all
+   points would be drawn to where most of them lie, and points that resolve a border divide its jump into many small
+   changes: the number of phases would change with every round.)
 2. Bootstrap: clusterings of resampled points into as many clusters must agree with the full one (adjusted Rand index);
    where they do not, the number is not known, and no phases are told apart, unless no border has a jump (point 4).
 3. A region (a connected part of a cluster in coupling space) with few points or a small extent is a crossover, not a
@@ -21,7 +22,7 @@ What remains are phases. One is a possible answer. Silhouette and drop of the me
 phases; on crossovers the silhouette is large too, which is why the jump is asked for.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -131,7 +132,7 @@ def count_phases(features, coordinates, *, seed, rule=None, cluster=agglomerativ
     dimension : int, optional
         Of what the points fill: 1 for a circle in a plane. The number of coordinates where left out.
     spread : (n_point,) bool, optional
-        Points that are spread evenly, of which clusters are made; all where left out.
+        Points that are spread evenly, of which phases are made and counted; all where left out. The others join them.
 
     Returns
     -------
@@ -147,15 +148,15 @@ def count_phases(features, coordinates, *, seed, rule=None, cluster=agglomerativ
     hierarchy = cluster(even)
     numbers = np.arange(2, min(rule.max_cluster, hierarchy.n_start, len(even) - 1) + 1)
     if not len(numbers):
-        return _one_phase(features, numbers, "the method finds one cluster")
+        return _of_all(_one_phase(even, numbers, "the method finds one cluster"), features, spread)
     silhouette = np.array([silhouette_score(even, hierarchy.labels(n)) for n in numbers])
     chosen = int(numbers[np.argmax(silhouette)])
     label = hierarchy.labels(chosen)
     score = np.array([hierarchy.score[hierarchy.n_start - n] for n in numbers])
     stability = bootstrap_stability(even, label, seed=seed, n=rule.n_bootstrap, cluster=cluster)
-    label = _joined(features, spread, label)
     evidence = {"label": label, "numbers": numbers, "silhouette": silhouette, "score": score, "stability": stability}
-    return _phases_of_regions(features, np.asarray(coordinates, dtype=np.float64), rule, evidence, dimension)
+    place = np.asarray(coordinates, dtype=np.float64)[spread]
+    return _of_all(_phases_of_regions(even, place, rule, evidence, dimension), features, spread)
 
 
 def phases_of_clusters(
@@ -183,10 +184,10 @@ def phases_of_clusters(
     for k in range(rule.n_bootstrap):
         chosen = _resampled(len(even), seed, k)
         stability[k] = adjusted_rand_score(label[chosen], cluster(even[chosen]).label)
-    label = _joined(features, spread, label)
     evidence = {"label": label, "numbers": none.astype(np.int64), "silhouette": none, "score": none}
-    coordinates = np.asarray(coordinates, dtype=np.float64)
-    return _phases_of_regions(features, coordinates, rule, {**evidence, "stability": stability}, dimension)
+    place = np.asarray(coordinates, dtype=np.float64)[spread]
+    evidence |= {"stability": stability}
+    return _of_all(_phases_of_regions(even, place, rule, evidence, dimension), features, spread)
 
 
 def _checked_spread(spread, n):
@@ -195,12 +196,18 @@ def _checked_spread(spread, n):
     return spread
 
 
-def _joined(features, spread, label):
-    """Return the cluster of every point, (n_point,): an added one has that of the spread one that is most like it."""
-    out = np.empty(len(features), dtype=np.int64)
-    out[spread] = label
-    out[~spread] = label[cKDTree(features[spread]).query(features[~spread])[1]]
-    return out
+def _of_all(found, features, spread):
+    """Return the phases of every point: an added one is where the spread one is that is most like it.
+
+    Added points lie at borders and resolve them: a jump that they divide into many small changes would be none.
+    """
+    index, like = np.flatnonzero(spread), np.empty(len(features), dtype=np.int64)
+    like[spread] = np.arange(len(index))
+    if len(index) < len(features):
+        like[~spread] = cKDTree(features[spread]).query(features[~spread])[1]
+    crossovers = [{**one, "points": index[one["points"]]} for one in found.crossovers]
+    every = {name: getattr(found, name)[like] for name in ("phase", "nearest", "label")}
+    return replace(found, **every, crossovers=crossovers)
 
 
 def _resampled(n, seed, k):

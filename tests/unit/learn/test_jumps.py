@@ -116,12 +116,16 @@ def test_the_error_between_phases_is_their_distance(generators):
     np.testing.assert_allclose(made.predict(theta), image, rtol=1e-9)
 
 
+@pytest.mark.xfail(strict=True, reason="the processes state too small an error: generator_error measures by how much")
 def test_the_stated_error_holds_the_truth(data, generators):
     theta, phase, _ = data
     image, std = generators["energies"].predict_with_std(theta[N:])
-    pull = np.abs(image - images(theta[N:], phase[N:])) / std
-    # Median of |x| of a normal variable: 0.67. Processes state too small an error, generator_error measures by how much
-    assert 0.3 < np.median(pull) < 2.0
+    assert np.mean(np.abs(image - images(theta[N:], phase[N:])) <= 2.0 * std) >= 0.9
+
+
+def test_the_stated_error_is_large_where_the_gate_is_wrong(data, generators):
+    theta, _, _ = data
+    _, std = generators["energies"].predict_with_std(theta[N:])
     wrong = squares(generators["energies"], data) > 0.1
     assert np.mean(std[wrong] ** 2) > 0.1 * np.mean(squares(generators["energies"], data)[wrong])
 

@@ -255,8 +255,11 @@ def test_a_disk_that_fills_in_one_rank_ends_the_job_with_one_error(tmp_path):
     assert job.returncode != 0
     assert job.stderr.count("error:") == 1 and "the disk is full" in job.stderr and "fix: make room" in job.stderr
     (work,) = study.work_stores()
-    done = set(np.array(work.header.point_ids)[work.states() == RESULT_CODE["done"]])
-    assert len(done) >= 12
+    ids = np.array(work.header.point_ids)
+    done = set(ids[work.states() == RESULT_CODE["done"]])
+    # Which rank meets the full disk, and how far it is by then, is a race; the other one does its share whole.
+    assert any(done.issuperset(ids[rank::2]) for rank in (0, 1))
+    assert len(done) < 20
     diary.unlink()
     assert study.job(study.batches[0], 2, TOY_DIARY=str(diary)).returncode == 0
     assert done.isdisjoint(diary.read_text().split())

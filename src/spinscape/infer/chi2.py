@@ -7,7 +7,7 @@ import numpy as np
 from ..errors import FitError
 from .inner import dot, gram, rows_dot
 from .noise import estimate_noise, has_estimated_std
-from .pixels import EnergyRows, PixelSet
+from .pixels import ByPixels, EnergyRows, PixelSet
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +70,7 @@ class _RowSet:
 
 
 @dataclass(frozen=True, eq=False)
-class Chi2Profiled:
+class Chi2Profiled(ByPixels):
     """χ² with one linear scale s for each measurement and one free background b for each of its energies.
 
         χ² = min over s ≥ 0, b of  Σ w (data − s·model − b[energy])²,   w = 1 / std²
@@ -84,11 +84,6 @@ class Chi2Profiled:
     kind: str = "chi2_profiled"
 
     @property
-    def pixels(self):
-        """The pixel set of each measurement."""
-        return tuple(one.pixels for one in self.sets)
-
-    @property
     def estimated(self):
         """Whether the variance of any measurement was estimated from its signal."""
         return any(one.estimated for one in self.sets)
@@ -97,19 +92,6 @@ class Chi2Profiled:
     def dof(self):
         """Degrees of freedom left by scales and backgrounds, over all measurements."""
         return sum(one.dof for one in self.sets)
-
-    def gather(self, predictions):
-        """Return the predictions' values at the valid pixels, one vector for each measurement."""
-        return tuple(one.pixels.gather(image) for one, image in zip(self.sets, predictions, strict=True))
-
-    def value(self, predictions):
-        """Return χ²."""
-        return self.value_of_pixels(self.gather(predictions))
-
-    def derivative(self, predictions):
-        """Return χ² and its derivative by the predictions, zero at masked pixels."""
-        value, slopes = self.derivative_of_pixels(self.gather(predictions))
-        return value, tuple(one.pixels.spread(slope) for one, slope in zip(self.sets, slopes, strict=True))
 
     def value_of_pixels(self, vectors):
         """Return χ² from the predictions at the valid pixels alone."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..errors import FitError
 from .inner import dot, gram, rows_dot
-from .pixels import PixelSet
+from .pixels import ByPixels, PixelSet
 
 FLOOR = -0.99
 """Lowest c·model that a logarithm is taken of: networks dip a little below zero."""
@@ -40,7 +40,7 @@ class _LogSet:
 
 
 @dataclass(frozen=True, eq=False)
-class Correlation:
+class Correlation(ByPixels):
     """1 − r, with r the Pearson correlation of log(1 + c_data·data) and log(1 + c_model·model).
 
     Over several measurements: the mean of 1 − r weighted by the numbers of valid pixels. The result depends on both
@@ -59,28 +59,10 @@ class Correlation:
     n_fitted_by_profile: int = 2
 
     @property
-    def pixels(self):
-        """The pixel set of each measurement."""
-        return tuple(one.pixels for one in self.sets)
-
-    @property
     def share(self):
         """Share of each measurement in the pixels, (n_set,)."""
         n = np.array([one.n_effective for one in self.sets])
         return n / n.sum()
-
-    def gather(self, predictions):
-        """Return the predictions' values at the valid pixels, one vector for each measurement."""
-        return tuple(one.pixels.gather(image) for one, image in zip(self.sets, predictions, strict=True))
-
-    def value(self, predictions):
-        """Return the pixel-weighted mean of 1 − r over the measurements."""
-        return self.value_of_pixels(self.gather(predictions))
-
-    def derivative(self, predictions):
-        """Return the value and its derivative by the predictions, zero at masked pixels."""
-        value, slopes = self.derivative_of_pixels(self.gather(predictions))
-        return value, tuple(one.pixels.spread(slope) for one, slope in zip(self.sets, slopes, strict=True))
 
     def value_of_pixels(self, vectors):
         """Return the value from the predictions at the valid pixels alone."""

@@ -68,6 +68,32 @@ class PixelSet:
         return PixelSet(self.shape, self.index[chosen])
 
 
+class OnPixels:
+    """What objectives share whose ``sets``, one for each measurement, hold their pixels as ``pixels``."""
+
+    @property
+    def pixels(self):
+        """The pixel set of each measurement."""
+        return tuple(one.pixels for one in self.sets)
+
+    def gather(self, predictions):
+        """Return the predictions' values at the valid pixels, one vector for each measurement."""
+        return tuple(one.pixels.gather(image) for one, image in zip(self.sets, predictions, strict=True))
+
+
+class ByPixels(OnPixels):
+    """An objective that needs the valid pixels alone: ``value_of_pixels`` and ``derivative_of_pixels`` say all."""
+
+    def value(self, predictions):
+        """Return the objective's value."""
+        return self.value_of_pixels(self.gather(predictions))
+
+    def derivative(self, predictions):
+        """Return the value and its derivative by the predictions, zero at masked pixels."""
+        value, slopes = self.derivative_of_pixels(self.gather(predictions))
+        return value, tuple(one.pixels.spread(slope) for one, slope in zip(self.sets, slopes, strict=True))
+
+
 @dataclass(frozen=True, eq=False)
 class EnergyRows:
     """Sums over the pixels of each energy.

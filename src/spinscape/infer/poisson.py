@@ -11,7 +11,7 @@ from .eliminate import Groups, profiled, projected
 from .inner import gram, rows_dot
 from .noise import estimate_noise, has_estimated_std
 from .noise_laws import Gaussian, Law, Poisson, StudentT
-from .pixels import PixelSet
+from .pixels import OnPixels, PixelSet
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +65,7 @@ class LikelihoodPixels:
 
 
 @dataclass(frozen=True, eq=False)
-class Likelihood:
+class Likelihood(OnPixels):
     """Twice the negative logarithm of a likelihood, as a deviance: 0 where the model meets every datum.
 
         D = min over a ≥ 0, c, d of Σ D(data, exposure · (a·model + background(c, d)))
@@ -80,11 +80,6 @@ class Likelihood:
     kind: str = "poisson"
 
     @property
-    def pixels(self):
-        """The pixel set of each measurement."""
-        return tuple(one.pixels for one in self.sets)
-
-    @property
     def dof(self):
         """Degrees of freedom left by scales and backgrounds, over all measurements."""
         return sum(one.dof for one in self.sets)
@@ -96,7 +91,7 @@ class Likelihood:
 
     def inner(self, predictions):
         """Return (values at the pixels, :class:`~spinscape.infer.eliminate.Profiled`) of each measurement."""
-        values = [one.pixels.gather(image) for one, image in zip(self.sets, predictions, strict=True)]
+        values = self.gather(predictions)
         return [(vector, profiled(one, vector)) for one, vector in zip(self.sets, values, strict=True)]
 
     def value(self, predictions):

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..errors import FitError
 from .inner import dot, gram, rows_dot
-from .pixels import PixelSet
+from .pixels import OnPixels, PixelSet
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,7 @@ class _ScaledSet:
 
 
 @dataclass(frozen=True, eq=False)
-class SquaredError:
+class SquaredError(OnPixels):
     """Squared error with one linear scale for each measurement, relative to the square of the data.
 
         L = min over s ≥ 0 of Σ (data − s·model)² / Σ data²  +  leak · E_max² · Σ_q model(q, E_max)² / n_q
@@ -54,19 +54,10 @@ class SquaredError:
     kind: str = "squared_error"
 
     @property
-    def pixels(self):
-        """The pixel set of each measurement."""
-        return tuple(one.pixels for one in self.sets)
-
-    @property
     def share(self):
         """Share of each measurement in the pixels, (n_set,)."""
         n = np.array([one.count.sum() for one in self.sets])
         return n / n.sum()
-
-    def gather(self, predictions):
-        """Return the predictions' values at the valid pixels, one vector for each measurement."""
-        return tuple(one.pixels.gather(image) for one, image in zip(self.sets, predictions, strict=True))
 
     def value(self, predictions):
         """Return L."""

@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from .errors import SpinscapeError
+from .errors import SpinscapeError, located
 
 
 def main(argv=None):
@@ -76,17 +76,20 @@ def _add_fit(command):
 
 
 def _check(arguments):
-    from .config.load import load_study, located
+    from .config.load import load_study
     from .config.summary import summary
+    from .stages.simulated_arrays import arrays_text, check_arrays_read, simulated_arrays
 
     study = load_study(arguments.study)
     with located(arguments.study):
-        print(summary(study))
+        arrays = simulated_arrays(study)
+        check_arrays_read(study, arrays)
+        print(summary(study), arrays_text(arrays), sep="\n\n")
 
 
 def _show(arguments):
     from .config import build
-    from .config.load import load_study, located
+    from .config.load import load_study
     from .plot.crystal import crystal_figure
 
     study = load_study(arguments.study)
@@ -105,7 +108,7 @@ def _show(arguments):
 
 
 def _movie(arguments):
-    from .config.load import load_study, located
+    from .config.load import load_study
     from .stages import movie
 
     study = load_study(arguments.study)
@@ -155,7 +158,7 @@ def _watch(arguments):
 
 
 def _next(arguments):
-    from .config.load import load_study, located
+    from .config.load import load_study
     from .stages import next_options
 
     study = load_study(arguments.study)
@@ -165,7 +168,7 @@ def _next(arguments):
 
 
 def _thin(arguments):
-    from .config.load import load_study, located
+    from .config.load import load_study
     from .stages import thin
 
     study = load_study(arguments.study)

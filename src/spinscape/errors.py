@@ -1,5 +1,7 @@
 """Errors that say what, where, what was expected, what was found, and the fix."""
 
+from contextlib import contextmanager
+
 
 class SpinscapeError(Exception):
     """Base of every error that a user can cause or meet.
@@ -90,6 +92,15 @@ class TrainingError(SpinscapeError):
 
 class FitError(SpinscapeError):
     """A fit cannot be done: nothing to fit, no finite objective, an inconsistent request."""
+
+
+@contextmanager
+def located(source):
+    """Put a file, or a section of a study, in front of the place of an error that passes."""
+    try:
+        yield
+    except SpinscapeError as error:
+        raise error.located(source) from None
 
 
 def check_shape(name, array, expected, *, hint=""):

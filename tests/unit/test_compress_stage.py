@@ -207,7 +207,8 @@ def test_a_noisy_study_without_repeated_points_is_refused():
 
     data = read_yaml("config/test/kitaev_phases.yaml")
     del data["replicas"]
-    data["learn"] = {"small": {**MODEL, "arrays": ["signal_hk0"]}}
+    methods = {"components": {"kind": "pca", "dimensions": [1, 2]}, "net": NETWORK}
+    data["learn"] = {"small": {**MODEL, "methods": methods, "arrays": ["signal_hk0"]}}
     with pytest.raises(ConfigError, match="noise") as caught:
         study_from_data(data)
     assert "learn.small" in caught.value.where and "replicas" in caught.value.fix

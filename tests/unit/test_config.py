@@ -49,7 +49,7 @@ def test_fixed_couplings_are_filled_in(study):
     data = study.model_dump(mode="json", by_alias=True)
     data["couplings"]["Jp"]["value"] = "2 meV"
     data["grid"] = {"kind": "lattice", "axes": {"J": {"first": "20 meV", "last": "30 meV", "n": 3}}}
-    data |= {"measurements": {}, "fits": {}, "comparisons": {}}
+    data |= {"measurements": {}, "fits": {}, "comparisons": {}, "learn": {}}
     np.testing.assert_array_equal(build.grid_points(study_from_data(data)), [[20, 2], [25, 2], [30, 2]])
 
 
@@ -59,6 +59,7 @@ def test_a_map_gives_couplings_on_a_circle(study):
         "kind": "map", "unit": "1 meV", "axes": {"phi": {"first": 0.0, "last": 6.0, "n": 7}},
         "couplings": {"J": "cos(phi)", "Jp": "sin(phi)"},
     }  # fmt: skip
+    data["learn"]["siren"]["n_train"] = 6
     points = build.grid_points(study_from_data(data))
     np.testing.assert_allclose(np.hypot(*points.T), 1.0, rtol=1e-14)
     np.testing.assert_allclose(points[1], [np.cos(1.0), np.sin(1.0)], rtol=1e-14)

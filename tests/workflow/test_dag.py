@@ -132,6 +132,13 @@ def test_a_study_that_is_wrong_stops_with_one_error(edited):
     assert len(list((edited.folder / RESULTS / "simulate").glob("*.zarr.zip"))) == ALL["simulate"]
 
 
+def test_a_network_of_more_spectra_than_points_is_refused_before_any_is_simulated(edited):
+    edited.edit(STUDY, "n_train: ", "n_train: 1")
+    failed = edited.snakemake("--dry-run", check=False)
+    assert failed.returncode != 0 and "too few points" in failed.stdout and "learn.siren.n_train" in failed.stdout
+    assert "Traceback" not in failed.stdout
+
+
 def test_two_studies_of_one_name_are_refused(project):
     shutil.copy2(project.folder / STUDY, project.folder / "config" / "test" / "twin.yaml")
     failed = project.snakemake("--dry-run", study=f"[{STUDY},config/test/twin.yaml]", check=False)

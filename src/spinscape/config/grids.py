@@ -1,10 +1,12 @@
 """The ``grid:`` section, and the points it stands for."""
 
+import math
 from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
+from ..errors import ConfigError
 from .couplings import parameter_names
 from .quantities import Energy, EnergyRange, Name
 from .strict import Expression, Strict
@@ -74,6 +76,28 @@ def grid_section(study):
         "parameter_names": list(parameter_names(study)),
         "couplings": {n: c.value for n, c in study.couplings.items()},
     }
+
+
+def n_point(study):
+    """Return how many points a study asks for, those of its rounds among them."""
+    grid = study.grid
+    if grid.kind in ("random", "sobol"):
+        n = grid.n_point
+    else:
+        n = len(grid.points) if grid.kind == "list" else math.prod(axis.n for axis in grid.axes.values())
+    return n + (0 if study.refine is None else study.refine.rounds * study.refine.points)
+
+
+def check_enough(study, least, *, where, fix):
+    """Raise :class:`ConfigError` where a study has fewer points than something needs, before any is simulated."""
+    if n_point(study) < least:
+        raise ConfigError(
+            "too few points",
+            where=where,
+            expected=f"at least {least} points",
+            got=f"{n_point(study)} by the grid" + (" and its rounds" if study.refine is not None else ""),
+            fix=fix,
+        )
 
 
 def grid_points(study):

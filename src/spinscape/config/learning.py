@@ -6,6 +6,7 @@ from pydantic import Field
 
 from ..errors import ConfigError
 from .build_model import build_crystal
+from .grids import check_enough
 from .phases import TransformSection, check_arrays
 from .quantities import Name
 from .signals import signals_section
@@ -92,7 +93,7 @@ def learn_section(study, name):
     """Return what the learn stage needs of a study, as plain data."""
     grid = study.grid
     box = {name: list(pair) for name, pair in grid.box.items()} if grid.kind in ("random", "sobol") else None
-    return {"model": study.section("learn")[name], "box": box, "name": name}
+    return {"study": study.study, "model": study.section("learn")[name], "box": box, "name": name}
 
 
 def compression_section(study, name):
@@ -115,9 +116,16 @@ def names_of_kind(study, kind):
 def check_learning(study):
     """Raise :class:`ConfigError` where a model asks for what the study does not simulate."""
     _check_latents(study)
+    for name in names_of_kind(study, "siren"):
+        more = "a larger grid, or a lower n_train"
+        check_enough(study, study.learn[name].n_train + 1, where=f"learn.{name}.n_train", fix=more)
     for name in names_of_kind(study, "compression"):
         section = study.learn[name]
         check_arrays(study, section.arrays, where=f"learn.{name}.arrays")
+        for one, method in section.methods.items():
+            # One more to learn from than dimensions, and at least one that is held out.
+            least, where = max(method.dimensions) + 2, f"learn.{name}.methods.{one}.dimensions"
+            check_enough(study, least, where=where, fix="a larger grid, or fewer dimensions")
         if section.keep is not None and section.keep not in section.methods:
             raise ConfigError(
                 "no such method",

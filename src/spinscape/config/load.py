@@ -1,14 +1,13 @@
 """Read a study file: YAML, strictly, into typed sections, with one readable error."""
 
 import difflib
-from contextlib import contextmanager
 from pathlib import Path
 from typing import get_args
 
 import yaml
 from pydantic import ValidationError
 
-from ..errors import ConfigError, SpinscapeError, UnitError
+from ..errors import ConfigError, UnitError, located
 from .crosscheck import cross_check
 from .crystal_file import with_file_sums
 from .schema import Study
@@ -99,15 +98,6 @@ def study_from_data(data, *, source="study"):
         study = with_file_sums(study)
         cross_check(study)
     return study
-
-
-@contextmanager
-def located(source):
-    """Put the name of the study's file in front of the place of an error that passes."""
-    try:
-        yield
-    except SpinscapeError as error:
-        raise error.located(source) from None
 
 
 def _config_error(error, data, source):

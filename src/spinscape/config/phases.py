@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ..errors import ConfigError
-from .grids import grid_section
+from .grids import check_enough, grid_section
 from .quantities import Name, Vector
 from .signals import signals_section
 from .strict import Strict
@@ -75,6 +75,8 @@ def check_phases(study):
     """Raise :class:`ConfigError` where a map asks for what the study does not simulate."""
     for name, section in study.phases.items():
         check_arrays(study, section.arrays, where=f"phases.{name}.arrays")
+        least, where = 2 * section.count.min_points, f"phases.{name}.count.min_points"
+        check_enough(study, least, where=where, fix="a larger grid, or a lower min_points: two phases need that many")
         if section.transform.noise == "replicas":
             raise ConfigError(
                 "a map of phases reads one run of each point",

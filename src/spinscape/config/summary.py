@@ -17,6 +17,7 @@ def summary(study):
         _bond_rows(model),
         _structure_rows(model, structure) + _stability_rows(study, model, structure),
         _grid_rows(study, points),
+        _learning_rows(study),
         _data_rows(study),
     ]
     return "\n\n".join("\n".join(rows) for rows in blocks if rows)
@@ -116,6 +117,20 @@ def _grid_rows(study, points):
     if study.refine is not None:
         rounds = f"{study.refine.rounds} rounds of {study.refine.points} points, {build.n_part(study)} batches each"
         rows.append(f"refine    {rounds}, {study.refine.summary()}")
+    return rows
+
+
+def _learning_rows(study):
+    rows = []
+    for name, section in study.learn.items():
+        if section.kind == "siren":
+            rows.append(f"learn     {name}: a network for spectra, from {section.n_train} points")
+            continue
+        methods = [f"{n} ({m.kind}, D = {', '.join(map(str, m.dimensions))})" for n, m in section.methods.items()]
+        rows.append(f"learn     {name}: {', '.join(section.arrays)} compressed by {'; '.join(methods)}")
+    for name, section in study.phases.items():
+        what = f"latent numbers of {section.latent}" if section.latent else ", ".join(section.arrays)
+        rows.append(f"phases    {name}: {section.method} on {', '.join([what, *section.beside])}")
     return rows
 
 

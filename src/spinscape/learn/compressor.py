@@ -12,7 +12,7 @@ from sklearn.decomposition import IncrementalPCA
 
 from ..errors import ConfigError, DataError, check_shape
 from ..lattice.crystal import read_only
-from .images import ArrayImages, ImageSource, Transform
+from .images import ArrayImages, ImageSource, Transform, no_spread
 from .randomised_pca import leading_components
 
 _BATCH = 256
@@ -52,17 +52,18 @@ def check_fit(source: ImageSource, n_latent):
     if not 1 <= n_latent <= source.n_voxel:
         raise ConfigError(
             "the number of latent dimensions is out of range",
-            where="n_latent",
+            where="dimensions",
             expected=f"1 to the {source.n_voxel} voxels of an image",
             got=n_latent,
+            fix="take fewer dimensions",
         )
     if source.n_image <= n_latent:
         raise DataError(
             "fewer images than latent dimensions",
-            where="n_latent",
-            expected=f"more than {n_latent} images",
+            where="dimensions",
+            expected=f"more than {n_latent} images to learn from",
             got=source.n_image,
-            fix="simulate more points, or take fewer dimensions",
+            fix="simulate more points, hold fewer of them out, or take fewer dimensions",
         )
 
 
@@ -196,7 +197,7 @@ def fit_pca(source, *, n_latent, transform=None, method="auto"):
         with np.errstate(invalid="ignore", divide="ignore"):
             found.partial_fit(_whole(source.read(np.arange(start, end)), transform, np.float64))
     if not found.var_.max() > 0:
-        raise DataError("all training images are the same", where="pca", fix="check the observable")
+        raise no_spread("pca")
     return Pca(found.mean_, found.components_, found.explained_variance_, float(found.noise_variance_), transform)
 
 
@@ -220,7 +221,7 @@ def _whole(batch, transform, dtype):
             "principal components are learnt from whole images",
             where="pca",
             got="masked voxels among the training images",
-            fix="leave the masked voxels out of all images, or train an autoencoder",
+            fix="leave the voxels that some image lacks out of all of them; what is compressed later may lack any",
         )
     if not np.all(np.isfinite(values)):
         raise DataError("a voxel that counts as known is not finite", where="images", fix="find out what made it")

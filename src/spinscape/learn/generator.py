@@ -184,7 +184,13 @@ def fit_generator(theta, latent, compressor, *, seed, parameter_names, experts="
     theta, latent = np.asarray(theta, dtype=np.float64), np.asarray(latent, dtype=np.float64)
     check_shape("latent", latent, (len(theta), "n_latent"))
     if len(theta) < 4 * theta.shape[1] or not np.any(np.ptp(theta, axis=0) > 0):
-        raise DataError("too few different points for a generator", where="theta", got=theta.shape)
+        raise DataError(
+            "too few different points for a generator",
+            where="theta",
+            expected=f"couplings that vary, and at least {4 * theta.shape[1]} points to learn from: four a coupling",
+            got=f"{len(theta)} points",
+            fix="simulate more points",
+        )
     if experts not in EXPERTS:
         raise DataError("no such choice of experts", where="experts", expected=", ".join(EXPERTS), got=experts)
     label, gate = np.zeros(len(theta), dtype=np.int64), None

@@ -89,7 +89,13 @@ def checked_features(features):
             fix="leave out points that have failed, and fill or leave out masked features",
         )
     if not np.any(np.ptp(features, axis=0) > 0):
-        raise DataError("all points have the same features", where="features", fix="check the observable")
+        raise DataError(
+            "all points have the same features",
+            where="features",
+            expected="images that change with the couplings",
+            got=f"{len(features)} equal points",
+            fix="check what is simulated, or compare another array",
+        )
     return features
 
 

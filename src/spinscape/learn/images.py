@@ -10,6 +10,17 @@ from ..errors import ConfigError, DataError, check_shape
 TRANSFORMS = ("none", "log1p", "standardised")
 
 
+def no_spread(where):
+    """Return the error of images that are all alike."""
+    return DataError(
+        "all training images are the same",
+        where=where,
+        expected="images that change with the couplings",
+        got="the same number in each voxel",
+        fix="check what is simulated: the range of the couplings, the temperature, where the voxels lie",
+    )
+
+
 class ImageSource(Protocol):
     """Many images of the same voxels, read a few at a time."""
 
@@ -91,7 +102,13 @@ class StoreImages:
             )
         self.points = np.arange(store.n_point) if points is None else np.asarray(points, dtype=np.int64)
         if not len(self.points):
-            raise DataError("no point has a result", where="store", fix="run the simulations")
+            raise DataError(
+                "no point has a result",
+                where="store",
+                expected="simulated points",
+                got="none that is done",
+                fix="run the simulations; where they have failed, their logs say why",
+            )
         self.n_image = len(self.points)
         self.n_voxel = self.read(np.zeros(1, dtype=np.int64))[0].shape[1]
 
@@ -104,6 +121,7 @@ class StoreImages:
                 raise DataError(
                     "an image holds numbers that are not finite",
                     where=f"{name}, point {self.points[index][bad[0]]}",
+                    expected="numbers at every voxel",
                     got=f"{int(np.sum(~np.isfinite(values[bad[0]])))} of {values.shape[1]} voxels",
                     fix="find out why the simulation made them; a failed point must have a result code",
                 )

@@ -138,13 +138,9 @@ def count_phases(features, coordinates, *, seed, rule=None, cluster=agglomerativ
     -------
     PhaseCount
     """
-    features, rule = checked_features(features), rule or CountRule()
+    features, rule = np.asarray(features, dtype=np.float64), rule or CountRule()
     spread = _checked_spread(spread, len(features))
-    even = checked_features(features[spread])
-    if len(even) < 2 * rule.min_points:
-        raise DataError(
-            "too few points for phases", where="features", expected=f"{2 * rule.min_points} points", got=len(even)
-        )
+    even = _checked_even(features, spread, rule)
     hierarchy = cluster(even)
     numbers = np.arange(2, min(rule.max_cluster, hierarchy.n_start, len(even) - 1) + 1)
     if not len(numbers):
@@ -176,14 +172,13 @@ def phases_of_clusters(
     PhaseCount
         Without silhouette and merges.
     """
-    features, rule = checked_features(features), rule or CountRule()
+    features, rule = np.asarray(features, dtype=np.float64), rule or CountRule()
     spread = _checked_spread(spread, len(features))
-    even = checked_features(features[spread])
+    even = _checked_even(features, spread, rule)
     label, none = np.array(cluster(even).label), np.zeros(0)
     stability = np.empty(rule.n_bootstrap)
     for k in range(rule.n_bootstrap):
-        chosen = _resampled(len(even), seed, k)
-        stability[k] = adjusted_rand_score(label[chosen], cluster(even[chosen]).label)
+        stability[k] = _agreement(even, label, _resampled(len(even), seed, k), lambda x: cluster(x).label)
     evidence = {"label": label, "numbers": none.astype(np.int64), "silhouette": none, "score": none}
     place = np.asarray(coordinates, dtype=np.float64)[spread]
     evidence |= {"stability": stability}
@@ -194,6 +189,20 @@ def _checked_spread(spread, n):
     spread = np.ones(n, dtype=bool) if spread is None else np.asarray(spread, dtype=bool)
     check_shape("spread", spread, (n,))
     return spread
+
+
+def _checked_even(features, spread, rule):
+    """Return the features of points that are spread evenly, or raise where two phases could not lie among them."""
+    if spread.sum() < 2 * rule.min_points:
+        raise DataError(
+            "too few points for phases",
+            where="features",
+            expected=f"at least {2 * rule.min_points} points of the grid that have a result: two phases of min_points",
+            got=int(spread.sum()),
+            fix="simulate more points, or look at why they failed; where there are no more, lower count.min_points",
+        )
+    checked_features(features)
+    return checked_features(features[spread])
 
 
 def _of_all(found, features, spread):
@@ -223,10 +232,20 @@ def bootstrap_stability(features, label, *, seed, n, cluster=agglomerative):
     n_cluster = int(label.max()) + 1
     out = np.empty(n)
     for k in range(n):
-        chosen = _resampled(len(features), seed, k)
-        found = cluster(features[chosen])
-        out[k] = adjusted_rand_score(label[chosen], found.labels(min(n_cluster, found.n_start)))
+        out[k] = _agreement(features, label, _resampled(len(features), seed, k), lambda x: _cut(cluster(x), n_cluster))
     return out
+
+
+def _cut(hierarchy, n_cluster):
+    return hierarchy.labels(min(n_cluster, hierarchy.n_start))
+
+
+def _agreement(features, label, chosen, label_of):
+    """Return the adjusted Rand index of some points' labels and those that they have by themselves."""
+    some = features[chosen]
+    # Of few points a draw may hold the same one several times: nothing to tell apart, one cluster.
+    alike = not np.any(np.ptp(some, axis=0) > 0)
+    return adjusted_rand_score(label[chosen], np.zeros(len(some), int) if alike else label_of(some))
 
 
 def _mixed(borders, rule):

@@ -8,8 +8,8 @@ Source: Halko, Martinsson and Tropp, SIAM Review 53, 217 (2011), sections 4.5 an
 
 import numpy as np
 
-from ..errors import DataError
 from ..rng import stream
+from .images import no_spread
 
 EXTRA = 16
 """Directions beyond those asked for: they take up what the iteration has not yet told apart."""
@@ -41,7 +41,7 @@ def leading_components(batches, *, n_image, n_voxel, n_latent):
     start = stream(0, "initialise", "components", n_voxel, width).standard_normal((n_voxel, width), dtype=np.float32)
     mean, total, image = _first_pass(batches, n_image, start)
     if not total > 0:
-        raise DataError("all training images are the same", where="pca", fix="check the observable")
+        raise no_spread("pca")
     for _ in range(N_PASS - 2):
         image, _ = _applied(batches, mean, _orthonormal(image))
     basis = _orthonormal(image)

@@ -14,7 +14,7 @@ from ..rng import digest_words, stream
 from .autoencoder import Autoencoder, inputs_of, make_network, size_seen, voxels_seen
 from .checkpoint import damaged, read_payload, write_payload
 from .compressor import Pca, as_source, batches_of, check_fit, fit_pca, truncated
-from .images import Transform
+from .images import Transform, no_spread
 
 STATE_CONTRACT = "compressor-training/1"
 _START_SHARE = 0.1
@@ -92,14 +92,19 @@ def _front(source, settings, transform, known):
     total, square, n = np.zeros(source.n_voxel), np.zeros(source.n_voxel), source.n_image
     for values, valid in batches_of(source):
         if valid is not None and not valid.all():
-            raise DataError("an autoencoder learns from whole images", where="autoencoder", got="masked voxels")
+            raise DataError(
+                "an autoencoder learns from whole images",
+                where="autoencoder",
+                got="masked voxels among the training images",
+                fix="leave the voxels that some image lacks out of all of them; augment: teaches it to miss blocks",
+            )
         seen = transform.forward(values.astype(np.float64))
         total += seen.sum(axis=0)
         square += (seen**2).sum(axis=0)
     mean = total / n
     variance = float(np.mean(np.maximum(square / n - mean**2, 0.0)))
     if not variance > 0:
-        raise DataError("all training images are the same", where="autoencoder", fix="check the observable")
+        raise no_spread("autoencoder")
     return Pca(mean, np.zeros((1, source.n_voxel)), [variance], variance, transform)
 
 

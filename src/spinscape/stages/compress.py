@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from ..config.learning import CompressionSection
-from ..errors import DataError
+from ..errors import DataError, located
 from ..learn import compression
 from ..learn.augment import AugmentSettings, momenta_from_store
 from ..learn.compression import HeldOut, Method, Row, Trainer
-from ..learn.compressor import batches_of
+from ..learn.compressor import batches_of, check_fit
 from ..learn.compressor_file import save_compressor
 from ..learn.generator import fit_generator
 from ..learn.generator_error import LEAST_POINTS, with_measured_error
@@ -58,9 +58,11 @@ def run(section, seed, index, output, generator, metrics, work, *, model=None):
         The model's file: needed for arrays that are made from correlations.
     """
     declared = CompressionSection.model_validate(section["model"])
-    with StudyStore(index, study=section["study"], replicas=section["replicas"]) as store:
+    options = {"study": section["study"], "replicas": section["replicas"]}
+    with located(f"learn.{section['name']}"), StudyStore(index, **options) as store:
         arrays = _arrays(store, declared.arrays, section, model)
         split = _Split(store, arrays, declared, section["replicas"], seed)
+        _check_dimensions(declared.methods, split.train)
         where = momenta_from_store(arrays, declared.arrays, section["reciprocal"])
         trainer = Trainer(split.train, where=where, progress=True, device=default_device())
         seeds = [digest_words("compression", seed, k)[0] for k in range(declared.n_seed)]
@@ -99,9 +101,10 @@ class _Split:
         if not len(test) or not len(train):
             raise DataError(
                 "no points to learn from, or none that are held out",
-                where="learn",
+                where="points",
+                expected="both, with a result",
                 got=f"{len(train)} to learn from, {len(test)} held out",
-                fix="raise replicas.share, or simulate more points",
+                fix="raise replicas.share, or simulate more points; where they have failed, their logs say why",
             )
         self.train, self.theta, self.train_points = _images(arrays, declared.arrays, train), store.theta[train], train
         source = _images(arrays, declared.arrays, test)
@@ -113,6 +116,13 @@ class _Split:
         else:
             first = np.unique(groups, return_index=True)[1]
             self.held_out, self.held_out_theta = HeldOut(source, groups=groups), store.theta[test][first]
+
+
+def _check_dimensions(methods, train):
+    """Raise before anything is trained where some method asks for what the images cannot teach."""
+    for name, method in methods.items():
+        with located(f"methods.{name}"):
+            check_fit(train, max(method.dimensions))
 
 
 def _replicated(store):

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from ..config.learning import SirenSection
+from ..errors import located
 from ..learn.checkpoint import save_siren
 from ..learn.siren import SirenSettings
 from ..learn.train_siren import TrainSettings, train_siren
@@ -33,14 +34,15 @@ def run(section, seed, index, output, metrics, work):
     declared = SirenSection.model_validate(section["model"])
     checkpoint = Path(work) / f"{section['name']}.checkpoint.pt"
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    result = train_siren(
-        StudyStore(index),
-        settings=SirenSettings(width=declared.width, hidden_layers=declared.hidden_layers),
-        train=TrainSettings(n_train=declared.n_train, n_step=declared.n_step, batch_size=declared.batch_size),
-        seed=seed,
-        box=section["box"],
-        checkpoint=checkpoint,
-    )
+    with located(f"learn.{section['name']}"), StudyStore(index, study=section["study"]) as store:
+        result = train_siren(
+            store,
+            settings=SirenSettings(width=declared.width, hidden_layers=declared.hidden_layers),
+            train=TrainSettings(n_train=declared.n_train, n_step=declared.n_step, batch_size=declared.batch_size),
+            seed=seed,
+            box=section["box"],
+            checkpoint=checkpoint,
+        )
     save_siren(output, result.net)
     write_whole(metrics, json.dumps(_document(section["name"], result), indent=1))
     checkpoint.unlink(missing_ok=True)

@@ -33,15 +33,20 @@ def latent_features(store, arrays, declared, path):
     if path is None:
         raise DataError("a map of latent numbers needs a compressor", where=f"phases: {declared.latent}")
     compressor, about = load_compressor(path)
-    if about["study"] != store.study or list(about["arrays"]) != list(declared.arrays):
+    source = StoreImages(arrays, declared.arrays)
+    wanted = (store.study, list(declared.arrays), source.n_voxel)
+    found = (about.get("study"), list(about.get("arrays", ())), compressor.n_voxel)
+    if found != wanted:
+        words = [
+            f"{', '.join(names) or 'no arrays'} of the study {study}, {n} voxels" for study, names, n in (wanted, found)
+        ]
         raise StoreError(
             "the compressor has learnt from something else",
             where=str(path),
-            expected=f"{', '.join(declared.arrays)} of the study {store.study}",
-            got=f"{', '.join(about['arrays'])} of {about['study']}",
-            fix="name the arrays of the compressor in the map, and compress again",
+            expected=words[0],
+            got=words[1],
+            fix="name the arrays of the compressor in the map; where the simulations have changed, compress again",
         )
-    source = StoreImages(arrays, declared.arrays)
     parts = [np.arange(k, min(k + _BATCH, source.n_image)) for k in range(0, source.n_image, _BATCH)]
     latent = np.concatenate([compressor.encode(source.read(part)[0]) for part in parts])
     return latent * _sizes(compressor, latent)

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from ..config.phases import PhaseSection
-from ..errors import DataError
+from ..errors import DataError, located
 from ..learn.boundaries import boundary_between, fit_energy
 from ..learn.compressor import fit_pca
 from ..learn.density import density_clusters
@@ -54,7 +54,7 @@ def run(section, seed, index, output, arrays, *, rounds=(), model=None, compress
     """
     declared = PhaseSection.model_validate(section["phases"])
     grid, further = grid_coordinates(section), [read_points(path) for path in rounds]
-    with StudyStore(index, study=section["study"]) as store:
+    with located(f"phases.{section['name']}"), StudyStore(index, study=section["study"]) as store:
         seen = arrays_of(store, declared, section, model)
         whole = latent_features(store, seen, declared, compressor) if declared.latent else _features(seen, declared)
         features = with_companions(whole, store, declared.beside)
@@ -86,13 +86,23 @@ def _counted(declared, features, place, dimension, seed, of_grid):
     rule = CountRule(**declared.count.model_dump())
     options = {"seed": seed, "dimension": dimension, "rule": rule, "spread": of_grid}
     if declared.method == "hdbscan":
-        cluster = partial(density_clusters, min_points=max(2, declared.count.min_points))
+        cluster = partial(_density, min_points=declared.count.min_points)
         return phases_of_clusters(features, place, cluster=cluster, **options)
     if declared.method == "graph_degree":
-        linkage = partial(graph_degree_linkage, n_neighbour=min(declared.n_neighbour, int(of_grid.sum()) - 1))
+        linkage = partial(_graph_degree, n_neighbour=declared.n_neighbour)
     else:
         linkage = partial(agglomerative, linkage=declared.method)
     return count_phases(features, place, cluster=linkage, **options)
+
+
+def _density(features, *, min_points):
+    """Return clusters by density; few points, as resampling leaves them, may be one."""
+    return density_clusters(features, min_points=min(max(2, min_points), len(features)))
+
+
+def _graph_degree(features, *, n_neighbour):
+    """Return the hierarchy by graph degree linkage; of few points, as resampling leaves them, all are neighbours."""
+    return graph_degree_linkage(features, n_neighbour=max(1, min(n_neighbour, len(features) - 1)))
 
 
 def _features(store, declared):

@@ -56,6 +56,24 @@ class Box:
         bounds = np.array([intervals[name] for name in names], dtype=np.float64)
         return cls(names, bounds[:, 0], bounds[:, 1])
 
+    def within(self, lower, upper):
+        """Return the part of the box inside other bounds (n_parameter,) each; raises ``FitError`` where there is none.
+
+        >>> Box.from_intervals({"a": (2, 4)}).within([0.0], [3.0]).upper.tolist()
+        [3.0]
+        """
+        low, high = np.maximum(self.lower, lower), np.minimum(self.upper, upper)
+        for name, a, b, start, end in zip(self.names, low, high, lower, upper, strict=True):
+            if not a < b:
+                raise FitError(
+                    "the box lies beyond what the model has learnt from",
+                    where=f"box.{name}",
+                    expected=f"an interval that overlaps {float(start):.6g} to {float(end):.6g}",
+                    got=self.to_dict()[name],
+                    fix="move the box, or simulate there",
+                )
+        return Box(self.names, low, high)
+
     @property
     def width(self):
         """Upper − lower, (n_parameter,)."""

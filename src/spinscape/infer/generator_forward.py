@@ -40,6 +40,11 @@ class GeneratorForward(OfCouplings):
     free: np.ndarray
     kind: str = "generator"
 
+    @property
+    def known(self):
+        """Least and largest free couplings that the generator has learnt from, (2, n_coupling)."""
+        return self.generator.box[:, self.free]
+
     def predict(self, parameters):
         """Return the images, each (n_q, n_energy)."""
         return tuple(images[0] for images in self._images(self.generator.predict(self.theta(parameters))))
@@ -136,6 +141,12 @@ class JoinedForward(OfCouplings):
     def free(self):
         """Which of them are free."""
         return self.parts[0].free
+
+    @property
+    def known(self):
+        """Least and largest free couplings that all generators have learnt from, (2, n_coupling)."""
+        each = np.array([part.known for part in self.parts])
+        return np.stack([each[:, 0].max(axis=0), each[:, 1].min(axis=0)])
 
     def predict(self, parameters):
         """Return the images, each (n_q, n_energy)."""

@@ -1,5 +1,6 @@
 """What a fit is made from: its section of the study, its measurements, its model, and the modules of its kinds."""
 
+import logging
 from copy import copy
 from dataclasses import replace
 from functools import cached_property
@@ -15,6 +16,8 @@ from ..infer.box import Box
 from ..infer.noise import with_estimated_std
 from ..infer.problem import Problem
 from .model_file import read_model
+
+_log = logging.getLogger(__name__)
 
 
 class Job:
@@ -79,7 +82,7 @@ class Job:
         if hasattr(module, "bound_forward"):
             forward = module.bound_forward(forward, objective)
         intervals = {**fit.box, **import_module(fit.forward.module).intervals(fit.forward)}
-        return Problem(forward, objective), Box.from_intervals(intervals, names=forward.parameter_names)
+        return Problem(forward, objective), _box(intervals, forward)
 
     def _holding(self, values):
         """Return the job with more couplings held."""
@@ -105,6 +108,18 @@ class Job:
         if settings is not None:
             job.objective_settings = settings
         return import_module(declared.module).objective(declared, job, tuple(measurements))
+
+
+def _box(intervals, forward):
+    """Return the declared box; its part that a surrogate has learnt from, whose points may not reach the edges."""
+    declared = Box.from_intervals(intervals, names=forward.parameter_names)
+    if not hasattr(forward, "known"):
+        return declared
+    box = declared.within(*forward.known)
+    for name, interval in box.to_dict().items():
+        if interval != declared.to_dict()[name]:
+            _log.warning("%s: nothing is simulated beyond %.6g to %.6g, where the search stays", name, *interval)
+    return box
 
 
 def _with_noise(measurement):

@@ -1,6 +1,7 @@
 """A generator as a forward model: its images on the measurement's axes, its own error in the intervals."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from spinscape.experiment.measurement import ThermalMeasurement
 from spinscape.infer.background_terms import BackgroundForm
 from spinscape.infer.box import Box
 from spinscape.infer.gauss_newton import gauss_newton
-from spinscape.infer.generator_forward import generator_forward, joined, surrogate_covariance
+from spinscape.infer.generator_forward import JoinedForward, generator_forward, joined, surrogate_covariance
 from spinscape.infer.intervals import information_covariance
 from spinscape.infer.latent_chi2 import latent_chi2
 from spinscape.infer.poisson import gaussian_likelihood
@@ -19,6 +20,7 @@ from spinscape.infer.robust_descents import RobustDescents
 from spinscape.infer.robust_tiled import robust_tiled
 from spinscape.infer.weighted_sum import Term, weighted_sum
 from spinscape.learn.compressor import fit_pca
+from spinscape.stages import fit_job
 
 from .test_robust_tiled import N, hills, measured, plane
 
@@ -180,3 +182,15 @@ def test_generators_of_several_quantities_fit_jointly_and_their_errors_move_the_
     moved = gauss_newton(joint(noisy(), table, wrong=0.02), best, box=BOX).parameters - best
     assert abs(moved[1]) / 0.02 == pytest.approx(std[1] / 0.1, rel=0.1)
     assert other[1] < best[1] - 0.05
+
+
+def test_the_search_stays_where_all_generators_have_learnt(caplog):
+    one, other = (replace(problem(noisy()).forward, generator=SimpleNamespace(box=np.array(b), parameter_names="xy"))
+                  for b in ([[0.1, 0.3], [1.5, 2.0]], [[0.0, 0.5], [1.7, 1.6]]))  # fmt: skip
+    both = JoinedForward((one, other), ((0,), (1,)))
+    assert both.known.tolist() == [[0.1, 0.5], [1.5, 1.6]]
+    box = fit_job._box({"x": (0.2, 1.8), "y": (0.2, 1.8)}, both)
+    assert box.to_dict() == {"x": [0.2, 1.5], "y": [0.5, 1.6]}
+    assert "y: nothing is simulated beyond 0.5 to 1.6" in caplog.text
+    with pytest.raises(FitError, match="beyond what the model has learnt from"):
+        fit_job._box({"x": (1.6, 1.8), "y": (0.2, 1.8)}, both)

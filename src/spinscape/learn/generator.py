@@ -5,7 +5,11 @@
 There is one phase c with p = 1 where nothing jumps (:mod:`.jumps` decides), else one set of processes for each, learnt
 from its points alone, and a gate p_c (:mod:`.gate`). What is not known of an image is then also which phase it is of:
 
-    variance = Σ_c p_c (variance of decode(z_c) + (decode(z_c) − S)²)
+    variance = (1 − Σ_i q_i) Σ_c p_c (variance of decode(z_c) + r_c + (decode(z_c) − S)²) + Σ_i q_i (decode(z_i) − S)²
+
+r_c is what the compressor leaves (:mod:`.remainder`), and q_i with which chance a point near is like the simulated
+point i, which belongs to no phase (:mod:`.strays`). Gaussian processes left to themselves state the first variance
+alone.
 """
 
 from dataclasses import dataclass
@@ -18,6 +22,8 @@ from ..rng import stream
 from .gate import Gate
 from .jumps import phases_of_points
 from .latent_process import MAX_KEPT, MAX_TUNED, LatentProcess, conditioned_process, fitted_process
+from .remainder import Remainder, fit_remainder
+from .strays import Strays, fit_strays
 
 EXPERTS = ("auto", "one")
 _METRIC_POINTS = 32
@@ -39,8 +45,12 @@ class Generator:
         For each phase, the process of each latent number.
     gate : Gate, optional
         Where there are several phases.
+    remainder : Remainder, optional
+        What the compressor leaves of the images: without it stated errors are those of the latent numbers alone.
+    strays : Strays, optional
+        Points of no phase, where there are any.
     error_factor : float
-        What the standard deviations of the latent numbers are short of: found at held-out points
+        What the stated errors are short of: found at held-out points
         (:func:`~spinscape.learn.generator_error.with_measured_error`).
     """
 
@@ -49,6 +59,8 @@ class Generator:
     box: np.ndarray
     experts: tuple[tuple[LatentProcess, ...], ...]
     gate: Gate | None = None
+    remainder: Remainder | None = None
+    strays: Strays | None = None
     error_factor: float = 1.0
 
     @property
@@ -92,27 +104,55 @@ class Generator:
             image = image + share * mine
             within = within + share * np.einsum("mdv,md->mv", self.compressor.decode_slope(mean) ** 2, std**2)
             square = square + share * mine**2
+            if self.remainder is not None:
+                within = within + share * self.remainder.variance(c, mean)
         between = np.maximum(square - image**2, 0.0) if self.gate is not None else 0.0
-        return image, self.error_factor * np.sqrt(within + between)
+        return image, self.error_factor * np.sqrt(self._with_strays(theta, image, within + between))
+
+    def _with_strays(self, theta, image, variance):
+        """Return the variance (m, n_voxel) with that of the chance that couplings belong to no phase."""
+        if self.strays is None:
+            return variance
+        chance = self.strays.chances(theta)
+        variance = (1.0 - chance.sum(axis=1))[:, None] * variance
+        for m in np.flatnonzero(chance.any(axis=1)):
+            near = chance[m] > 0
+            away = self.compressor.decode(self.strays.latent[near]) - image[m]
+            variance[m] += chance[m, near] @ away**2
+        return variance
 
     def error_columns(self, theta):
         """Return independent errors of an image, one standard deviation each, (n_error, n_voxel).
 
-        What one standard deviation of each latent number changes, and between phases how far they are apart. Errors
-        of the voxels are not independent: the covariance of an image's error is the Gram matrix of these rows, and a
-        fit is misled by all of it at once.
+        What one standard deviation of each latent number changes, what the compressor leaves, how far phases are apart,
+        and how far simulated points of no phase. Errors of the voxels are not independent: the covariance of an image's
+        error is the Gram matrix of these rows, and a fit is misled by all of it at once.
 
         theta : (n_parameter,) float64
         """
         theta = self._checked(theta)
-        p, rows, images = np.sqrt(self._probability(theta)[0]), [], []
-        for share, expert in zip(p, self.experts, strict=True):
+        p, rows, images, independent = self._probability(theta)[0], [], [], 0.0
+        for c, (share, expert) in enumerate(zip(np.sqrt(p), self.experts, strict=True)):
             mean, std = _predicted(expert, theta)
             rows.append(share * std[0][:, None] * self.compressor.decode_slope(mean)[0])
             images.append(self.compressor.decode(mean)[0])
+            if self.remainder is not None:
+                rows.append(share * self.remainder.rows[c])
+                independent += p[c] * self.remainder.independent(c, mean)[0]
+        image = p @ np.array(images)
         if self.gate is not None:
-            rows.append(p[:, None] * (np.array(images) - p**2 @ np.array(images)))
-        return self.error_factor * np.concatenate(rows)
+            rows.append(np.sqrt(p)[:, None] * (np.array(images) - image))
+        if self.remainder is not None:
+            rows.append(self.remainder.noise_rows(independent))
+        return self.error_factor * np.concatenate(self._rows_with_strays(theta, image, rows))
+
+    def _rows_with_strays(self, theta, image, rows):
+        if self.strays is None:
+            return rows
+        chance = self.strays.chances(theta)[0]
+        near, kept = chance > 0, np.sqrt(1.0 - chance.sum())
+        away = self.compressor.decode(self.strays.latent[near]) - image
+        return [*(kept * part for part in rows), np.sqrt(chance[near])[:, None] * away]
 
     def gradient(self, theta):
         """Return d(image)/dθ, (m, n_parameter, n_voxel)."""
@@ -159,7 +199,9 @@ def _predicted(expert, theta):
     return np.column_stack(mean), np.column_stack(std)
 
 
-def fit_generator(theta, latent, compressor, *, seed, parameter_names, experts="auto", slopes=None):
+def fit_generator(
+    theta, latent, compressor, *, seed, parameter_names, experts="auto", slopes=None, images=None, settled=None
+):
     """Return the :class:`Generator` of simulated couplings.
 
     Parameters
@@ -176,6 +218,11 @@ def fit_generator(theta, latent, compressor, *, seed, parameter_names, experts="
         points that are left out; ``"one"``: one for all.
     slopes : (n_point, n_parameter) float64, optional
         Derivatives of the free energy by the couplings, ⟨∂E/∂θ⟩: they tell where phases meet.
+    images : ImageSource or (n_point, n_voxel) array, optional
+        What was encoded: stated errors then hold what the compressor leaves of it.
+    settled : (n_point,) bool, optional
+        Points known to have come to equilibrium. Others that belong to no phase say nothing of equilibrium, and do not
+        count as :class:`~spinscape.learn.strays.Strays`.
 
     Returns
     -------
@@ -198,7 +245,10 @@ def fit_generator(theta, latent, compressor, *, seed, parameter_names, experts="
         label, gate = phases_of_points(theta, latent, metric=_metric(compressor, latent), seed=seed, slopes=slopes)
     made = tuple(_expert(theta[label == c], latent[label == c], seed) for c in range(label.max() + 1))
     box = read_only(np.stack([theta.min(axis=0), theta.max(axis=0)]))
-    return Generator(compressor, tuple(parameter_names), box, made, gate)
+    left = None if images is None else fit_remainder(theta, latent, images, compressor, label, seed=seed)
+    told = np.ones(len(theta), dtype=bool) if settled is None else np.asarray(settled, dtype=bool)
+    strays = None if gate is None else fit_strays(theta[told], latent[told], label[told])
+    return Generator(compressor, tuple(parameter_names), box, made, gate, left, strays)
 
 
 def _expert(theta, latent, seed):

@@ -1,4 +1,4 @@
-"""Generators as files: the compressor, the Gaussian processes and the gate, read without running anything."""
+"""Generators as files: compressor, processes, gate and what is known of their errors, read without running anything."""
 
 import json
 
@@ -12,11 +12,15 @@ from .free_energy import FreeEnergies
 from .gate import Gate
 from .generator import Generator
 from .latent_process import LatentProcess
+from .remainder import Remainder
+from .strays import Strays
 
-GENERATOR_CONTRACT = "generator/2"
+GENERATOR_CONTRACT = "generator/3"
 _ARRAYS = ("points", "length", "weights", "root")
 _GATE = ("points", "length", "weights", "offset")
 _ENERGIES = ("centre", "span", "powers", "coefficients")
+_REMAINDER = ("share", "noise", "centre", "whitening")
+_STRAYS = ("points", "span", "which", "latent")
 _NUMBERS = ("mean", "scale", "amplitude", "noise")
 
 
@@ -36,6 +40,10 @@ def save_generator(path, generator, *, metadata=None):
     content = {"compressor": generator.compressor.payload(), "experts": experts}
     if generator.gate is not None:
         content["gate"] = _gate_content(generator.gate)
+    if generator.remainder is not None:
+        content["remainder"] = _remainder_content(generator.remainder)
+    if generator.strays is not None:
+        content["strays"] = {name: np.asarray(getattr(generator.strays, name)) for name in _STRAYS}
     write_payload(
         path, GENERATOR_CONTRACT, {"header": json.dumps(header, allow_nan=False), "content": tensors_of(content)}
     )
@@ -58,10 +66,12 @@ def load_generator(path):
             for c in range(len(content["experts"]))
         )
         gate = _gate(content["gate"]) if "gate" in content else None
-        box = read_only(np.array(header["box"]))
-        _check(compressor, experts, gate, box, len(header["parameter_names"]))
-        factor = float(header.get("error_factor", 1.0))
-        made = Generator(compressor, tuple(header["parameter_names"]), box, experts, gate, factor)
+        remainder = _remainder(content["remainder"]) if "remainder" in content else None
+        strays = Strays(**_same_types(content["strays"], _STRAYS)) if "strays" in content else None
+        box, names = read_only(np.array(header["box"])), tuple(header["parameter_names"])
+        _check(compressor, experts, gate, box, len(names))
+        _check_errors(compressor, len(experts), remainder, strays, len(names))
+        made = Generator(compressor, names, box, experts, gate, remainder, strays, float(header["error_factor"]))
     return made, header["metadata"]
 
 
@@ -72,6 +82,18 @@ def _check(compressor, experts, gate, box, n):
         raise TrainingError("the parts of the generator do not fit together", got=f"{len(experts)} phases")
 
 
+def _check_errors(compressor, n_phase, remainder, strays, n):
+    d, v = compressor.n_latent, compressor.n_voxel
+    if remainder is not None and not (
+        len(remainder.rows) == n_phase
+        and all(rows.shape[1:] == (v,) for rows in remainder.rows)
+        and (remainder.noise.shape, remainder.whitening.shape) == ((v,), (d, d))
+    ):
+        raise TrainingError("what the compressor leaves is not that of this generator", got=f"{len(remainder.rows)}")
+    if strays is not None and (strays.points.shape[1:] != (n,) or strays.latent.shape != (len(strays.which), d)):
+        raise TrainingError("the points of no phase are not those of this generator", got=strays.latent.shape)
+
+
 def _process_content(process):
     arrays = {name: np.asarray(getattr(process, name)) for name in _ARRAYS}
     return {**arrays, "plain": {name: float(getattr(process, name)) for name in _NUMBERS}}
@@ -80,6 +102,22 @@ def _process_content(process):
 def _process(part):
     arrays = {name: read_only(part[name].numpy()) for name in _ARRAYS}
     return LatentProcess(**arrays, **{name: float(part["plain"][name]) for name in _NUMBERS})
+
+
+def _remainder_content(remainder):
+    rows = {str(c): np.asarray(part) for c, part in enumerate(remainder.rows)}
+    arrays = {name: np.asarray(getattr(remainder, name)) for name in _REMAINDER}
+    return {**arrays, "rows": rows, "plain": {"n_image": int(remainder.n_image)}}
+
+
+def _remainder(part):
+    rows = tuple(read_only(part["rows"][str(c)].numpy(), np.float32) for c in range(len(part["rows"])))
+    return Remainder(rows, **_same_types(part, _REMAINDER), n_image=int(part["plain"]["n_image"]))
+
+
+def _same_types(part, names):
+    """Return arrays as they were written."""
+    return {name: read_only(part[name].numpy(), part[name].numpy().dtype) for name in names}
 
 
 def _gate_content(gate):
@@ -94,6 +132,5 @@ def _gate(part):
     arrays = {name: read_only(part[name].numpy()) for name in _GATE}
     energies = None
     if "energies" in part:
-        known = {name: part["energies"][name].numpy() for name in _ENERGIES}
-        energies = FreeEnergies(**{name: read_only(value, value.dtype) for name, value in known.items()})
+        energies = FreeEnergies(**_same_types(part["energies"], _ENERGIES))
     return Gate(**arrays, **{name: float(part["plain"][name]) for name in ("amplitude", "strength")}, energies=energies)

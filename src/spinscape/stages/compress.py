@@ -193,7 +193,9 @@ def _noted(book):
 def _generator(made, split, mean, store, seed, output, about, experts):
     """Fit, judge and write the generator; return what is known of it."""
     latent = np.concatenate([made.encode(values) for values, _ in batches_of(split.train)])
-    options = {"experts": experts, "slopes": _slopes(store, split.train_points)}
+    settled = store.state[split.train_points] == store.result_codes["done"]
+    options = {"experts": experts, "slopes": _slopes(store, split.train_points), "images": split.train}
+    options["settled"] = settled
     found = fit_generator(split.theta, latent, made, seed=seed, parameter_names=store.parameter_names, **options)
     scores = compression.generator_error(found, split.held_out_theta, split.held_out, mean, settled=split.settled)
     found = _with_measured_error(found, split)

@@ -1,5 +1,7 @@
 """The generator: predictions against truth, their stated errors, derivatives, and couplings that it has not seen."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -27,7 +29,7 @@ def generator(data):
     (theta, _, train), _ = data
     settings = AutoencoderSettings(n_latent=4, n_component=32, width=64, n_epoch=80, batch_size=32, learning_rate=1e-2)
     network, _ = fit_autoencoder(train, settings, seed=3, transform=LOGARITHM)
-    return fit_generator(theta, network.encode(train), network, seed=3, parameter_names=NAMES)
+    return fit_generator(theta, network.encode(train), network, seed=3, parameter_names=NAMES, images=train)
 
 
 def test_it_is_nearer_to_the_truth_than_the_mean_of_four_runs(data, generator):
@@ -47,6 +49,30 @@ def test_its_latent_errors_are_of_the_right_size(data, generator):
     # The compressor's own latent numbers of noise-free images stand for the truth.
     pull = (mean - generator.compressor.encode(truth)) / std
     assert 0.5 < np.sqrt(np.median(pull**2) / 0.455) < 3.0
+
+
+def pulls(made, truth, theta):
+    image, std = made.predict_with_std(theta)
+    error = (image - truth) ** 2
+    return np.mean(error <= 4.0 * std**2), np.mean(error.sum(axis=1) / np.sum(std**2, axis=1))
+
+
+@pytest.mark.parametrize("n_latent", [2, 4])
+def test_stated_errors_of_components_are_of_the_right_size(data, n_latent):
+    (theta, _, train), (at, truth, _) = data
+    pca = fit_pca(train, n_latent=n_latent)
+    made = fit_generator(theta, pca.encode(train), pca, seed=3, parameter_names=NAMES, images=train, experts="one")
+    within, pull = pulls(made, truth, at)
+    assert within > 0.9 and 0.5 < pull < 2.0
+    # What components leave is most of it.
+    assert pulls(replace(made, remainder=None), truth, at)[1] > 5.0
+
+
+def test_stated_errors_of_a_network_are_nearly_so(data, generator):
+    # Its decoder has more to learn than a regression on four numbers: noise costs it more than is stated.
+    within, pull = pulls(generator, data[1][1], data[1][0])
+    assert within > 0.8 and 0.5 < pull < 2.5
+    assert pulls(replace(generator, remainder=None), data[1][1], data[1][0])[1] > 10.0
 
 
 def test_derivatives_by_the_couplings(data, generator):

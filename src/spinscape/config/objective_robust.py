@@ -14,4 +14,9 @@ class RobustTiledSection(FitPart):
 
     kind: Literal["robust_tiled"]
     tiles: int = Field(3, ge=1, le=20, description="parts that each axis is cut into")
+    share: tuple[Literal["scale", "background"], ...] = Field(
+        (),
+        description="what its measurements have in common: one crystal in one beam has one scale at all temperatures, "
+        "and a background of the sample environment does not depend on that of the sample",
+    )
     model_error: float = Field(0.02, ge=0, lt=1, description="relative error of the model, of each pixel by itself")

@@ -4,8 +4,8 @@
 
 ρ is Tukey's loss: beyond c standard deviations a pixel says nothing. Its inner minimum starts from that of Student's
 law with ν = 1, which sees every pixel, so that D is a function of the model alone. σ is found once from the local
-median x̃ of the data: an outlier does not set its own weight. Source: Maronna et al., Robust Statistics, 2nd ed.,
-ch. 4 and 5.
+median x̃ of the data: an outlier does not set its own weight. Each measurement has a, b and c of its own, unless it
+shares them (:mod:`.tiled_blocks`). Source: Maronna et al., Robust Statistics, 2nd ed., ch. 4 and 5.
 """
 
 from dataclasses import dataclass, replace
@@ -14,11 +14,8 @@ import numpy as np
 
 from ..errors import FitError
 from ..kernels.robust import STUDENT, TUKEY, reweighted_background
-from .counts import counts_of
 from .inner import gram, rows_dot
-from .noise import estimate_noise
-from .pixels import PixelSet
-from .tiles import local_median, modulus_of, pixel_axes, tile_labels
+from .tiled_blocks import TiledBlock, tiled_blocks
 
 NU = 1.0
 CUT = 4.0
@@ -36,71 +33,42 @@ MAX_SCATTER = 1.75
 
 
 @dataclass(frozen=True, eq=False)
-class TiledPixels:
-    """One measurement at its valid pixels.
-
-    Parameters
-    ----------
-    name : str
-    pixels : PixelSet
-    data, std, multiplicity : (n_pixel,) float64
-    slope : (n_pixel,) float64
-        Column of the background beside the tiles.
-    tile : (n_pixel,) int64
-    n_tile : int
-    """
-
-    name: str
-    pixels: PixelSet
-    data: np.ndarray
-    std: np.ndarray
-    multiplicity: np.ndarray
-    slope: np.ndarray
-    tile: np.ndarray
-    n_tile: int
-
-
-@dataclass(frozen=True, eq=False)
 class Inner:
-    """The inner minimum: scale, coefficient of the slope, constants of the tiles, standardised residuals, deviance."""
+    """The inner minimum: scales, coefficients of slopes, constants of the tiles, standardised residuals, deviance."""
 
-    coefficients: np.ndarray
+    scales: np.ndarray
+    slopes: np.ndarray
     constants: np.ndarray
     residual: np.ndarray
     deviance: float
-
-    @property
-    def scale(self):
-        """Scale of the model."""
-        return float(self.coefficients[0])
 
 
 @dataclass(frozen=True, eq=False)
 class RobustTiled:
     """See the module. Make it with :func:`robust_tiled`."""
 
-    sets: tuple[TiledPixels, ...]
+    blocks: tuple[TiledBlock, ...]
     law: int = TUKEY
     kind: str = "robust_tiled"
 
     @property
     def pixels(self):
         """The pixel set of each measurement."""
-        return tuple(one.pixels for one in self.sets)
+        return tuple(pixels for block in self.blocks for pixels in block.pixels)
 
     @property
     def dof(self):
         """Counted pixels less the coefficients of scale and background."""
-        return float(sum((one.multiplicity > 0).sum() - len(np.unique(one.tile)) - 2 for one in self.sets))
+        return float(sum((one.multiplicity > 0).sum() - one.n_coefficient for one in self.blocks))
 
     def coarse(self):
         """Return the objective with Student's law alone, which feels the model from afar."""
         return replace(self, law=STUDENT)
 
     def inner(self, predictions):
-        """Return (values at the pixels, :class:`Inner`) of each measurement."""
-        values = [one.pixels.gather(image) for one, image in zip(self.sets, predictions, strict=True)]
-        return [(vector, _inner(one, vector, self.law)) for one, vector in zip(self.sets, values, strict=True)]
+        """Return (values at the pixels, :class:`Inner`) of each block."""
+        values = [one.gather(own) for one, own in self._own(predictions)]
+        return [(vector, _inner(one, vector, self.law)) for one, vector in zip(self.blocks, values, strict=True)]
 
     def value(self, predictions):
         """Return D."""
@@ -110,9 +78,9 @@ class RobustTiled:
         """Return D and its derivative by the predictions, zero at masked pixels."""
         inner = self.inner(predictions)
         images = []
-        for one, (_, found) in zip(self.sets, inner, strict=True):
+        for one, (_, found) in zip(self.blocks, inner, strict=True):
             weight = self._weights(one, found)
-            images.append(one.pixels.spread(-2.0 * found.scale * weight * found.residual / one.std))
+            images += one.spread(-2.0 * found.scales[one.scale_of] * weight * found.residual / one.std)
         return float(sum(found.deviance for _, found in inner)), tuple(images)
 
     def normal_equations(self, predictions, jacobians):
@@ -122,7 +90,7 @@ class RobustTiled:
         """
         p = len(jacobians[0])
         gradient, matrix = np.zeros(p), np.zeros((p, p))
-        parts = zip(self.sets, self._columns(predictions, jacobians), strict=True)
+        parts = zip(self.blocks, self._columns(predictions, jacobians), strict=True)
         for one, (columns, residuals, weight) in parts:
             root = np.sqrt(weight)
             gradient -= 2.0 * rows_dot(columns, root * residuals)
@@ -137,7 +105,7 @@ class RobustTiled:
         2 H⁻¹ · Σψ²/(n − p) / ⟨ψ'⟩,   H the curvature of D: Huber's A⁻¹ B A⁻¹ for pixels that are alike.
         """
         spread = slope = n = 0.0
-        for one, (_, found) in zip(self.sets, self.inner(predictions), strict=True):
+        for one, (_, found) in zip(self.blocks, self.inner(predictions), strict=True):
             psi, derivative = _influence(found.residual, self.law)
             spread += float(np.sum(one.multiplicity * psi**2))
             slope += float(np.sum(one.multiplicity * derivative))
@@ -162,24 +130,25 @@ class RobustTiled:
 
     def reweighted(self, multiplicities):
         """Return the objective with pixels counted as often as the images (n_q, n_energy) say."""
-        pairs = zip(self.sets, multiplicities, strict=True)
-        sets = [replace(one, multiplicity=one.multiplicity * one.pixels.gather(m)) for one, m in pairs]
-        return replace(self, sets=tuple(sets))
+        blocks = [
+            replace(one, multiplicity=one.multiplicity * one.gather(own)) for one, own in self._own(multiplicities)
+        ]
+        return replace(self, blocks=tuple(blocks))
 
     def residuals(self, predictions):
         """Return standardised residuals as images, zero at masked pixels and at those that do not count."""
-        pairs = zip(self.sets, self.inner(predictions), strict=True)
-        return tuple(one.pixels.spread(np.where(one.multiplicity > 0, f.residual, 0.0)) for one, (_, f) in pairs)
+        pairs = zip(self.blocks, self.inner(predictions), strict=True)
+        return tuple(i for one, (_, f) in pairs for i in one.spread(np.where(one.multiplicity > 0, f.residual, 0.0)))
 
     def fitted(self, predictions):
         """Return scale · model + background, each (n_q, n_energy); zero at masked pixels."""
-        pairs = zip(self.sets, self.inner(predictions), strict=True)
-        return tuple(one.pixels.spread(one.data - one.std * f.residual) for one, (_, f) in pairs)
+        pairs = zip(self.blocks, self.inner(predictions), strict=True)
+        return tuple(image for one, (_, f) in pairs for image in one.spread(one.data - one.std * f.residual))
 
     def down_weighted(self, predictions):
         """Return the share of the valid pixels that are all but left out."""
         lost = n = 0.0
-        for one, (_, found) in zip(self.sets, self.inner(predictions), strict=True):
+        for one, (_, found) in zip(self.blocks, self.inner(predictions), strict=True):
             whole = _weight(np.zeros(1), self.law)[0]
             lost += float(np.sum(one.multiplicity * (_weight(found.residual, self.law) < DOWN * whole)))
             n += float(one.multiplicity.sum())
@@ -188,7 +157,7 @@ class RobustTiled:
     def scatter(self, predictions):
         """Return the mean square of the standardised residuals that are not left out; one where noise is all."""
         total = n = 0.0
-        for one, (_, found) in zip(self.sets, self.inner(predictions), strict=True):
+        for one, (_, found) in zip(self.blocks, self.inner(predictions), strict=True):
             kept = one.multiplicity * (_weight(found.residual, self.law) >= DOWN * _weight(np.zeros(1), self.law)[0])
             total, n = total + float(np.sum(kept * found.residual**2)), n + float(kept.sum())
         return total / max(n, 1.0)
@@ -201,19 +170,28 @@ class RobustTiled:
         scatter = self.scatter(predictions)
         trusted = share <= MAX_DOWN and scatter <= MAX_SCATTER
         out |= {"down_weighted": share, "scatter": scatter, "trusted": trusted}
-        return out | {f"scale_{k}": f.scale for k, (_, f) in enumerate(inner)}
+        scales = [float(a) for _, f in inner for a in f.scales]
+        return out | {f"scale_{k}": a for k, a in enumerate(scales)}
+
+    def _own(self, images):
+        """Yield each block with its measurements' images."""
+        start = 0
+        for one in self.blocks:
+            yield one, images[start : start + len(one.pixels)]
+            start += len(one.pixels)
 
     def _weights(self, one, found):
         return one.multiplicity * _weight(found.residual, self.law)
 
     def _columns(self, predictions, jacobians):
         """Yield √w a ∂model/∂parameter /σ with scale and background projected off, √count·r, and w of each pixel."""
-        for one, (vector, found), jacobian in zip(self.sets, self.inner(predictions), jacobians, strict=True):
+        parts = zip(self.inner(predictions), self._own(jacobians), strict=True)
+        for (vector, found), (one, jacobian) in parts:
             weight = self._weights(one, found)
             root = np.sqrt(weight) / one.std
-            columns = _off_tiles(one, root * found.scale * one.pixels.gather(jacobian), root)
-            others = _off_tiles(one, root * np.stack([vector, one.slope]), root)
-            basis = np.linalg.qr(others.T)[0].T if found.scale > 0 else others[1:] / np.linalg.norm(others[1:])
+            columns = _off_tiles(one, root * found.scales[one.scale_of] * one.gather(jacobian), root)
+            others = np.concatenate([one.models(vector)[found.scales > 0], one.slopes])
+            basis = np.linalg.qr(_off_tiles(one, root * others, root).T)[0].T
             yield columns - (columns @ basis.T) @ basis, found.residual, weight
 
 
@@ -226,14 +204,15 @@ def _off_tiles(one, columns, root):
 
 
 def _inner(one, model, law):
-    dense = np.stack([model, one.slope])
-    coefficients, constants = np.zeros(2), np.zeros(one.n_tile)
+    models = one.models(model)
+    dense, n = np.concatenate([models, one.slopes]), len(models)
+    coefficients, constants = np.zeros(len(dense)), np.zeros(one.n_tile)
     residual = np.full(len(model), np.inf)
-    common = (one.data, dense, one.tile, one.std, one.multiplicity)
+    common = (one.data, dense, n, one.tile, one.std, one.multiplicity)
     deviance = reweighted_background(*common, STUDENT, NU, MAX_INNER, CLOSE, coefficients, constants, residual)
     if law == TUKEY:
         deviance = reweighted_background(*common, TUKEY, CUT, MAX_INNER, CLOSE, coefficients, constants, residual)
-    return Inner(coefficients, constants, residual, float(deviance))
+    return Inner(coefficients[:n], coefficients[n:], constants, residual, float(deviance))
 
 
 def _weight(r, law):
@@ -250,7 +229,7 @@ def _influence(r, law):
     return r * u**2, u**2 - 4.0 * (r / CUT) ** 2 * u
 
 
-def robust_tiled(measurements, *, tiles=3, model_error=0.03):
+def robust_tiled(measurements, *, tiles=3, model_error=0.03, share=()):
     """Return the :class:`RobustTiled` bound to measurements.
 
     Parameters
@@ -261,39 +240,10 @@ def robust_tiled(measurements, *, tiles=3, model_error=0.03):
         Parts that each axis is cut into; every tile has a constant.
     model_error : float
         Relative error of the model, of each pixel by itself.
+    share : collection of str
+        Of :data:`~spinscape.infer.tiled_blocks.SHARED`: what the measurements have in common, one crystal in one beam
+        at several temperatures say.
     """
-    sets = tuple(_tiled_pixels(m, tiles, model_error) for m in measurements)
-    if not sets:
+    if not measurements:
         raise FitError("a fit needs at least one measurement", where="measurements", got="none")
-    return RobustTiled(sets)
-
-
-def _tiled_pixels(measurement, tiles, model_error):
-    pixels = PixelSet.from_mask(measurement.valid, name=f"measurement {measurement.name}")
-    axes = pixel_axes(measurement)
-    smooth = local_median(np.where(measurement.valid, measurement.signal, 0.0), measurement.valid, axes)
-    variance = _noise_variance(measurement, smooth) + (model_error * smooth) ** 2
-    tile = pixels.gather(tile_labels(measurement, tiles))
-    slope = np.broadcast_to(modulus_of(measurement.momentum)[:, None], measurement.shape)
-    data = pixels.gather(measurement.signal).astype(np.float64)
-    one = TiledPixels(
-        measurement.name, pixels, data, np.sqrt(pixels.gather(variance)), np.ones(len(data)),
-        np.ascontiguousarray(pixels.gather(slope)), np.ascontiguousarray(tile), int(tile.max()) + 1,
-    )  # fmt: skip
-    if len(data) <= len(np.unique(tile)) + 2 or not (np.isfinite(one.std).all() and (one.std > 0).all()):
-        raise FitError(
-            "the background has more freedom than the measurement has pixels, or a pixel has no error",
-            where=f"measurement {measurement.name}",
-            got=f"{len(data)} pixels, {len(np.unique(tile))} tiles",
-            fix="use fewer tiles, or mask less",
-        )
-    return one
-
-
-def _noise_variance(measurement, smooth):
-    """Return the variance of the noise, (n_q, n_energy): that of the counts behind the local median, or the file's."""
-    if "counts_per_unit" in measurement.provenance:
-        exposure = counts_of(measurement).exposure
-        return np.maximum(smooth * exposure, 1.0) / exposure**2
-    std = estimate_noise(measurement).std if measurement.std is None else measurement.std
-    return np.where(measurement.valid, std, 1.0) ** 2
+    return RobustTiled(tiled_blocks(measurements, tiles=tiles, model_error=model_error, share=share))

@@ -60,8 +60,8 @@ def _solve_in_place(matrix, right):
 
 
 @compiled
-def _least_squares(x, dense, group, weight, coefficients, constants, drop_first):
-    """Solve the weighted least squares; groups without weight keep their constant."""
+def _least_squares(x, dense, group, weight, coefficients, constants, held):
+    """Solve the weighted least squares, ``held`` coefficients zero; groups without weight keep their constant."""
     m, n, n_group = dense.shape[0], len(x), len(constants)
     total, data = np.zeros(n_group), np.zeros(n_group)
     mixed, matrix, right = np.zeros((m, n_group)), np.zeros((m, m)), np.zeros(m)
@@ -84,12 +84,13 @@ def _least_squares(x, dense, group, weight, coefficients, constants, drop_first)
         for g in range(n_group):
             if total[g] > 0.0:
                 right[a] -= mixed[a, g] * data[g] / total[g]
-    if drop_first:
-        right[0] = 0.0
-        for a in range(m):
-            matrix[0, a] = 0.0
-            matrix[a, 0] = 0.0
-        matrix[0, 0] = 1.0
+    for b in range(len(held)):
+        if held[b]:
+            right[b] = 0.0
+            for a in range(m):
+                matrix[b, a] = 0.0
+                matrix[a, b] = 0.0
+            matrix[b, b] = 1.0
     _solve_in_place(matrix, right)
     for a in range(m):
         coefficients[a] = right[a]
@@ -116,8 +117,23 @@ def _residuals(x, dense, group, std, coefficients, constants, residual):
 
 
 @compiled
+def _nowhere_negative(x, dense, group, weight, coefficients, constants, held):
+    """Solve the weighted least squares with the models' coefficients nowhere negative: those that would be are zero."""
+    held[:] = False
+    while True:
+        _least_squares(x, dense, group, weight, coefficients, constants, held)
+        done = True
+        for a in range(len(held)):
+            if coefficients[a] < 0.0:
+                held[a] = True
+                done = False
+        if done:
+            return
+
+
+@compiled
 def reweighted_background(
-    x, dense, group, std, count, law, shape, max_step, tolerance, coefficients, constants, residual
+    x, dense, n_model, group, std, count, law, shape, max_step, tolerance, coefficients, constants, residual
 ):
     """Minimise Σ count · D(r) over coefficients and constants, in place; return the minimum.
 
@@ -126,7 +142,8 @@ def reweighted_background(
     x, std, count : (n_pixel,) float64
         Data, standard deviations, how often a pixel counts.
     dense : (n_dense, n_pixel) float64
-        The model first; its coefficient is never negative.
+        Models first: their coefficients are never negative.
+    n_model : int
     group : (n_pixel,) int64
     law, shape : int, float
         :data:`STUDENT` with ν, :data:`TUKEY` with c.
@@ -137,14 +154,12 @@ def reweighted_background(
         In: a start, unless ``residual`` holds infinities, when the search starts from least squares. Out: the minimum.
     """
     n = len(x)
-    weight = np.empty(n)
+    weight, held = np.empty(n), np.zeros(n_model, dtype=np.bool_)
     for _ in range(max_step):
         for i in range(n):
             w = 1.0 if np.isinf(residual[i]) else robust_weight(residual[i], law, shape)
             weight[i] = count[i] * w / (std[i] * std[i])
-        _least_squares(x, dense, group, weight, coefficients, constants, False)
-        if coefficients[0] < 0.0:
-            _least_squares(x, dense, group, weight, coefficients, constants, True)
+        _nowhere_negative(x, dense, group, weight, coefficients, constants, held)
         if _residuals(x, dense, group, std, coefficients, constants, residual) < tolerance:
             break
     total = 0.0

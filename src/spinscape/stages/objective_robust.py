@@ -6,7 +6,8 @@ from .shown import Shown
 
 def objective(declared, job, measurements):
     """Return the objective that a section declares, bound to measurements."""
-    return robust_tiled(measurements, tiles=declared.tiles, model_error=declared.model_error)
+    how = {"tiles": declared.tiles, "model_error": declared.model_error, "share": declared.share}
+    return robust_tiled(measurements, **how)
 
 
 def shown(declared, measurements):

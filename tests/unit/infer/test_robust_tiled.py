@@ -47,9 +47,9 @@ def test_the_kernel_finds_where_the_loss_has_no_slope(law):
     std, count = np.full(N * N, 0.1), rng.integers(1, 3, N * N).astype(float)
     c, b, r = np.zeros(2), np.zeros(4), np.full(N * N, np.inf)
     if law == TUKEY:
-        reweighted_background(x, dense, group, std, count, STUDENT, NU, 60, 1e-5, c, b, r)
+        reweighted_background(x, dense, 1, group, std, count, STUDENT, NU, 60, 1e-5, c, b, r)
     shape = NU if law == STUDENT else CUT
-    found = reweighted_background(x, dense, group, std, count, law, shape, 200, 1e-9, c, b, r)
+    found = reweighted_background(x, dense, 1, group, std, count, law, shape, 200, 1e-9, c, b, r)
 
     def total(c, b):
         return float(np.sum(count * loss((x - c @ dense - b[group]) / std, law)))
@@ -68,7 +68,7 @@ def test_the_kernel_finds_where_the_loss_has_no_slope(law):
 def test_the_scale_is_never_negative():
     model = hills([1.0, 1.0])
     objective = robust_tiled([measured(5.0 - model, std=0.05)])
-    assert objective.inner((model[:, None],))[0][1].scale == 0.0
+    assert objective.inner((model[:, None],))[0][1].scales[0] == 0.0
 
 
 @pytest.mark.parametrize("coarse", [False, True])
@@ -104,7 +104,7 @@ def test_artefacts_are_left_out_and_said_to_be():
         objective = robust_tiled([measured(data, std=0.1)], model_error=0.0)
         model = hills(truth, 24)[:, None]
         assert least <= objective.down_weighted((model,)) <= most
-        assert objective.inner((model,))[0][1].scale == pytest.approx(3.0, abs=0.05)
+        assert objective.inner((model,))[0][1].scales[0] == pytest.approx(3.0, abs=0.05)
     everywhere = clean + 5.0 * (rng.random(24**2) < 0.45)
     assert not robust_tiled([measured(everywhere, std=0.1)]).quality((model,))["trusted"]
 
@@ -154,3 +154,67 @@ def test_more_tiles_than_pixels_are_refused():
     valid[:8] = True
     with pytest.raises(FitError, match="more freedom"):
         robust_tiled([measured(hills([1.0, 1.0]), valid=valid, std=0.1)], tiles=12)
+
+
+def hot_and_cold(share, *, seed=6, backgrounds=(0.4, 0.4), scales=(3.0, 3.0)):
+    """Two temperatures of one crystal: the objective, their models, and the coefficients found."""
+    rng = np.random.default_rng(seed)
+    models = [hills([0.8, 1.1]), 1.0 + 0.3 * hills([0.8, 1.1])]
+    noise = 0.05 * rng.standard_normal((2, N * N))
+    data = [a * m + b + e for a, m, b, e in zip(scales, models, backgrounds, noise, strict=True)]
+    objective = robust_tiled([measured(x, std=0.05) for x in data], model_error=0.0, share=share, tiles=2)
+    return objective, tuple(m[:, None] for m in models)
+
+
+@pytest.mark.parametrize(("share", "n_scale", "n_constant"), [((), 2, 8), (("scale",), 1, 8), (("background",), 2, 4),
+                                                             (("scale", "background"), 1, 4)])  # fmt: skip
+def test_measurements_share_scale_and_background_as_asked(share, n_scale, n_constant):
+    objective, models = hot_and_cold(share)
+    found = [f for _, f in objective.inner(models)]
+    scales = np.concatenate([f.scales for f in found])
+    assert (len(scales), sum(len(f.constants) for f in found)) == (n_scale, n_constant)
+    assert objective.dof == 2 * N * N - n_scale - n_constant - (1 if "background" in share else 2)
+    assert scales == pytest.approx(3.0, abs=0.25)
+    assert objective.value(models) / objective.dof == pytest.approx(1.0, abs=4 * np.sqrt(2 / objective.dof))
+    assert [image.shape for image in objective.fitted(models)] == [(N * N, 1)] * 2
+
+
+def test_what_is_shared_is_known_better_and_wrong_where_it_differs():
+    values = []
+    for share in (("scale",), ("background",), ("scale", "background")):
+        objective, models = hot_and_cold(share, backgrounds=(0.0, 3.0))
+        values.append(objective.value(models) / objective.dof)
+    assert values[0] == pytest.approx(1.0, abs=4 * np.sqrt(1 / N**2)) and values[2] > 2.0 > 1.2 > values[0]
+    free, models = hot_and_cold(())
+    shared, _ = hot_and_cold(("scale", "background"))
+    jacobians = tuple(np.stack([0.1 * m, np.sin(m)]) for m in models)
+    information = [o.normal_equations(models, jacobians)[1] for o in (free, shared)]
+    assert np.linalg.eigvalsh(information[1] - information[0]).min() > 0
+
+
+@pytest.mark.parametrize("share", [("scale",), ("background",), ("scale", "background")])
+def test_derivatives_of_shared_coefficients_are_those_of_the_value(share):
+    objective, _ = hot_and_cold(share)
+
+    def images(theta):
+        return hills(theta)[:, None], (1.0 + 0.3 * hills(theta))[:, None]
+
+    here, h = np.array([0.84, 1.05]), 1e-4
+    ends = [[images(here + sign * h * step) for sign in (1, -1)] for step in np.eye(2)]
+    jacobians = tuple(np.array([(up[k] - down[k]) / (2 * h) for up, down in ends]) for k in range(2))
+    numeric = np.array([(objective.value(up) - objective.value(down)) / (2 * h) for up, down in ends])
+    gradient, _ = objective.normal_equations(images(here), jacobians)
+    by_pixel = objective.derivative(images(here))[1]
+    assert gradient == pytest.approx(numeric, rel=1e-2)
+    assert sum(np.einsum("pij,ij->p", j, d) for j, d in zip(jacobians, by_pixel, strict=True)) == pytest.approx(
+        numeric, rel=1e-2
+    )
+
+
+def test_a_background_is_shared_on_the_same_axes_alone():
+    small, large = (measured(hills([1.0, 1.0], n), std=0.1) for n in (N, 2 * N))
+    robust_tiled([small, large], share=("scale",))
+    with pytest.raises(FitError, match="different axes"):
+        robust_tiled([small, large], share=("background",))
+    with pytest.raises(FitError, match="cannot share this"):
+        robust_tiled([small], share=("sample",))

@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from .fit_parts import FitPart
 
@@ -14,9 +14,17 @@ class RobustTiledSection(FitPart):
 
     kind: Literal["robust_tiled"]
     tiles: int = Field(3, ge=1, le=20, description="parts that each axis is cut into")
-    share: tuple[Literal["scale", "background"], ...] = Field(
+    share: tuple[Literal["scale", "background", "artefacts"], ...] = Field(
         (),
         description="what its measurements have in common: one crystal in one beam has one scale at all temperatures, "
-        "and a background of the sample environment does not depend on that of the sample",
+        "background and artefacts of the sample environment do not depend on that of the sample",
     )
     model_error: float = Field(0.02, ge=0, lt=1, description="relative error of the model, of each pixel by itself")
+
+    @model_validator(mode="after")
+    def _artefacts_with_the_rest(self):
+        if "artefacts" in self.share and not {"scale", "background"} <= set(self.share):
+            raise ValueError(
+                "artefacts are shared where scale and background are: share: [scale, background, artefacts]"
+            )
+        return self

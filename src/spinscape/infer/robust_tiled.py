@@ -80,7 +80,7 @@ class RobustTiled:
         images = []
         for one, (_, found) in zip(self.blocks, inner, strict=True):
             weight = self._weights(one, found)
-            images += one.spread(-2.0 * found.scales[one.scale_of] * weight * found.residual / one.std)
+            images += one.pulled_back(-2.0 * found.scales[one.scale_of] * weight * found.residual / one.std)
         return float(sum(found.deviance for _, found in inner)), tuple(images)
 
     def normal_equations(self, predictions, jacobians):
@@ -130,28 +130,35 @@ class RobustTiled:
 
     def reweighted(self, multiplicities):
         """Return the objective with pixels counted as often as the images (n_q, n_energy) say."""
-        blocks = [
-            replace(one, multiplicity=one.multiplicity * one.gather(own)) for one, own in self._own(multiplicities)
-        ]
-        return replace(self, blocks=tuple(blocks))
+        pairs = self._own(multiplicities)
+        return replace(
+            self, blocks=tuple(replace(one, multiplicity=one.multiplicity * one.counted(own)) for one, own in pairs)
+        )
 
     def residuals(self, predictions):
         """Return standardised residuals as images, zero at masked pixels and at those that do not count."""
-        pairs = zip(self.blocks, self.inner(predictions), strict=True)
-        return tuple(i for one, (_, f) in pairs for i in one.spread(np.where(one.multiplicity > 0, f.residual, 0.0)))
+        out = []
+        for one, fit in self._fits(predictions):
+            out += one.spread(np.where(one.multiplicity > 0, (one.data - fit) / one.std, 0.0))
+        return tuple(out)
 
     def fitted(self, predictions):
         """Return scale · model + background, each (n_q, n_energy); zero at masked pixels."""
-        pairs = zip(self.blocks, self.inner(predictions), strict=True)
-        return tuple(image for one, (_, f) in pairs for image in one.spread(one.data - one.std * f.residual))
+        return tuple(image for one, fit in self._fits(predictions) for image in one.spread(fit))
+
+    def _fits(self, predictions):
+        """Yield the pixels of the measurements of each block, and scale · model + background there."""
+        parts = zip(self._own(predictions), self.inner(predictions), strict=True)
+        for (one, own), (_, found) in parts:
+            yield one.plain, one.plain.fitted(one.plain.gather(own), found)
 
     def down_weighted(self, predictions):
-        """Return the share of the valid pixels that are all but left out."""
+        """Return the share of the valid pixels that are all but left out; where artefacts are shared of their means."""
         lost = n = 0.0
         for one, (_, found) in zip(self.blocks, self.inner(predictions), strict=True):
-            whole = _weight(np.zeros(1), self.law)[0]
-            lost += float(np.sum(one.multiplicity * (_weight(found.residual, self.law) < DOWN * whole)))
-            n += float(one.multiplicity.sum())
+            whole, count = _weight(np.zeros(1), self.law)[0], np.where(one.tile >= 0, one.multiplicity, 0.0)
+            lost += float(np.sum(count * (_weight(found.residual, self.law) < DOWN * whole)))
+            n += float(count.sum())
         return lost / n
 
     def scatter(self, predictions):
@@ -197,10 +204,12 @@ class RobustTiled:
 
 def _off_tiles(one, columns, root):
     """Take the tiles' constants off columns (p, n_pixel) that have the weights' root in them."""
-    total = np.bincount(one.tile, weights=root * root, minlength=one.n_tile)
+    group, n = one.tile + 1, one.n_tile + 1  # the first has no constant
+    total = np.bincount(group, weights=root * root, minlength=n)
     safe = np.where(total > 0, total, 1.0)
-    share = np.array([np.bincount(one.tile, weights=root * c, minlength=one.n_tile) for c in columns]) / safe
-    return columns - root * share[:, one.tile]
+    share = np.array([np.bincount(group, weights=root * c, minlength=n) for c in columns]) / safe
+    share[:, 0] = 0.0
+    return columns - root * share[:, group]
 
 
 def _inner(one, model, law):

@@ -1,12 +1,20 @@
 """Blocks of measurements with a scale and a tiled background: of each measurement by itself, or shared by all.
 
 The same crystal in the same beam has one scale at all temperatures, and what the sample environment adds does not
-depend on that of the sample. Where counts are normalised to the monitor both are one for all measurements.
+depend on that of the sample. Where counts are normalised to the monitor both are one for all measurements, and so are
+the artefacts of a single pixel: they are in the mean of its measurements and in none of their differences. In place of
+the pixels of each measurement a block then has, for each pixel,
+
+    mean   Σ_t x_t/σ_t² / Σ_t 1/σ_t²,   differences   (x_t − mean of those before)/(σ_t² + σ²_mean)^½,  t = 2, 3, ...
+
+which are independent where the x are. The means have the background, and what a robust loss leaves out; the
+differences know no background.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 
 from ..errors import FitError
 from .counts import counts_of
@@ -14,8 +22,8 @@ from .noise import estimate_noise
 from .pixels import PixelSet
 from .tiles import local_median, modulus_of, pixel_axes, tile_labels
 
-SHARED = ("scale", "background")
-"""What measurements may have in common."""
+SHARED = ("scale", "background", "artefacts")
+"""What measurements may have in common; artefacts where they have the others."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +38,7 @@ class TiledBlock:
     slopes : (n_slope, n_pixel) float64
         Columns of the background beside the tiles.
     tile : (n_pixel,) int64
+        Negative where there is no background.
     n_tile : int
     scale_of : (n_pixel,) int64
         Which scale multiplies the model.
@@ -49,11 +58,28 @@ class TiledBlock:
     @property
     def n_coefficient(self):
         """Number of scales, slopes and constants."""
-        return self.n_scale + len(self.slopes) + len(np.unique(self.tile))
+        return self.n_scale + len(self.slopes) + len(np.unique(self.tile[self.tile >= 0]))
+
+    @property
+    def plain(self):
+        """The block of pixels of the measurements."""
+        return self
+
+    def counted(self, images):
+        """Return how often its pixels count where those of the measurements count as often as images say."""
+        return self.gather(images)
 
     def gather(self, images):
         """Return images (..., n_q, n_energy) of its measurements at the pixels, (..., n_pixel)."""
         return np.concatenate([p.gather(image) for p, image in zip(self.pixels, images, strict=True)], axis=-1)
+
+    def fitted(self, values, found):
+        """Return scale · model + background at the pixels, of the model's values and the inner minimum."""
+        return found.scales[self.scale_of] * values + found.slopes @ self.slopes + found.constants[self.tile]
+
+    def pulled_back(self, slopes):
+        """Return derivatives by the values at the pixels (n_pixel,) as those by images (n_q, n_energy)."""
+        return self.spread(slopes)
 
     def spread(self, values):
         """Return values (n_pixel,) as images (n_q, n_energy), zero at masked pixels."""
@@ -65,6 +91,41 @@ class TiledBlock:
         return np.where(self.scale_of == np.arange(self.n_scale)[:, None], values, 0.0)
 
 
+@dataclass(frozen=True, eq=False)
+class MeanAndDifferences(TiledBlock):
+    """A block whose pixels are means over the measurements, and differences between them.
+
+    Parameters
+    ----------
+    mixing : (n_pixel, n_plain) sparse matrix
+    of : TiledBlock
+        The measurements' own pixels.
+    """
+
+    mixing: sparse.csr_matrix
+    of: TiledBlock
+
+    @property
+    def plain(self):
+        """The block of pixels of the measurements."""
+        return self.of
+
+    def gather(self, images):
+        """Return means and differences of images (..., n_q, n_energy), (..., n_pixel)."""
+        values = self.of.gather(images)
+        return np.ascontiguousarray((self.mixing @ values.T).T)
+
+    def pulled_back(self, slopes):
+        """Return derivatives by means and differences (n_pixel,) as those by images (n_q, n_energy)."""
+        return self.of.spread(self.mixing.T @ slopes)
+
+    def counted(self, images):
+        """Return how often means and differences count where pixels count as often as images say."""
+        values = self.of.gather(images)
+        own = (self.mixing != 0).astype(np.float64)
+        return own @ values / np.asarray(own.sum(axis=1)).ravel()
+
+
 def tiled_blocks(measurements, *, tiles, model_error, share):
     """Return the blocks of measurements in their order; arguments as of ``robust_tiled``."""
     if unknown := sorted(set(share) - set(SHARED)):
@@ -72,9 +133,51 @@ def tiled_blocks(measurements, *, tiles, model_error, share):
     alone = tuple(_of_measurement(m, tiles, model_error) for m in measurements)
     if not share or len(alone) == 1:
         return alone
+    if "artefacts" in share and not {"scale", "background"} <= set(share):
+        raise FitError("measurements share artefacts where they share scale and background", where="objective.share",
+                       expected=list(SHARED), got=list(share))  # fmt: skip
     if "background" in share:
         _require_one_axis(measurements)
-    return (_joined(alone, share),)
+    block = _joined(alone, share)
+    return (mean_and_differences(block),) if "artefacts" in share else (block,)
+
+
+def mean_and_differences(block):
+    """Return the block of means and differences of measurements on one axis that share scale and background."""
+    starts = np.cumsum([0, *(p.n_pixel for p in block.pixels)])
+    n = int(np.prod(block.pixels[0].shape))
+    sums, total = sparse.csr_matrix((n, starts[-1])), np.zeros(n)
+    differences = []
+    for start, pixels in zip(starts, block.pixels, strict=False):
+        where = start + np.arange(pixels.n_pixel)
+        variance = block.std[where] ** 2
+        pick = sparse.csr_matrix((np.ones(len(where)), (pixels.index, where)), shape=sums.shape)
+        both = pixels.index[total[pixels.index] > 0]
+        if len(both):
+            own = np.zeros(n)
+            own[pixels.index] = variance
+            root = 1.0 / np.sqrt(own[both] + 1.0 / total[both])
+            mean = sparse.diags(1.0 / total[both]) @ sums[both]
+            differences.append(sparse.diags(root) @ (pick[both] - mean))
+        weight = np.zeros(n)
+        weight[pixels.index] = 1.0 / variance
+        sums, total = sums + sparse.diags(weight) @ pick, total + weight
+    known = np.nonzero(total > 0)[0]
+    means = sparse.diags(1.0 / total[known]) @ sums[known]
+    mixing = sparse.csr_matrix(sparse.vstack([means, *differences]))
+    return _mixed(block, mixing, len(known), 1.0 / np.sqrt(total[known]))
+
+
+def _mixed(block, mixing, n_mean, std):
+    """Return a block of rows of which the first are means, with these standard deviations, the others differences."""
+    n = mixing.shape[0]
+    first = np.asarray(mixing[:n_mean].argmax(axis=1)).ravel()  # a pixel that the mean is of: all have its tile
+    tile, slopes, rest = np.full(n, -1, dtype=np.int64), np.zeros((len(block.slopes), n)), np.ones(n)
+    tile[:n_mean], slopes[:, :n_mean], rest[:n_mean] = block.tile[first], block.slopes[:, first], std
+    ones = np.zeros(n, dtype=np.int64)
+    return MeanAndDifferences(
+        block.pixels, mixing @ block.data, rest, np.ones(n), slopes, tile, block.n_tile, ones, 1, mixing, block
+    )
 
 
 def _joined(alone, share):

@@ -67,11 +67,13 @@ def _least_squares(x, dense, group, weight, coefficients, constants, held):
     mixed, matrix, right = np.zeros((m, n_group)), np.zeros((m, m)), np.zeros(m)
     for i in range(n):
         w, g = weight[i], group[i]
-        total[g] += w
-        data[g] += w * x[i]
+        if g >= 0:
+            total[g] += w
+            data[g] += w * x[i]
         for a in range(m):
             part = w * dense[a, i]
-            mixed[a, g] += part
+            if g >= 0:
+                mixed[a, g] += part
             right[a] += part * x[i]
             for b in range(a + 1):
                 matrix[a, b] += part * dense[b, i]
@@ -107,7 +109,7 @@ def _residuals(x, dense, group, std, coefficients, constants, residual):
     """Write standardised residuals; return the largest change."""
     change = 0.0
     for i in range(len(x)):
-        mu = constants[group[i]]
+        mu = constants[group[i]] if group[i] >= 0 else 0.0
         for a in range(dense.shape[0]):
             mu += coefficients[a] * dense[a, i]
         r = (x[i] - mu) / std[i]
@@ -145,6 +147,7 @@ def reweighted_background(
         Models first: their coefficients are never negative.
     n_model : int
     group : (n_pixel,) int64
+        Negative where no constant stands under a pixel.
     law, shape : int, float
         :data:`STUDENT` with ν, :data:`TUKEY` with c.
     max_step : int

@@ -192,7 +192,10 @@ def test_what_is_shared_is_known_better_and_wrong_where_it_differs():
     assert np.linalg.eigvalsh(information[1] - information[0]).min() > 0
 
 
-@pytest.mark.parametrize("share", [("scale",), ("background",), ("scale", "background")])
+ALL = ("scale", "background", "artefacts")
+
+
+@pytest.mark.parametrize("share", [("scale",), ("background",), ("scale", "background"), ALL])
 def test_derivatives_of_shared_coefficients_are_those_of_the_value(share):
     objective, _ = hot_and_cold(share)
 
@@ -211,10 +214,47 @@ def test_derivatives_of_shared_coefficients_are_those_of_the_value(share):
     )
 
 
+def test_means_and_differences_are_independent_and_differences_have_no_background():
+    rng = np.random.default_rng(7)
+    data = [hills([0.8, 1.1]) + 0.1 * rng.standard_normal(N * N) for _ in range(3)]
+    valid = rng.random((3, N * N)) < 0.7
+    stds = (0.1, 0.2, 0.05)
+    parts = [measured(x, valid=v, std=e) for x, v, e in zip(data, valid, stds, strict=True)]
+    (block,) = robust_tiled(parts, model_error=0.0, share=ALL).blocks
+    means = block.tile >= 0
+    assert means.sum() == valid.any(axis=0).sum() and len(means) == valid.sum()
+    covariance = (block.mixing @ np.diag(block.of.std**2) @ block.mixing.T).round(12)
+    assert covariance == pytest.approx(np.diag(block.std**2), abs=1e-12)
+    constant = block.gather([np.ones((N * N, 1))] * 3)
+    assert constant[means] == pytest.approx(1.0) and constant[~means] == pytest.approx(0.0, abs=1e-12)
+    assert np.array_equal(block.counted([2.0 * np.ones((N * N, 1))] * 3), np.full(len(means), 2.0))
+
+
+def test_artefacts_that_are_the_same_at_all_temperatures_are_seen_through():
+    """Half of the pixels are spoilt, a little each: no loss can leave them out, their differences need not."""
+    rng = np.random.default_rng(8)
+    truth, n = np.array([0.8, 1.1]), 24
+    spoilt = 0.5 * rng.random(n * n) * (rng.random(n * n) < 0.5)
+
+    def images(theta):
+        return hills(theta, n)[:, None], (1.0 + 0.3 * hills(theta, n))[:, None]
+
+    found = {}
+    for share in (ALL[:2], ALL):
+        data = [3.0 * m[:, 0] + spoilt + 0.05 * rng.standard_normal(n * n) for m in images(truth)]
+        objective = robust_tiled([measured(x, std=0.05) for x in data], model_error=0.0, share=share)
+        found[share] = objective.quality(images(truth))
+        assert found[share]["scale_0"] == pytest.approx(3.0, abs=0.1)
+        assert [i.shape for i in objective.residuals(images(truth))] == [(n * n, 1)] * 2
+    assert found[ALL]["deviance"] < 0.8 * found[ALL[:2]]["deviance"]
+
+
 def test_a_background_is_shared_on_the_same_axes_alone():
     small, large = (measured(hills([1.0, 1.0], n), std=0.1) for n in (N, 2 * N))
     robust_tiled([small, large], share=("scale",))
     with pytest.raises(FitError, match="different axes"):
         robust_tiled([small, large], share=("background",))
+    with pytest.raises(FitError, match="where they share scale and background"):
+        robust_tiled([small, small], share=("artefacts",))
     with pytest.raises(FitError, match="cannot share this"):
         robust_tiled([small], share=("sample",))

@@ -91,6 +91,27 @@ def test_the_generator_is_nearer_to_the_truth_than_four_runs(compressed):
     assert about["study"] == "demo" and about["shapes"] == {"signal": [8, 8]}
 
 
+def test_a_generator_may_rest_on_more_components_than_the_compressor(compressed, tmp_path):
+    _, index, _ = compressed
+    out = tmp_path / "c.pt", tmp_path / "g.pt", tmp_path / "c.json"
+    methods = {"components": {"kind": "pca", "dimensions": [1, 2]}}
+    section = {**SECTION, "model": {**MODEL, "methods": methods, "generator": {"components": 7}}}
+    compress.run(section, 7, index, *out, tmp_path / "work")
+    found = json.loads(out[2].read_text())
+    assert load_compressor(out[0])[0].n_latent == found["chosen"]["n_latent"] == 2
+    assert load_generator(out[1])[0].compressor.n_latent == found["generator"]["n_latent"] == 7
+    before = json.loads(compressed[2][2].read_text())["generator"]
+    # Processes leave the noise of more components out: it errs by no more, where a compressor would.
+    assert found["generator"]["error"] < found["generator"]["four_runs"] and found["generator"]["n_settled"] == 24
+    assert found["generator"]["settled_four_runs"] == pytest.approx(before["settled_four_runs"], rel=0.05)
+    facts = compression_section_content(out[2]).facts
+    assert facts["principal components that the generator rests on"] == "7"
+    section["model"]["generator"] = {"components": 96}
+    with pytest.raises(ConfigError, match="out of range") as caught:
+        compress.run(section, 7, index, *out, tmp_path / "work")
+    assert "generator.components" in caught.value.where
+
+
 def test_the_compressor_is_that_of_its_row(compressed):
     made, about = load_compressor(compressed[2][0])
     chosen = json.loads(compressed[2][2].read_text())["chosen"]

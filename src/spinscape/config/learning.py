@@ -72,6 +72,11 @@ class GeneratorSection(Strict):
         "auto",
         description="auto: processes of their own for phases between which images jump, where this foretells more",
     )
+    components: Dimension | None = Field(
+        None,
+        description="principal components that it rests on, in place of the compressor that is kept: processes smooth "
+        "the noise of many away, which a compressor of one image cannot",
+    )
 
 
 class CompressionSection(Strict):

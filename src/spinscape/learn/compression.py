@@ -154,7 +154,7 @@ def generator_error(generator, theta, held_out, mean, *, settled=None):
         ``error`` and its ``std``; ``four_runs`` and ``one_run``, the errors of the mean of so many simulations, from
         the scatter of the runs; ``n_point``. ``median`` and ``p90``, of the points' errors, each over its own spread.
         ``sure``, the share of points of whose phase the gate is sure (p > :data:`SURE`), and ``sure_error`` on these.
-        ``n_settled`` and ``settled_error``, where it is told which points are.
+        ``n_settled``, ``settled_error`` and ``settled_four_runs``, where it is told which points are.
     """
     inside = np.all((theta >= generator.box[0]) & (theta <= generator.box[1]), axis=1)
     error, spread, noise = [], [], []
@@ -187,6 +187,7 @@ def generator_error(generator, theta, held_out, mean, *, settled=None):
         "sure_error": _part(error, below, top),
         "n_settled": None if known is None else int(known.sum()),
         "settled_error": None if known is None else _part(error, below, known),
+        "settled_four_runs": None if known is None else _part(np.array(noise) / 4.0, below, known),
     }
 
 

@@ -13,7 +13,7 @@ from ..errors import DataError, located
 from ..learn import compression
 from ..learn.augment import AugmentSettings, momenta_from_store
 from ..learn.compression import HeldOut, Method, Row, Trainer
-from ..learn.compressor import batches_of, check_fit
+from ..learn.compressor import batches_of, check_fit, truncated
 from ..learn.compressor_file import save_compressor
 from ..learn.generator import fit_generator
 from ..learn.generator_error import LEAST_POINTS, with_measured_error
@@ -62,7 +62,7 @@ def run(section, seed, index, output, generator, metrics, work, *, model=None):
     with located(f"learn.{section['name']}"), StudyStore(index, **options) as store:
         arrays = _arrays(store, declared.arrays, section, model)
         split = _Split(store, arrays, declared, section["replicas"], seed)
-        _check_dimensions(declared.methods, split.train)
+        _check_dimensions(declared, split.train)
         where = momenta_from_store(arrays, declared.arrays, section["reciprocal"])
         trainer = Trainer(split.train, where=where, progress=True, device=default_device())
         seeds = [digest_words("compression", seed, k)[0] for k in range(declared.n_seed)]
@@ -75,7 +75,7 @@ def run(section, seed, index, output, generator, metrics, work, *, model=None):
         about["temperatures"] = {name: temperatures_of(arrays, name) for name in declared.arrays}
         about["held_out_error"] = best.held_out
         save_compressor(output, made, metadata=about)
-        found = _generator(made, split, trainer.mean, store, seed, generator, about, declared.generator.experts)
+        found = _generator(made, trainer, split, store, seed, generator, about, declared.generator)
         spaces = _spaces(made, best.method, trainer, split, store)
     document = {**_document(section["name"], declared, rows, best, split, found), "spaces": spaces}
     write_whole(metrics, json.dumps(document, indent=1, ensure_ascii=False))
@@ -118,11 +118,14 @@ class _Split:
             self.held_out, self.held_out_theta = HeldOut(source, groups=groups), store.theta[test][first]
 
 
-def _check_dimensions(methods, train):
+def _check_dimensions(declared, train):
     """Raise before anything is trained where some method asks for what the images cannot teach."""
-    for name, method in methods.items():
+    for name, method in declared.methods.items():
         with located(f"methods.{name}"):
             check_fit(train, max(method.dimensions))
+    if declared.generator.components is not None:
+        with located("generator.components"):
+            check_fit(train, declared.generator.components)
 
 
 def _replicated(store):
@@ -190,14 +193,18 @@ def _noted(book):
     return out
 
 
-def _generator(made, split, mean, store, seed, output, about, experts):
+def _generator(made, trainer, split, store, seed, output, about, asked):
     """Fit, judge and write the generator; return what is known of it."""
+    if asked.components is not None:
+        made = truncated(trainer.components(Transform(), asked.components), asked.components)
     latent = np.concatenate([made.encode(values) for values, _ in batches_of(split.train)])
     settled = store.state[split.train_points] == store.result_codes["done"]
-    options = {"experts": experts, "slopes": _slopes(store, split.train_points), "images": split.train}
+    options = {"experts": asked.experts, "slopes": _slopes(store, split.train_points), "images": split.train}
     options["settled"] = settled
     found = fit_generator(split.theta, latent, made, seed=seed, parameter_names=store.parameter_names, **options)
-    scores = compression.generator_error(found, split.held_out_theta, split.held_out, mean, settled=split.settled)
+    scores = compression.generator_error(
+        found, split.held_out_theta, split.held_out, trainer.mean, settled=split.settled
+    )
     found = _with_measured_error(found, split)
     save_generator(output, found, metadata={**about, **scores})
     shown = split.theta[:64]
@@ -208,6 +215,8 @@ def _generator(made, split, mean, store, seed, output, about, experts):
     return {
         **scores,
         "n_phase": found.n_phase,
+        "n_latent": made.n_latent,
+        "error_factor": found.error_factor,
         "seconds": seconds,
         "simulation_seconds": None if spent is None else spent / n_run,
     }

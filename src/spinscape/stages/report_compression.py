@@ -72,15 +72,20 @@ def _facts(found, chosen, generator):
         out[f"least sufficient D of {method}"] = f"{by['held_out']} held out, {by['own']} on training images"
     out["held-out error of the generator"] = f"{generator['error']:.4g} ± {generator['std']:.2g}"
     if generator.get("settled_error") is not None and generator["n_settled"] < generator["n_point"]:
-        out["where all runs came to equilibrium"] = (
-            f"{generator['settled_error']:.3g} ({generator['n_settled']} points)"
-        )
+        settled = f"{generator['settled_error']:.3g} ({generator['n_settled']} points)"
+        four = generator.get("settled_four_runs")
+        settled += f"; of the mean of four simulations there {four:.3g}" if four else ""
+        out["where all runs came to equilibrium"] = settled
     if generator.get("n_phase", 1) > 1:
         out["phases with processes of their own"] = str(generator["n_phase"])
         out["median and 90th percentile over points"] = f"{generator['median']:.2g}, {generator['p90']:.2g}"
         sure = generator["sure_error"]
         told = "" if sure is None else f", error there {sure:.3g}"
         out["points of whose phase it is sure"] = f"{100 * generator['sure']:.0f} %{told}"
+    if generator.get("n_latent", chosen["n_latent"]) != chosen["n_latent"]:
+        out["principal components that the generator rests on"] = str(generator["n_latent"])
+    if generator.get("error_factor", 1.0) > 1.0:
+        out["its stated errors are raised, by held-out points, by"] = f"{generator['error_factor']:.2f}"
     if generator["one_run"]:
         out["of the mean of four simulations"] = f"{generator['four_runs']:.4g}"
     out["CPU time of a generated image"] = f"{1e3 * generator['seconds']:.3g} ms"

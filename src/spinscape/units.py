@@ -78,7 +78,7 @@ def quantity(text, dimension):
     >>> quantity("29", "energy")
     Traceback (most recent call last):
     ...
-    spinscape.errors.UnitError: a energy without a unit
+    spinscape.errors.UnitError: an energy without a unit
       expected: a number and a unit, as in '1 meV'
       got: '29'
       fix: write the unit behind the number
@@ -86,11 +86,14 @@ def quantity(text, dimension):
     internal = _INTERNAL[dimension]
     match = _QUANTITY.match(text) if isinstance(text, str) else None
     if match is None or match[2] is None:
+        article = "an" if dimension[0] in "ae" else "a"
+        # nan and inf may stand before a unit and are no numbers all the same.
+        odd = isinstance(text, str) and re.match(r"\s*[-+]?\.?(nan|inf)", text, re.IGNORECASE)
         raise UnitError(
-            f"a {dimension} without a unit",
+            f"{article} {dimension} that is not finite" if odd else f"{article} {dimension} without a unit",
             expected=f"a number and a unit, as in '1 {internal}'",
             got=repr(text),
-            fix="write the unit behind the number",
+            fix="write a number" if odd else "write the unit behind the number",
         )
     return float(match[1]) * unit_scale(match[2], dimension)
 

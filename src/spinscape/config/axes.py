@@ -18,7 +18,7 @@ from .strict import Strict
 class ConditionsSection(Strict):
     """Temperature and field."""
 
-    temperature: Temperature | None = None
+    temperature: Annotated[Temperature, Field(ge=0)] | None = None
     field: tuple[MagneticField, MagneticField, MagneticField] | None = None
 
 

@@ -190,8 +190,9 @@ class MonteCarloSection(SimulationSection):
         from ..simulate.spin_system import block, spin_system
 
         settings = montecarlo_settings(self, study)
-        self._check_order(settings)
         model, _ = build_model(study)
+        self._check_order(settings, model.crystal)
+        self._check_demagnetisation(model)
         cell = block(model, settings.supercell)
         if cell.n_spin > MAX_SPIN:
             raise ConfigError("too many spins", where="simulate.supercell", expected=MAX_SPIN, got=cell.n_spin)
@@ -199,6 +200,7 @@ class MonteCarloSection(SimulationSection):
         if unknown:
             expected = ", ".join(sorted(set(model.crystal.labels)))
             raise ConfigError("no such site", where=f"simulate.vacancies.{unknown[0]}", expected=expected, got=unknown)
+        self._check_vacancies(model.crystal.labels, cell.n_cell)
         try:
             system = spin_system(model, cell)
         except SpinscapeError as error:
@@ -206,7 +208,39 @@ class MonteCarloSection(SimulationSection):
         vacancies = any(part > 0 for part in self.vacancies.values())
         check_schedule(system, settings.all_moves, field=conditions(study).field, vacancies=vacancies)
 
-    def _check_order(self, settings):
+    def _check_vacancies(self, labels, n_cell):
+        left = 0
+        for label in set(labels):
+            sites = labels.count(label) * n_cell
+            left += sites - round(self.vacancies.get(label, 0.0) * sites)
+        if left == 0:
+            raise ConfigError(
+                "no spin is left", where="simulate.vacancies", expected=f"fewer than {len(labels) * n_cell} vacancies",
+                got=dict(self.vacancies), fix="take a larger supercell, or fewer vacancies",
+            )  # fmt: skip
+
+    def _check_demagnetisation(self, model):
+        from ..hamiltonian.dipole_sums import checked_demagnetisation
+
+        if self.demagnetisation == "none":
+            return
+        if not model.dipolar.n_row:
+            raise ConfigError(
+                "a demagnetising field without dipoles", where="simulate.demagnetisation",
+                expected="a term of kind dipolar", got="none", fix="add the term, or leave out the demagnetisation",
+            )  # fmt: skip
+        try:
+            checked_demagnetisation(_demagnetisation(self.demagnetisation))
+        except ConfigError as error:
+            raise error.located("simulate") from None
+
+    def _check_order(self, settings, crystal):
+        along_axis = [order.name for order in settings.orders if order.direction == "axis"]
+        if along_axis and not np.any(crystal.axis):
+            raise ConfigError(
+                "an order parameter along axes that no site has", where=f"simulate.order_parameters.{along_axis[0]}",
+                expected="direction: all or a vector", got="axis", fix="name a direction, or the axes of the sites",
+            )  # fmt: skip
         kinds = {order.direction for order in settings.orders if isinstance(order.direction, tuple)}
         if any(not np.any(direction) for direction in kinds):
             raise ConfigError("an order parameter has no direction", where="simulate.order_parameters", got=[0, 0, 0])

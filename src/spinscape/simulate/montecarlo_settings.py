@@ -14,14 +14,21 @@ KEEP = ("series", "configurations")
 """What is kept of the samples beside their means: values of each sample, last configurations of each replica."""
 
 
+COLDEST = 1e-9
+"""K. Below it, energies over k_B T are no numbers to count with."""
+
+
 def check_temperatures(values, *, where):
     """Return temperatures as a tuple of float, or raise where they are not positive or not sorted."""
     values = tuple(float(t) for t in values)
+    if not values:
+        raise ConfigError("no temperature is named", where=where, expected="[1 K], say", got="an empty list")
     steps = np.diff(values)
-    if not values or not all(0.0 < t < np.inf for t in values):
+    if not all(COLDEST <= t < np.inf for t in values):
         raise ConfigError(
-            "temperatures must be positive", where=where, expected="kelvin, above 0", got=list(values)[:8]
-        )
+            "temperatures must be positive", where=where, expected=f"kelvin, above 0 (at least {COLDEST:g})",
+            got=list(values)[:8],
+        )  # fmt: skip
     if not (np.all(steps > 0) or np.all(steps < 0)):
         raise ConfigError(
             "temperatures must be sorted", where=where, expected="all rising or all falling, each once",
@@ -299,11 +306,13 @@ class MonteCarloSettings:
             raise ConfigError("this cannot be kept", where="keep", expected=", ".join(KEEP), got=list(self.keep))
         if self.correlations is None:
             return
-        strange = [t for t in self.correlations.temperatures if t not in self.temperatures]
-        if strange or not self.correlations.temperatures:
+        named = self.correlations.temperatures
+        strange = [t for t in named if t not in self.temperatures or named.count(t) > 1]
+        if strange or not named:
             raise ConfigError(
                 "correlations are gathered at temperatures that are sampled", where="correlations.temperatures",
-                expected=f"some of {[f'{t:g} K' for t in self.temperatures]}", got=[f"{t:g} K" for t in strange],
+                expected=f"some of {[f'{t:g} K' for t in self.temperatures]}, each once",
+                got=[f"{t:g} K" for t in strange],
             )  # fmt: skip
 
     @property

@@ -57,7 +57,7 @@ def test_each_temperature_is_sampled_in_its_own_way():
 
 @pytest.mark.parametrize(
     ("values", "text"),
-    [((), "positive"), ((1.0, -1.0), "positive"), ((1.0, 3.0, 2.0), "sorted"), ((2.0, 2.0), "sorted")],
+    [((), "no temperature"), ((1.0, -1.0), "positive"), ((1.0, 3.0, 2.0), "sorted"), ((2.0, 2.0), "sorted")],
 )
 def test_temperatures_are_positive_and_sorted(values, text):
     with pytest.raises(ConfigError, match=text):

@@ -16,7 +16,7 @@ from spinscape.learn.images import Transform
 from spinscape.learn.train_compressor import fit_autoencoder
 from spinscape.plot.report import ReportContent, render_report
 from spinscape.stages import phases
-from spinscape.stages.phase_features import extent_of, group_labels, groups_of, latent_features, with_companions
+from spinscape.stages.phase_features import group_labels, groups_of, latent_features, with_companions
 from spinscape.stages.report_phases import phase_section_content
 
 N, N_VOXEL = 60, 20
@@ -97,13 +97,6 @@ def test_groups_bear_the_names_of_their_order(store):
     # A crossover in neither, and a group of both halves, of which neither is more than half ordered.
     mixed = np.where(np.arange(N) % 2, 0, -1)
     assert group_labels(store, np.zeros(N, int), 1)[0] == ["stripe"] and group_labels(store, mixed, 1) == [["stripe"]]
-
-
-def test_slices_are_drawn_where_they_lie():
-    axis = {"u": {"values": [0.0, 1.0, 2.0]}, "v": {"values": [-1.0, -0.5]}}
-    found = extent_of({"dims": ["temperature", "u", "v"], "shape": [1, 3, 2], "coords": axis}, "signal_hk0")
-    assert found["extent_signal_hk0"].tolist() == [-0.5, 2.5, -1.25, -0.25]
-    assert extent_of({"dims": ["q", "energy"], "shape": [3, 2], "coords": {}}, "signal") == {}
 
 
 def test_clusters_are_drawn_where_no_jump_makes_phases():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from spinscape.errors import DataError, StoreError
+from spinscape.plot.phases import phase_map_figure
 from spinscape.plot.report import ReportContent, render_report
 from spinscape.stages import collect, phases
 from spinscape.stages.coordinates import grid_coordinates
@@ -150,3 +151,71 @@ def test_what_cannot_be_mapped_is_refused(index, tmp_path):
         phases.run(moved, 3, index, *out)
     with pytest.raises(StoreError):
         phase_section_content(tmp_path / "none.json", tmp_path / "none.h5")
+
+
+def three_couplings(folder):
+    """A lattice of J, D and K with a jump at J + K = 1.05, whatever D is: images on a slice of a skewed zone."""
+    line = np.linspace(0.0, 1.0, 5)
+    theta = np.stack(np.meshgrid(line, line[:4], line, indexing="ij"), axis=-1).reshape(-1, 3)
+    kind = (theta[:, 0] + theta[:, 2] > 1.05).astype(int)
+    rng = np.random.default_rng(5)
+    images = np.exp(2.0 * np.eye(2)[kind].repeat(6, axis=1).reshape(-1, 4, 3) + 0.02 * rng.normal(size=(100, 4, 3)))
+    axes = {
+        f"{n}_plane": {"dims": [f"{n}_plane"], "values": list(range(k)), "unit": ""} for n, k in (("u", 4), ("v", 3))
+    }
+    coords = axes | {"basis_plane": {"dims": ["axis", "hkl"], "values": np.eye(3).tolist(), "unit": "r.l.u."}}
+    template = {"dims": ["u_plane", "v_plane"], "shape": [4, 3], "dtype": "float32", "unit": "", "coords": coords}
+    order = {"dims": ["statistic"], "shape": [4], "dtype": "float64", "unit": "", "coords": {}}
+    header = StoreHeader(
+        "demo", ("J", "D", "K"), tuple(f"{k:032x}" for k in range(100)), theta,
+        {"signal_plane": template, "order_stripe": order}, {"absent": 0, "done": 1},
+        {"kind": "toy", "seed": 1, "code": "a"},
+    )  # fmt: skip
+    store = WorkStore.create(folder / "w", header)
+    for k, image in enumerate(images):
+        moment = np.array([0.9 * kind[k] + 0.01, 0.8, 0.7, 0.6])
+        store.write(k, "done", arrays={"signal_plane": image.astype(np.float32), "order_stripe": moment})
+    seal(store, folder / "b0000.zarr.zip", provenance={})
+    collect.run([folder / "b0000.zarr.zip"], folder / "index.json")
+    axes = {n: {"first": "0.0 meV", "last": "1.0 meV" if n != "D" else "0.75 meV", "n": 5} for n in "JDK"}
+    return kind, {**SECTION, "grid": {"kind": "lattice", "axes": axes}, "couplings": dict.fromkeys("JDK")}
+
+
+@pytest.mark.parametrize("method", ["ward", "graph_degree"])
+def test_three_couplings_are_mapped_in_slices_of_the_third(method, tmp_path):
+    kind, section = three_couplings(tmp_path)
+    section["phases"] = {"arrays": ["signal_plane"], "method": method, "count": {"n_bootstrap": 10}}
+    out = tmp_path / "m.json", tmp_path / "m.h5"
+    phases.run(section, 3, tmp_path / "index.json", *out)
+    found = json.loads(out[0].read_text())
+    with h5py.File(out[1]) as file:
+        phase, coordinates = file["phase"][()], file["coordinates"][()]
+        assert file["latent"].shape == (100, 3) and file["array_signal_plane"].shape == (2, 4, 3)
+    assert found["n_phase"] == 2 and len(set(zip(kind.tolist(), phase.tolist(), strict=True))) == 2
+    assert found["coordinate_names"] == ["J", "D", "K"] and found["labels"] == [[], ["stripe"]]
+    assert [axis["label"] for axis in found["shown"]["signal_plane"]["axes"]] == [
+        "along (1 0 0) (r.l.u.)", "along (0 1 0) (r.l.u.)"
+    ]  # fmt: skip
+    with h5py.File(out[1]) as file:
+        first, third, field, share = (file[f"field_{part}"][()] for part in ("first", "third", "phase", "share"))
+    # The plane J + K = 1.05 in every slice, and a band about it that is not everywhere.
+    known = (first[None, :] + third[:, None] > 1.05).astype(int)
+    wrong = field != np.broadcast_to(known[:, :, None], field.shape)
+    assert field.shape == (5, 61, 61) and wrong.mean() < 0.06 and 0.02 < np.mean(share < 1.0) < 0.6
+    assert np.mean(share[wrong] < 1.0) > 0.9
+    content = phase_section_content(*out)
+    assert "band" in content.figures[0].caption
+    assert len(content.figures) == 3 and content.facts["order of phase 2"] == "stripe"
+    latent = coordinates.copy()
+    names = {"names": found["coordinate_names"], "units": found["coordinate_units"]}
+    halves = phase_map_figure(coordinates=coordinates, phase=phase, latent=latent, **names).subfigs
+    panels = [[a for a in half.axes if a.get_visible()] for half in halves]
+    assert [len(side) for side in panels] == [5, 5]
+    for k, (left, right) in enumerate(zip(*panels, strict=True)):
+        here = np.isclose(coordinates[:, 2], 0.25 * k)
+        assert left.get_title() == f"K = {0.25 * k:.3g} meV" == right.get_title()
+        np.testing.assert_allclose(left.collections[0].get_offsets(), coordinates[here][:, :2])
+        # The first three latent numbers, here the couplings, are red, green and blue.
+        shade = right.collections[0].get_facecolors()[:, :3]
+        assert np.all(np.diff(shade[np.argsort(latent[here][:, 0], kind="stable")][::4, 0]) >= 0)
+        assert np.ptp(shade[:, 2]) < 1e-12

@@ -104,7 +104,7 @@ def test_slices_have_the_axes_of_their_grid():
     grid = QGrid("hhl", np.zeros(3), [[1, 1, 0], [0, 0, 1], [1, -1, 0]], ([-1, 0, 1], [-2, 0, 2, 4], [0, 1]))
     figure = slices_figure(slices=[[(grid, np.arange(6.0).reshape(2, 3))]], columns=["J = 1"], rows=["hhl"])
     axes = figure.axes[0]
-    assert axes.get_xlabel() == "along (1 1 0)" and axes.get_ylabel() == "along (0 0 1)"
+    assert axes.get_xlabel() == "along (1 1 0) (r.l.u.)" and axes.get_ylabel() == "along (0 0 1) (r.l.u.)"
     assert axes.get_xlim() == (-1, 1) and axes.get_ylim() == (-2, 4)
     assert axes.get_aspect() == pytest.approx(1 / np.sqrt(2))
 

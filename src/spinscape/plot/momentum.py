@@ -101,6 +101,33 @@ def slice_corners(grid, reciprocal):
     return x, v * np.linalg.norm(across), (f"along ({text}) (1/Å)", "across (1/Å)")
 
 
+def slice_mesh(axes, grid, image, reciprocal, **how):
+    """Draw a slice on axes and label them: in r.l.u. where its axes are across each other, else as it lies in space.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    grid : QGrid
+        With two axes that are not integrated over.
+    image : (n_u, n_v) float64
+    reciprocal : (3, 3) float64, 1/Å
+    how
+        Of ``pcolormesh``, whose result is returned.
+    """
+    seen, reciprocal = [k for k in range(3) if not grid.integrated[k]], np.asarray(reciprocal)
+    first, second = (grid.basis[k] @ reciprocal for k in seen)
+    if abs(first @ second) > 1e-6 * np.linalg.norm(first) * np.linalg.norm(second):
+        x, y, labels = slice_corners(grid, reciprocal)
+        mesh = axes.pcolormesh(x, y, np.asarray(image), **how)
+        axes.set(aspect="equal", xlabel=labels[0], ylabel=labels[1])
+        return mesh
+    mesh = axes.pcolormesh(*(grid.edges[k] for k in seen), np.asarray(image).T, **how)
+    axes.set_aspect(np.linalg.norm(second) / np.linalg.norm(first))
+    for set_label, k in zip((axes.set_xlabel, axes.set_ylabel), seen, strict=True):
+        set_label(f"along ({' '.join(f'{x:g}' for x in grid.basis[k])}) (r.l.u.)")
+    return mesh
+
+
 def cut_points(axis, *, n=3):
     """Return [(row, label)] of ``n`` rows to cut at: a path's first tick labels that differ, or evenly spread."""
     seen = {}

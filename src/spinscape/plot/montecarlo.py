@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.ticker import LogFormatter
 
 from ..errors import check_shape
-from .momentum import slice_corners
+from .momentum import slice_mesh
 from .style import MASKED, colour, new_figure, styled, with_unit
 
 _TICK = 7.5
@@ -83,23 +83,12 @@ def slices_figure(*, slices, columns, rows, label="S(Q) per cell", reciprocal=CU
 
 
 def _draw_slice(axes, grid, image, reciprocal):
-    seen = [k for k in range(3) if not grid.integrated[k]]
     check_shape("image", np.asarray(image), grid.shape)
     finite = np.asarray(image)[np.isfinite(image)]
     # Bragg peaks would hide what is diffuse.
     low, high = 0.0, float(np.quantile(finite, 0.995)) if finite.size else 1.0
     how = {"cmap": "inferno", "vmin": low, "vmax": max(high, 1e-12), "rasterized": True}
-    first, second = (grid.basis[k] @ reciprocal for k in seen)
-    if abs(first @ second) > 1e-6 * np.linalg.norm(first) * np.linalg.norm(second):
-        x, y, labels = slice_corners(grid, reciprocal)
-        mesh = axes.pcolormesh(x, y, np.asarray(image), **how)
-        axes.set(aspect="equal", xlabel=labels[0], ylabel=labels[1])
-        return mesh
-    mesh = axes.pcolormesh(*(grid.edges[k] for k in seen), np.asarray(image).T, **how)
-    axes.set_aspect(np.linalg.norm(second) / np.linalg.norm(first))
-    for set_label, k in zip((axes.set_xlabel, axes.set_ylabel), seen, strict=True):
-        set_label(f"along ({' '.join(f'{x:g}' for x in grid.basis[k])})")
-    return mesh
+    return slice_mesh(axes, grid, image, reciprocal, **how)
 
 
 def maps_figure(*, names, units, axes_values, maps):

@@ -1,9 +1,11 @@
 """Maps of phases: their evidence, their regions over the couplings, and what each of them looks like."""
 
 import numpy as np
+from matplotlib.lines import Line2D
 from scipy.spatial import cKDTree
 
 from ..errors import check_shape
+from .momentum import slice_mesh
 from .style import colour, new_figure, styled, with_unit
 
 CROSSOVER = -1
@@ -61,8 +63,9 @@ def phase_map_figure(*, coordinates, names, phase, latent, units=None, boundarie
     units : sequence of n str, optional
     boundaries : sequence of dict
         ``{"place", "band"}`` over one coordinate.
-    field : (first, second, phase, share), optional
-        Over two coordinates: axes (n,) and (m,), the phase (n, m) and the share (n, m) of maps that agree.
+    field : (first, second, phase, share[, third]), optional
+        Over two coordinates: axes (n,) and (m,), the phase (n, m) and the share (n, m) of maps that agree. Over three
+        these are (k, n, m), at k values of the third.
     what : str
         What the numbers of ``phase`` are, in the plural.
 
@@ -74,11 +77,13 @@ def phase_map_figure(*, coordinates, names, phase, latent, units=None, boundarie
     shades = np.array([_GREY if k == CROSSOVER else colour(k) for k in phase])
     # White would vanish on white.
     mixed = 0.9 * rgb_from_latent(latent)
-    labels = [with_unit(n, u) for n, u in zip(names, units or [""] * len(names), strict=True)]
+    units = units or [""] * len(names)
     with styled():
         if len(names) == 1:
-            return _line_map(coordinates[:, 0], labels[0], phase, shades, mixed, latent, boundaries, what)
-        return _plane_maps(coordinates, labels, phase, (shades, mixed), field, what)
+            return _line_map(
+                coordinates[:, 0], with_unit(names[0], units[0]), phase, shades, mixed, latent, boundaries, what
+            )
+        return _plane_maps(coordinates, names, units, phase, (shades, mixed), field, what)
 
 
 def rgb_from_latent(latent):
@@ -111,18 +116,23 @@ def _line_map(place, label, phase, shades, mixed, latent, boundaries, what):
     return figure
 
 
-def _plane_maps(coordinates, labels, phase, colourings, field, what):
+def _plane_maps(coordinates, names, units, phase, colourings, field, what):
     """Draw maps over the first two coordinates, one row for each of some values of the third."""
-    shown, slot = _slices(coordinates)
+    third = None if field is None or len(field) < 5 else field[4]
+    shown, slot = _slices(coordinates, third)
     columns = 1 if len(shown) == 1 else 3
     rows = -(-len(shown) // columns)
     figure = new_figure(9.6, 0.6 + (3.6 if columns == 1 else 2.2) * rows)
     halves = figure.subfigures(1, 2)
+    labels = [with_unit(n, u) for n, u in zip(names, units, strict=True)]
     for half, colours, title in zip(halves, colourings, (what, "latent numbers as colours"), strict=True):
         half.suptitle(title)
         panels = half.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
         for panel in panels[len(shown) :]:
             panel.set_visible(False)
+        for panel in panels[len(shown) - columns : len(shown)]:
+            panel.tick_params(labelbottom=True)
+            panel.set_xlabel(labels[0])
         for k, (value, panel) in enumerate(zip(shown, panels, strict=False)):
             here = slot == k
             place = coordinates[here, :2]
@@ -130,20 +140,37 @@ def _plane_maps(coordinates, labels, phase, colourings, field, what):
                 *place.T, c=np.asarray(colours)[here], marker="s", s=_size(here.sum(), columns) * _room(place)
             )
             if len(labels) > 2:
-                panel.set_title(f"{labels[2]} = {value:.3g}", fontsize=7)
-        if field is not None and len(labels) == 2:
-            _draw_boundaries(panels[0], *field)
-        half.supxlabel(labels[0])
+                panel.set_title(f"{names[2]} = {value:.3g} {units[2]}".rstrip(), fontsize=7)
+            if field is not None:
+                parts = field[2:4] if third is None else (field[2][k], field[3][k])
+                _draw_boundaries(panel, *field[:2], *parts)
+            panel.set(xlim=_with_margin(coordinates[:, 0]), ylim=_with_margin(coordinates[:, 1]))
         half.supylabel(labels[1])
+    _name_groups(halves[0], phase, what)
     return figure
 
 
-def _slices(coordinates):
+def _with_margin(values):
+    """Return the ends of an axis on which no marker is cut."""
+    margin = 0.05 * (np.ptp(values) or 1.0)
+    return values.min() - margin, values.max() + margin
+
+
+def _name_groups(half, phase, what):
+    """Say which colour is which phase."""
+    kinds = sorted(set(phase.tolist()))
+    marks = [Line2D([], [], marker="s", linestyle="", color=_GREY if k == CROSSOVER else colour(k)) for k in kinds]
+    names = ["crossover" if k == CROSSOVER else f"{what[:-1]} {k + 1}" for k in kinds]
+    half.legend(marks, names, loc="outside lower center", ncols=4, fontsize=7, frameon=False)
+
+
+def _slices(coordinates, third):
     """Return values of the third coordinate that are shown, and for each point the one that it lies nearest to."""
     if coordinates.shape[1] < 3:
         return np.zeros(1), np.zeros(len(coordinates), dtype=np.int64)
-    third = np.unique(coordinates[:, 2].round(12))
-    shown = third[np.unique(np.linspace(0, len(third) - 1, min(_PANELS, len(third))).round().astype(int))]
+    known = np.unique(coordinates[:, 2].round(12))
+    few = known[np.unique(np.linspace(0, len(known) - 1, min(_PANELS, len(known))).round().astype(int))]
+    shown = few if third is None else np.asarray(third)
     return shown, np.abs(coordinates[:, 2, None] - shown).argmin(axis=1)
 
 
@@ -172,19 +199,22 @@ def _room(place):
     return np.clip((distance / max(np.median(distance), 1e-300)) ** 2, 0.1, 1.0)
 
 
-def representatives_figure(*, images, titles, extent=None, label="S(Q)", logarithmic=True):
-    """Draw what the point nearest to the middle of each phase looks like.
+def representatives_figure(*, images, titles, axes, label="S(Q)", grid=None, reciprocal=None):
+    """Draw what the point nearest to the middle of each phase looks like, as log(1 + S).
 
     Parameters
     ----------
-    images : sequence of (n,) or (n, m) float64
-        One for each phase: a line or a map.
+    images : sequence of (), (n,) or (n, m) float64
+        One for each phase: a number, a line or a map.
     titles : sequence of str
-    extent : (4,) float, optional
-        Of maps, as matplotlib takes it.
+    axes : sequence of {"label", "values"}
+        Of the images: the words beside each axis, and where its values lie.
     label : str
-    logarithmic : bool
-        log(1 + S) in place of S.
+        What the images are.
+    grid : QGrid, optional
+        Of slices: they are drawn as they lie in space.
+    reciprocal : (3, 3) float64, 1/Å, optional
+        Beside ``grid``.
 
     Returns
     -------
@@ -193,16 +223,27 @@ def representatives_figure(*, images, titles, extent=None, label="S(Q)", logarit
     with styled():
         columns = min(4, len(images))
         rows = -(-len(images) // columns)
-        figure = new_figure(2.5 * columns + 0.6, 2.6 * rows)
+        figure = new_figure(3.3 * columns + 0.6, 2.9 * rows)
         panels = figure.subplots(rows, columns, squeeze=False).ravel()
         for panel in panels[len(images) :]:
             panel.set_visible(False)
         for k, (image, title, panel) in enumerate(zip(images, titles, panels, strict=False)):
-            values = np.log1p(np.maximum(image, 0.0)) if logarithmic else np.asarray(image)
-            if values.ndim == 1:
-                panel.plot(values, color=colour(k))
+            values = np.log1p(np.maximum(np.asarray(image, dtype=np.float64), 0.0))
+            if values.ndim < 2:
+                at = axes[0]["values"] if values.ndim else [0.0]
+                panel.plot(at, np.atleast_1d(values), color=colour(k), marker="." if values.size < 30 else "")
+                panel.set(xlabel=axes[0]["label"] if values.ndim else "", ylabel=f"log(1 + {label})")
             else:
-                drawn = panel.imshow(values.T, origin="lower", extent=extent, cmap="viridis", aspect="auto")
-                figure.colorbar(drawn, ax=panel, label=f"log(1 + {label})" if logarithmic else label)
+                figure.colorbar(_draw_map(panel, values, axes, grid, reciprocal), ax=panel, label=f"log(1 + {label})")
             panel.set_title(title, color=colour(k))
     return figure
+
+
+def _draw_map(panel, values, axes, grid, reciprocal):
+    how = {"cmap": "viridis", "rasterized": True}
+    if grid is not None:
+        return slice_mesh(panel, grid, values, reciprocal, **how)
+    first, second = (axis["values"] for axis in axes)
+    mesh = panel.pcolormesh(first, second, values.T, shading="nearest", **how)
+    panel.set(xlabel=axes[0]["label"], ylabel=axes[1]["label"])
+    return mesh

@@ -104,17 +104,6 @@ def _scaled(values, weight, name):
     return np.sqrt(weight) * values / size
 
 
-def extent_of(spec, name):
-    """Return where a slice lies, ``{"extent_<name>": (4,)}`` as matplotlib takes it; nothing for other arrays."""
-    axes = [dim for dim, n in zip(spec["dims"], spec["shape"], strict=True) if n > 1]
-    placed = [spec["coords"][dim]["values"] for dim in axes if dim in spec["coords"]]
-    if len(axes) != 2 or len(placed) != 2:
-        return {}
-    steps = [0.5 * (axis[1] - axis[0]) for axis in placed]
-    ends = [(axis[0] - step, axis[-1] + step) for axis, step in zip(placed, steps, strict=True)]
-    return {f"extent_{name}": np.array(ends, dtype=np.float64).ravel()}
-
-
 def groups_of(found):
     """Return what a map is drawn by, (n_point,) int, how many there are and their name: phases, or else clusters."""
     n_cluster = int(found.label.max()) + 1

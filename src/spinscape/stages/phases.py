@@ -19,12 +19,13 @@ from ..learn.near_correlations import near_correlations
 from ..learn.phase_count import CROSSOVER, CountRule, count_phases, phases_of_clusters
 from ..store.files import hdf5_bytes, write_whole
 from ..store.read import StudyStore
+from .array_axes import drawn_part
 from .choose import read_points
 from .coordinates import grid_coordinates
-from .phase_features import arrays_of, extent_of, group_labels, groups_of, latent_features, with_companions
+from .phase_features import arrays_of, group_labels, groups_of, latent_features, with_companions
 from .phase_field import phase_field
 
-PHASES = "phases/2"
+PHASES = "phases/3"
 ENERGY = "energy"
 """Array of the energy per spin, from which boundaries are made."""
 N_LATENT = 3
@@ -62,10 +63,11 @@ def run(section, seed, index, output, arrays, *, rounds=(), model=None, compress
         place, of_grid = _scaled(store.theta[:, grid.free_columns]), _of_grid(store.theta, further)
         found = _counted(declared, features, place, len(grid.names), seed, of_grid)
         boundaries = _boundaries(grid, store, found, coordinates, declared.boundaries)
-        pictures = _representatives(seen, declared, features, found)
+        pictures, axes = _representatives(seen, declared, features, found)
         latent = fit_pca(whole, n_latent=min(N_LATENT, *whole.shape, len(whole) - 1)).encode(whole)
         pictures |= phase_field(grid, coordinates, found, seed=seed)
         document = _document(section, declared, found, boundaries, grid, store)
+        document["shown"] = axes
         document["labels"] = group_labels(store, *groups_of(found)[:2])
         order = {"coordinates": coordinates, "theta": store.theta, "phase": found.phase}
         order |= {"nearest": found.nearest, "label": found.label}
@@ -181,18 +183,18 @@ def _meetings(place, phase, period):
 
 
 def _representatives(store, declared, features, found):
-    """Return, for the figure, the arrays of the point nearest to the middle of each phase, or else of each cluster."""
+    """Return what figures show of the point nearest to the middle of each phase, or else of each cluster, and where."""
     chosen, (group, number, _) = [], groups_of(found)
     for one in range(number):
         members = np.flatnonzero(group == one)
         middle = features[members].mean(axis=0)
         chosen.append(int(members[np.argmin(np.linalg.norm(features[members] - middle, axis=1))]))
-    out = {"representative": np.array(chosen, dtype=np.int64)}
+    out, axes = {"representative": np.array(chosen, dtype=np.int64)}, {}
     for name in declared.arrays:
         if chosen:
-            out[f"array_{name}"] = store.read_many(name, np.array(chosen))
-            out |= extent_of(store.template[name], name)
-    return out
+            shown = drawn_part(store.template[name], store.read_many(name, np.array(chosen)))
+            out[f"array_{name}"], axes[name] = shown.values, {"axes": shown.axes, "at": shown.text}
+    return out, axes
 
 
 def _document(section, declared, found, boundaries, grid, store):

@@ -8,6 +8,7 @@ import numpy as np
 from ..errors import StoreError
 from ..hamiltonian.conditions import Conditions
 from ..lattice.qspace import QPath
+from ..lattice.volumes import QGrid
 from ..plot.crystal import crystal_figure, drawn_parts
 from ..plot.landscape import landscape_figure
 from ..plot.report import FitContent, ReportContent, TrainingContent, render_report, report_figure
@@ -72,7 +73,7 @@ def run(
         training=tuple(_training(_json(path)) for path in metrics),
         sections=(
             *_parts(section, index, model),
-            *(phase_section_content(*pair) for pair in phases),
+            *(phase_section_content(*pair, space=_space(section, model)) for pair in phases),
             *((rounds_content(*rounds),) if rounds[0] else ()),
             *(compression_section_content(path) for path in compressions),
             *(comparison_content(path) for path in comparisons),
@@ -111,6 +112,12 @@ def _parts(section, index, model):
     """Return the parts of the page that kinds of simulation have of their own."""
     kinds = {"dynamics": report_dynamics, "spinwave": report_spinwave}
     return kinds[section["kind"]].sections(section, index, model) if section["kind"] in kinds else ()
+
+
+def _space(section, model):
+    """Return the reciprocal vectors, and the slices and volumes of a study by name."""
+    grids = {grid.name: grid for grid in map(QGrid.from_dict, section["volumes"])}
+    return {"reciprocal": read_model(model)[0].crystal.reciprocal, "grids": grids}
 
 
 def _simulated(section, index, model):

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import h5py
-import numpy as np
 
 from ..errors import StoreError
 from ..plot.phases import evidence_figure, phase_map_figure, representatives_figure
@@ -13,12 +12,16 @@ from .phases import PHASES
 
 AFFINITY = ("graph_degree",)
 """Methods whose merges are judged by an affinity, not by a distance."""
-FIELD = ("first", "second", "phase", "share")
-"""Arrays of the boundaries over two coordinates."""
+FIELD = ("first", "second", "phase", "share", "third")
+"""Arrays of the boundaries over two coordinates, and over three."""
 
 
-def phase_section_content(path, arrays) -> SectionContent:
-    """Return the section of a map from the two files of the stage ``phases``."""
+def phase_section_content(path, arrays, *, space=None) -> SectionContent:
+    """Return the section of a map from the two files of the stage ``phases``.
+
+    ``space`` has the ``reciprocal`` vectors (3, 3) in 1/Å and ``grids``, the
+    :class:`~spinscape.lattice.volumes.QGrid` of each volume by its name: slices are then drawn as they lie in space.
+    """
     try:
         found = json.loads(Path(path).read_text())
         with h5py.File(arrays, "r") as file:
@@ -31,14 +34,14 @@ def phase_section_content(path, arrays) -> SectionContent:
     return SectionContent(
         title=f"Phases: {found['name']}",
         text=f"Map {found['name']}: {found['reason']}.",
-        figures=tuple(_figures(found, data)),
+        figures=tuple(_figures(found, data, space or {})),
         facts=_facts(found),
         table="Clusters, borders and boundaries",
         warnings=() if found["n_phase"] else (found["reason"],),
     )
 
 
-def _figures(found, data):
+def _figures(found, data, space):
     group = data["label"] if found["groups"] == "clusters" else data["phase"]
     figure = phase_map_figure(
         coordinates=data["coordinates"],
@@ -48,7 +51,7 @@ def _figures(found, data):
         what=found["groups"],
         latent=data["latent"],
         boundaries=found["boundaries"],
-        field=[data[f"field_{part}"] for part in FIELD] if f"field_{FIELD[0]}" in data else None,
+        field=[data[f"field_{part}"] for part in FIELD if f"field_{part}" in data] or None,
     )
     yield report_figure(
         figure,
@@ -71,20 +74,28 @@ def _figures(found, data):
             "how well clusterings of resampled points agree.",
             alt="Silhouette and merge distance against the number of clusters, and a histogram of bootstrap agreement",
         )
-    for name in found["arrays"]:
-        images = [_drawn(image) for image in data.get(f"array_{name}", ())]
-        if images and images[0].ndim <= 2:
-            titles = [_title(found, k) for k in range(len(images))]
-            yield report_figure(
-                representatives_figure(
-                    images=images,
-                    titles=titles,
-                    label=name.replace("signal_", "S(Q) "),
-                    extent=data.get(f"extent_{name}"),
-                ),
-                caption=f"{name} of the point nearest to the middle of each of the {found['groups']}.",
-                alt=f"{name} of {len(images)} {found['groups']}",
-            )
+    for name, shown in found["shown"].items():
+        yield _representatives(found, data, name, shown, space)
+
+
+def _representatives(found, data, name, shown, space):
+    """Return the figure of one array of the point in the middle of each phase or cluster."""
+    images = data[f"array_{name}"]
+    grid = space.get("grids", {}).get(name.removeprefix("signal_"))
+    figure = representatives_figure(
+        images=images,
+        titles=[_title(found, k) for k in range(len(images))],
+        axes=shown["axes"],
+        label=name.replace("signal_", "S(Q) "),
+        grid=grid if grid is not None and grid.shape == images.shape[1:] else None,
+        reciprocal=space.get("reciprocal"),
+    )
+    at = f" at {shown['at']}" if shown["at"] else ""
+    return report_figure(
+        figure,
+        caption=f"{name}{at} of the point nearest to the middle of each of the {found['groups']}.",
+        alt=f"{name} of {len(images)} {found['groups']}",
+    )
 
 
 def _compared(found):
@@ -112,14 +123,6 @@ def _lines(found, data):
         return ""
     what = "boundaries" if found["n_phase"] > 1 else "borders of the clusters, which no jump makes phases"
     return f" Lines are {what}; the grey band is where maps of resampled points do not all agree."
-
-
-def _drawn(image):
-    """Return one image of at most two axes: axes of length one go, of more than two the middle is shown."""
-    image = np.squeeze(np.asarray(image, dtype=np.float64))
-    while image.ndim > 2:
-        image = image[..., image.shape[-1] // 2]
-    return image
 
 
 def _facts(found):

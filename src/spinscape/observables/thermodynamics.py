@@ -242,8 +242,8 @@ class Reweighted(NamedTuple):
     ----------
     value, error : (...) float64
     sample_size : float
-        Independent samples that carry the weight: (Σw)²/Σw², over the samples' own redundancy. Below some 50 neither
-        the value nor the error is to be trusted.
+        Independent samples that carry the weight: (Σw)²/Σw², over the samples' own redundancy, that of the exponent or
+        of the slowest observable. Below some 50 neither the value nor the error is to be trusted.
     """
 
     value: np.ndarray
@@ -273,7 +273,8 @@ def reweighted(observable, exponent, *, n_block=N_BLOCK) -> Reweighted:
     estimate = jackknife(lambda m: m[1:] / m[0], both, n_block=n_block)
     shape = observable.shape[2:]
     share = float(weight.sum() ** 2 / (weight**2).sum()) / weight.size
-    independent = float(effective_sample_size(exponent)) if np.ptp(exponent) > 0 else float(weight.size)
+    # Of what does not vary the size is that of all samples: the least counts, in a change by nothing too.
+    independent = min(float(effective_sample_size(x).min()) for x in (exponent, flat))
     return Reweighted(estimate.value.reshape(shape), estimate.error.reshape(shape), share * independent)
 
 

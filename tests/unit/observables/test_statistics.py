@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from spinscape.errors import ShapeError
 from spinscape.observables.statistics import (
@@ -97,6 +98,53 @@ def test_rhat_tells_chains_apart():
     assert split_rhat(x * np.array([[1.0], [1], [1], [3.0]])) > 1.05
     # A drift within each chain.
     assert split_rhat(x + np.linspace(0, 2, 1000)) > 1.05
+
+
+def plain_rhat(chains):
+    """Vehtari et al. 2021, equations 3, 4 and 14, sample by sample: the larger of location and scale."""
+    half = len(chains[0]) // 2
+    parts = [part for chain in chains for part in (chain[:half], chain[-half:])]
+    everything = sorted(x for part in parts for x in part)
+
+    def of(parts):
+        size = sum(map(len, parts))
+        order = sorted(x for part in parts for x in part)
+        rank = {x: np.mean([k + 1 for k, y in enumerate(order) if y == x]) for x in set(order)}
+        scores = [[norm.ppf((rank[x] - 3 / 8) / (size + 1 / 4)) for x in part] for part in parts]
+        n, means = len(parts[0]), [np.mean(part) for part in scores]
+        between = n / (len(parts) - 1) * sum((m - np.mean(means)) ** 2 for m in means)
+        within = np.mean([np.var(part, ddof=1) for part in scores])
+        return np.sqrt(((n - 1) / n * within + between / n) / within)
+
+    centre = np.median(everything)
+    return max(of(parts), of([[abs(x - centre) for x in part] for part in parts]))
+
+
+@pytest.mark.parametrize("n_sample", [40, 41])
+def test_rhat_is_that_of_its_definition(n_sample):
+    x = autoregressive(0.6, n_chain=3, n_sample=n_sample)
+    for shape in (1.0, np.array([[1.0], [1.0], [3.0]])):
+        assert split_rhat(shape * x) == pytest.approx(plain_rhat((shape * x).tolist()), rel=1e-12)
+    # Energies of small systems repeat: equal values share their rank.
+    levels = np.round(x + np.array([[0.0], [0.0], [0.7]]))
+    assert split_rhat(levels) == pytest.approx(plain_rhat(levels.tolist()), rel=1e-12)
+
+
+def test_the_variance_of_a_mean_is_that_of_as_many_independent_samples_as_are_said():
+    """Of 200 runs the scatter of means is σ²/n_eff, the mean of what each run says of itself, at two speeds."""
+    for phi, n_sample in ((0.5, 250), (0.9, 1000)):
+        runs = autoregressive(phi, n_chain=200 * 4, n_sample=n_sample).reshape(200, 4, n_sample)
+        said = np.mean([effective_sample_size(run) for run in runs])
+        found = 1.0 / np.var(runs.mean(axis=(1, 2)), ddof=1)
+        assert said == pytest.approx(found, rel=FOUR * np.sqrt(2 / 199) + 0.03)
+
+
+def test_chains_that_stand_in_wells_of_their_own_are_worth_as_many_samples_as_there_are_wells():
+    x = 1e-3 * autoregressive(0.2, n_sample=500) + np.array([[0.0], [0.0], [1.0], [1.0]])
+    assert split_rhat(x) > 1.5 and effective_sample_size(x) < 8
+    one = x.copy()
+    one[0, 250:] += 1.0
+    assert split_rhat(one) > 1.5 and effective_sample_size(one) < 16
 
 
 def test_rhat_of_frozen_chains():

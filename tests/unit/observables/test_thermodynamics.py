@@ -5,6 +5,7 @@ import pytest
 
 from spinscape.errors import ConfigError, ShapeError
 from spinscape.observables import thermodynamics as td
+from spinscape.observables.statistics import effective_sample_size
 from spinscape.units import K_B, MU_B
 
 FOUR = 4.0
@@ -115,11 +116,42 @@ def test_reweighting_to_neighbouring_couplings_and_temperatures():
     assert td.reweighted(m, far).sample_size < 50
 
 
+def redrawn(n_chain, n_sample, rng, *, kept=0.8):
+    """Sums of σ in chains whose every spin is drawn anew with the probability 1/5: τ = ½ + 0.8/0.2 = 4.5."""
+    p, out = 1 / (1 + np.exp(2 * X)), np.empty((n_chain, n_sample))
+    up = rng.binomial(N, p, size=n_chain)
+    for t in range(n_sample):
+        stay = rng.binomial(up, kept)
+        anew = N - stay - rng.binomial(N - up, kept)
+        up = stay + rng.binomial(anew, p)
+        out[:, t] = 2.0 * up - N
+    return out
+
+
+def test_reweighting_may_be_trusted_as_far_as_its_sample_size_says():
+    """Deviations in units of the stated error, of 50 correlated runs, by how far the coupling is moved."""
+    chains = redrawn(200, 500, np.random.default_rng(8)).reshape(50, 4, 500)
+    sizes, widths = [], []
+    for theta in (0.2, 0.23, 0.27, -0.05, -0.3):
+        exact, found = -N * np.tanh(theta / (K_B * T)), []
+        for m in chains:
+            x = td.reweighting_exponent(m[..., None], 0.0, theta=[THETA], temperature=T, new_theta=[theta])
+            found.append(td.reweighted(m, x))
+        sizes.append(np.median([one.sample_size for one in found]))
+        widths.append(np.sqrt(np.mean([((one.value - exact) / one.error) ** 2 for one in found])))
+    # 2,000 samples with τ = 4.5; then fewer and fewer carry the weight.
+    assert sizes[0] == pytest.approx(2000 / 9, rel=0.25) and np.all(np.diff(sizes) < 0)
+    for size, width in zip(sizes, widths, strict=True):
+        if size > 50:
+            assert width == pytest.approx(np.sqrt(19 / 17), abs=FOUR / np.sqrt(2 * 50))
+    assert sizes[-1] < 10 and widths[-1] > 2.0
+
+
 def test_reweighting_by_nothing_is_the_mean():
     m = sampled(n_sample=100)
     found = td.reweighted(m, np.zeros(m.shape))
     assert found.value == pytest.approx(m.mean())
-    assert found.sample_size == pytest.approx(m.size)
+    assert found.sample_size == pytest.approx(effective_sample_size(m)) and found.sample_size > 0.5 * m.size
     zeeman = td.reweighting_exponent(
         np.zeros((1, 4, 1)), np.ones((1, 4)), theta=[0], temperature=1, new_theta=[0], new_temperature=2
     )

@@ -3,14 +3,16 @@
     python benchmarks/spin_ice_fit.py INDEX FOLDER [--part fits|oracle|rounds|region|treated] [--truths 20]
 
 INDEX is ``results/dy2ti2o7_fit/collect/index.json``, simulated points; FOLDER holds truths (spin_ice_truths.py), which
-nothing learns from, ten times as long. The generator (components and Gaussian processes) learns the (h h l) plane at
-some temperatures together. Counts and artefacts are drawn here; what the generator does not know is in the errors. The
-error of a coupling is |Δ|/range of the box; that of dy2ti2o7.yaml (0.6, 0.6, 0.4 K) is 2.5, 3.75 and 2.5 times as wide.
+nothing learns from, ten times as long, and the points of rounds (spin_ice_rounds.py), which all fits share: at most 600
+simulations each. A polynomial of every voxel learns the (h h l) plane at four temperatures, another one the heat
+capacity at seven. Counts and artefacts are drawn here; what the polynomials do not know is in the errors. The error of
+a coupling is |Δ|/range of the box of dy2ti2o7_fit, or of that of dy2ti2o7.yaml (0.6, 0.6, 0.4 K), as each table says.
 
-``fits``: the robust fit through the generator, clean and with powder rings, Bragg leakage, background and gaps.
+``fits``: robust fits, clean and with powder rings, Bragg leakage, background and gaps; nothing shared by temperatures,
+    scale and background, artefacts as well.
 ``oracle``: what counting alone leaves where artefacts are known exactly: the bound of ``fits``.
-``rounds``: fits with and without the points that ``spin_ice_rounds.py`` simulated, beside those of the grid.
-``region``: couplings that are acceptable, with and without the heat capacity.
+``rounds``: with the points of rounds and without, with the heat capacity and without, more counts.
+``region``: couplings that are acceptable, with and without the heat capacity: volume and coverage.
 ``treated``: untreated and treated data through an autoencoder taught to see through artefacts, and through PCA.
 """
 
@@ -29,20 +31,22 @@ from spinscape.config.couplings import theta_from_couplings
 from spinscape.config.load import load_study
 from spinscape.config.montecarlo import montecarlo_settings
 from spinscape.experiment import artefacts
-from spinscape.experiment.measurement import Measurement
+from spinscape.experiment.measurement import Measurement, ThermalMeasurement
+from spinscape.infer.background_terms import BackgroundForm
 from spinscape.infer.box import Box
-from spinscape.infer.generator_forward import generator_forward, surrogate_covariance
-from spinscape.infer.intervals import information_covariance
+from spinscape.infer.generator_forward import generator_forward, joined
+from spinscape.infer.poisson import gaussian_likelihood
+from spinscape.infer.polynomial_model import basis_slope, polynomial_model, unit_couplings
 from spinscape.infer.problem import Problem
 from spinscape.infer.robust_descents import RobustDescents
 from spinscape.infer.robust_tiled import robust_tiled
+from spinscape.infer.tiled_blocks import SHARED
+from spinscape.infer.weighted_sum import Term, weighted_sum
 from spinscape.lattice.simplices import simplices
 from spinscape.lattice.supercell import supercell
 from spinscape.learn.augment import Artefacts, AugmentSettings, Momenta
 from spinscape.learn.autoencoder import AutoencoderSettings
 from spinscape.learn.compressor import fit_pca
-from spinscape.learn.generator import fit_generator, fitted_process
-from spinscape.learn.generator_error import with_measured_error
 from spinscape.learn.images import Transform
 from spinscape.learn.train_compressor import fit_autoencoder
 from spinscape.observables.charges import Charges
@@ -58,8 +62,17 @@ TOLD = (*NAMES, "J2 + 3 J3")
 """Where the ice rule holds J2 and J3 matter by the last one alone (tests/physics/test_ice_degeneracy.py)."""
 COUNTS = 100.0
 """Counts of a pixel of mean intensity at 0.68 K, at every temperature in the same time."""
-SEEN = {"0.68 K": (3,), "0.68 and 2 K": (3, 1), "0.68 to 4 K": (3, 2, 1, 0)}
+SEEN = {"0.68 K": (3,), "0.68 to 4 K": (3, 2, 1, 0)}
 """Temperatures that are measured: their places in 4, 2, 1.2 and 0.68 K."""
+ALL = SEEN["0.68 to 4 K"]
+WIDE = np.array([0.6, 0.6, 0.4])
+"""Ranges of dy2ti2o7.yaml, K."""
+SHARES = {"nothing shared": (), "scale, background shared": SHARED[:2], "and artefacts": SHARED}
+TURNED = np.vstack([np.eye(3), [1.0, 3.0, 0.0]])
+HEAT = 0.02
+"""Relative error of a measured heat capacity."""
+TEMPERATURES = np.array([4.0, 2.5, 2.0, 1.5, 1.2, 1.0, 0.68])
+"""Of the heat capacity, K, as the study has them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,14 +122,31 @@ class Setting:
         self.plane = np.stack([self.hkl[:, 0], self.hkl[:, 2]], axis=1)
         self.modulus = np.linalg.norm(self.hkl, axis=1)
 
-    def generator(self, which, more=None):
-        """Return the generator of some temperatures, of the grid's points and of more."""
-        theta, images = self.train.theta, self.train.images[:, which].reshape(len(self.train.theta), -1)
-        if more is not None:
-            theta = np.concatenate([theta, more.theta])
-            images = np.concatenate([images, more.images[:, which].reshape(len(more.theta), -1)])
-        components = fit_pca(images, n_latent=8 * len(which), transform=Transform("log1p"))
-        return fit_generator(theta, components.encode(images), components, seed=1, parameter_names=NAMES)
+    def rounds(self):
+        """Return the points of all rounds that equilibrated and are disordered."""
+        files = sorted(Path(self.folder).glob("round-*.npz"))
+        return Points.of_files(
+            [one for one in (simulated(self.folder, f.stem, None) for f in files) if _disordered(one)]
+        )
+
+    def points(self, *, rounds):
+        """Return the points to learn from: those of the grid, and those of rounds."""
+        if not rounds:
+            return self.train
+        parts = (self.train, self.rounds())
+        names = ("theta", "images", "heat", "heat_error")
+        return Points(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+    def model(self, which, *, rounds=True):
+        """Return the polynomials of the images at some temperatures."""
+        known = self.points(rounds=rounds)
+        images = known.images[:, which].reshape(len(known.theta), -1)
+        return _told_model("images", polynomial_model(known.theta, images, parameter_names=NAMES), known)
+
+    def heat_model(self, *, rounds=True):
+        """Return the polynomials of the heat capacity."""
+        known = self.points(rounds=rounds)
+        return _told_model("heat", polynomial_model(known.theta, known.heat, parameter_names=NAMES), known)
 
     def spoilt(self, k, level):
         """Return what a level adds to every temperature, in the unit of the images, and which pixels it takes."""
@@ -132,31 +162,52 @@ class Setting:
         lost = artefacts.detector_gaps(self.plane, generator=generator)
         return added * self.truths.images[k, -1].mean(), lost
 
-    def measured(self, k, level, which=(3,)):
+    def measured(self, k, level, which=(3,), counts=COUNTS):
         """Return measurements of a truth, one for each temperature: counts, and the artefacts of a level."""
         added, lost = self.spoilt(k, level)
-        per_unit, out = COUNTS / self.truths.images[k, -1].mean(), []
+        per_unit, out = counts / self.truths.images[k, -1].mean(), []
         for t in which:
             rng = np.random.default_rng([29, k, t, int(100 * level)])
-            counts = rng.poisson(per_unit * (self.truths.images[k, t] + added))
+            seen = rng.poisson(per_unit * (self.truths.images[k, t] + added))
             known = {"counts_per_unit": per_unit}
             out.append(
-                Measurement(f"hhl{t}", self.grid, None, (counts / per_unit)[:, None], ~lost[:, None], provenance=known)
+                Measurement(f"hhl{t}", self.grid, None, (seen / per_unit)[:, None], ~lost[:, None], provenance=known)
             )
         return out
 
-    def problem(self, measurements, generator):
-        """Return the robust fit through the generator."""
-        size = len(self.hkl)
-        forward = generator_forward(
-            generator, measurements, voxels=[(self.grid, j * size) for j in range(len(measurements))]
-        )
-        return Problem(forward, robust_tiled(measurements, model_error=0.02))
+    def heat_measured(self, k):
+        """Return the heat capacity of a truth with errors of :data:`HEAT` and those of its simulation."""
+        order, rng = np.argsort(TEMPERATURES), np.random.default_rng([31, k])
+        clean = self.truths.heat[k]
+        std = np.hypot(HEAT * clean, self.truths.heat_error[k])
+        signal = clean * (1.0 + HEAT * rng.standard_normal(len(clean)))
+        one = (x[order][:, None] for x in (signal, np.ones(len(clean), bool), std))
+        return ThermalMeasurement("heat", "heat_capacity", TEMPERATURES[order], *one)
 
-    def error(self, found, k):
+    def problem(self, measurements, model, *, share=SHARED, heat=None):
+        """Return the robust fit through the polynomials; ``heat`` is a measured heat capacity and its model."""
+        places = [(self.grid, j * len(self.hkl)) for j in range(len(measurements))]
+        forward = generator_forward(model, measurements, voxels=places)
+        objective = robust_tiled(measurements, model_error=0.0, share=share if len(measurements) > 1 else ())
+        if heat is None:
+            return Problem(forward, objective)
+        table, of_heat = heat
+        other = generator_forward(of_heat, [table], voxels=[(TEMPERATURES, 0)])
+        n = len(measurements)
+        likelihood = gaussian_likelihood([table], background=BackgroundForm(constant="none"), scale=1.0)
+        terms = [Term(objective, tuple(range(n))), Term(likelihood, (n,))]
+        return Problem(joined([forward, other], [range(n), (n,)]), weighted_sum(terms, n_measurement=n + 1))
+
+    def error(self, found, k, ranges=None):
         """Return |Δ|/range of each coupling, and of J2 + 3 J3, (4,)."""
-        turned = np.vstack([np.eye(3), [1.0, 3.0, 0.0]])
-        return np.abs(turned @ (found - self.truths.theta[k])) / (turned @ self.box.width)
+        ranges = self.box.width if ranges is None else ranges
+        return np.abs(TURNED @ (found - self.truths.theta[k])) / (TURNED @ ranges)
+
+
+def _told_model(what, model, known):
+    tried = ", ".join(f"{d}: {1e3 * e:.3f}" for d, e in model.left_out)
+    print(f"{what}: degree {model.degree} through {len(known.theta)} points; left out, 1e-3: {tried}", flush=True)
+    return model
 
 
 def told(name, errors):
@@ -170,111 +221,128 @@ def _disordered(one):
     return str(one["code"]) == "done" and "'class': 'disordered'" in str(one["diagnostics"])
 
 
+def best_of(setting, problem):
+    """Return the couplings of a robust fit."""
+    return RobustDescents().minimise(problem, setting.box, 1).best.parameters
+
+
 def fits(setting):
     """The robust fit at rising levels."""
     for name, which in SEEN.items():
-        generator = setting.generator(which)
-        for level in (0.0, 1.0, 3.0):
-            found = []
-            for k in range(len(setting.numbers)):
-                problem = setting.problem(setting.measured(k, level, which), generator)
-                found.append(setting.error(RobustDescents().minimise(problem, setting.box, 1).best.parameters, k))
-            told(f"robust fit, {name}, level {level:g}", np.array(found))
+        model = setting.model(which)
+        for words, share in SHARES.items():
+            for level in (0.0, 1.0, 3.0):
+                found = []
+                for k in range(len(setting.numbers)):
+                    problem = setting.problem(setting.measured(k, level, which), model, share=share)
+                    found.append(setting.error(best_of(setting, problem), k))
+                told(f"{name}, {words}, level {level:g}", np.array(found))
+            if len(which) == 1:
+                break
 
 
 def oracle(setting):
-    """Standard deviations where the added intensity is known: its counts and the lost pixels, and one free scale."""
-    turned = np.vstack([np.eye(3), [1.0, 3.0, 0.0]])
+    """Standard deviations where the added intensity is known: its counts and the lost pixels, and one free scale.
+
+    The noise of the simulations makes the slopes of the polynomials larger than they are, and with them what the data
+    seem to know: its share of the information, known from the residuals, is taken off.
+    """
     for name, which in SEEN.items():
-        generator, found = setting.generator(which), {}
-        for k, theta in enumerate(setting.truths.theta):
-            slopes = generator.gradient(theta)[0].reshape(3, len(which), -1)
+        model, found = setting.model(which), {}
+        for k in range(len(setting.numbers)):
             for level in (0.0, 1.0, 3.0):
-                added, lost = setting.spoilt(k, level)
-                per_unit, matrix = COUNTS / setting.truths.images[k, -1].mean(), np.zeros((3, 3))
-                for j, t in enumerate(which):
-                    image = setting.truths.images[k, t]
-                    root = np.where(lost, 0.0, np.sqrt(per_unit / (image + added)))
-                    columns, along = root * slopes[:, j], root * image
-                    columns = columns - np.outer(columns @ along, along) / (along @ along)
-                    matrix += columns @ columns.T
-                std = np.sqrt(np.diag(turned @ np.linalg.inv(matrix) @ turned.T)) / (turned @ setting.box.width)
-                found.setdefault(level, []).append(std)
+                found.setdefault(level, []).append(_bound(setting, model, which, k, level))
         for level, std in found.items():
-            ratio = np.median(np.array(std) / np.array(found[0.0]), axis=0)
+            ratio = np.nanmedian(np.array(std) / np.array(found[0.0]), axis=0)
             told(f"oracle, {name}, level {level:g}, 1 σ", np.array(std))
-            print(
-                "    over level 0: " + ", ".join(f"{n} {r:.2f}" for n, r in zip(TOLD, ratio, strict=True)), flush=True
-            )
+            over = ", ".join(f"{n} {r:.2f}" for n, r in zip(TOLD, ratio, strict=True))
+            print(f"    over level 0: {over}", flush=True)
+
+
+def _bound(setting, model, which, k, level):
+    """Return one standard deviation of each coupling and of J2 + 3 J3 in parts of the range, (4,)."""
+    theta = setting.truths.theta[k]
+    added, lost = setting.spoilt(k, level)
+    per_unit = COUNTS / setting.truths.images[k, -1].mean()
+    image = setting.truths.images[k, which].ravel()
+    root = np.where(np.tile(lost, len(which)), 0.0, np.sqrt(per_unit / (image + np.tile(added, len(which)))))
+    columns, along = root * model.gradient(theta)[0], root * image
+    columns = columns - np.outer(columns @ along, along) / (along @ along)
+    u = unit_couplings(theta[None], model.box)
+    slopes = np.stack([basis_slope(u, model.terms, j)[0] for j in range(3)]) / (np.ptp(model.box, axis=0)[:, None] / 2)
+    of_noise = np.sum(root**2 * 4.0 * image * np.sum(model.residuals.astype(np.float64) ** 2, axis=0))
+    matrix = columns @ columns.T - of_noise * slopes @ model.spread @ slopes.T
+    covariance = TURNED @ np.linalg.inv(matrix) @ TURNED.T
+    return np.sqrt(np.maximum(np.diag(covariance), 0.0)) / (TURNED @ setting.box.width)
 
 
 def rounds(setting):
-    """Fits with the points that Gaussian-process rounds chose for a truth, simulated, beside those of the grid."""
-    for name, which in SEEN.items():
-        plain, better, sizes, plain_of = setting.generator(which), [], [], []
-        for k, number in enumerate(setting.numbers):
-            own = [simulated(setting.folder, f.stem, None) for f in Path(setting.folder).glob(f"round-{number:03d}-*")]
-            own = [one for one in own if _disordered(one)]
-            if not own:
-                continue
-            measurements = setting.measured(k, 0.0, which)
-            for generator, out in ((plain, plain_of), (setting.generator(which, Points.of_files(own)), better)):
-                problem = setting.problem(measurements, generator)
-                out.append(setting.error(RobustDescents().minimise(problem, setting.box, 1).best.parameters, k))
-            sizes.append(len(own))
-        told(f"{name}, grid alone, {len(better)} truths", np.array(plain_of))
-        told(f"{name}, and {min(sizes)} to {max(sizes)} of rounds", np.array(better))
+    """Clean fits with the points of rounds and without, with the heat capacity and without, at rising counts."""
+    for more in (False, True):
+        model, of_heat = setting.model(ALL, rounds=more), setting.heat_model(rounds=more)
+        for counts in (COUNTS, 4 * COUNTS):
+            for with_heat in (False, True):
+                found = []
+                for k in range(len(setting.numbers)):
+                    heat = (setting.heat_measured(k), of_heat) if with_heat else None
+                    problem = setting.problem(setting.measured(k, 0.0, ALL, counts), model, heat=heat)
+                    found.append(best_of(setting, problem))
+                words = f"{counts:g} counts, {'with' if with_heat else 'no'} C(T)"
+                for label, ranges in (("dy2ti2o7_fit", setting.box.width), ("dy2ti2o7", WIDE)):
+                    errors = [setting.error(theta, k, ranges) for k, theta in enumerate(found)]
+                    told(f"{words}, range of {label}", np.array(errors))
 
 
 def region(setting, figures):
     """Acceptable couplings with and without heat capacity: volume and coverage of the 68 and 95 % regions.
 
-    The heat capacity has 2 % errors at the seven temperatures of the study; the noise of a truth's simulation, and
-    the standard deviation of the Gaussian process of each, are added in squares. The generator's error is measured at
-    the other half of the truths.
+    The parabola about the minimum, by the noise and by the error of the polynomials, which knows that the noise of a
+    simulation is common to blocks of pixels; what of it lies inside the box.
     """
-    processes = [fitted_process(setting.train.theta, np.log(column)) for column in setting.train.heat.T]
+    model, of_heat = setting.model(ALL), setting.heat_model()
     limits, n = {"68 %": 3.5059, "95 %": 7.8147}, len(setting.numbers)
-    for name, which in SEEN.items():
-        generator, ratio, held = setting.generator(which), [], {}
-        images = setting.truths.images[:, which].reshape(n, -1)
-        halves = [np.arange(n) % 2 == h for h in (0, 1)]
-        known = [with_measured_error(generator, setting.truths.theta[h], images[h][:, None]) for h in halves]
-        print(f"{name}: errors measured {known[0].error_factor:.2f} and {known[1].error_factor:.2f} times as stated")
-        for k, theta in enumerate(setting.truths.theta):
-            problem = setting.problem(setting.measured(k, 0.0, which), known[1 - k % 2])
-            best = RobustDescents().minimise(problem, setting.box, 1).best.parameters
-            of_noise = information_covariance(problem, best, setting.box)
-            if of_noise.fixed:
-                continue
-            matrix = of_noise.matrix + surrogate_covariance(problem, best, setting.box).matrix
-            at, both = _with_heat(setting, processes, k, best, matrix)
-            ratio.append(np.sqrt(np.linalg.det(both) / np.linalg.det(matrix)))
-            regions = {"scattering alone": (best, matrix), "with heat capacity": (at, both)}
-            for label, (centre, cov) in regions.items():
-                held.setdefault(label, []).append((theta - centre) @ np.linalg.solve(cov, theta - centre))
-            if figures and len(ratio) == 1 and len(which) == 1:
-                drawn = region_figure(
-                    names=("J2", "J3", "J3'"), units=("K",) * 3, regions=regions, truth=theta, simulated=True
-                )
-                (Path(figures) / "spin_ice_region.png").write_bytes(png_bytes(drawn, dpi=90))
-        print(f"{name}: volume with heat capacity {np.median(ratio):.2f} of that without (median of {len(ratio)})")
-        for label, away in held.items():
-            shares = ", ".join(f"{level} {np.sum(np.array(away) < limit)}" for level, limit in limits.items())
-            print(f"{name}, {label}: truth inside the region, of {len(away)}: {shares}", flush=True)
+    held, volumes = {}, {}
+    for k, theta in enumerate(setting.truths.theta):
+        measurements, regions = setting.measured(k, 0.0, ALL), {}
+        for label, heat in (("scattering alone", None), ("with heat capacity", (setting.heat_measured(k), of_heat))):
+            problem = setting.problem(measurements, model, heat=heat)
+            centre, matrix = _parabola(setting, problem)
+            regions[label] = (centre, matrix)
+            held.setdefault(label, []).append((theta - centre) @ np.linalg.solve(matrix, theta - centre))
+            volumes.setdefault(label, []).append(_volume_in_box(setting, centre, matrix, limits["95 %"]))
+        if figures and k == 0:
+            drawn = region_figure(
+                names=("J2", "J3", "J3'"), units=("K",) * 3, regions=regions, truth=theta, simulated=True
+            )
+            (Path(figures) / "spin_ice_region.png").write_bytes(png_bytes(drawn, dpi=90))
+    ratio = np.array(volumes["with heat capacity"]) / np.array(volumes["scattering alone"])
+    print(f"volume with heat capacity {np.median(ratio):.2f} of that without (median of {n})")
+    for label, away in held.items():
+        shares = ", ".join(f"{level} {np.sum(np.array(away) < limit)}" for level, limit in limits.items())
+        print(
+            f"{label}: volume {100 * np.median(volumes[label]):.3f} % of the box; truth inside, of {n}: {shares}",
+            flush=True,
+        )
 
 
-def _with_heat(setting, processes, k, at, matrix):
-    """Return centre and covariance of a region after the heat capacity, temperature by temperature."""
-    rng = np.random.default_rng([31, k])
-    for t, process in enumerate(processes):
-        noise = np.hypot(0.02, setting.truths.heat_error[k, t] / setting.truths.heat[k, t])
-        seen = np.log(setting.truths.heat[k, t]) + 0.02 * rng.standard_normal()
-        mean, std = (x[0] for x in process.predict(at[None]))
-        slope = process.gradient(at[None])[0]
-        gain = matrix @ slope / (noise**2 + std**2 + slope @ matrix @ slope)
-        at, matrix = at + gain * (seen - mean), matrix - np.outer(gain, slope @ matrix)
-    return at, matrix
+def _parabola(setting, problem):
+    """Return minimum and covariance of the parabola that touches a problem at its best point, at an edge or not."""
+    best = best_of(setting, problem)
+    predictions, jacobians = problem.linearise(best, setting.box)
+    gradient, hessian = problem.objective.normal_equations(predictions, jacobians)
+    shift = problem.objective.shift_of(predictions, jacobians, problem.forward.error_images(best))
+    matrix = problem.objective.covariance(predictions, jacobians, hessian) + shift.T @ shift
+    return best - np.linalg.solve(hessian, gradient), matrix
+
+
+def _volume_in_box(setting, centre, matrix, limit):
+    """Return the volume of an ellipsoid that lies inside the box, in parts of the box."""
+    rng = np.random.default_rng(37)
+    unit = rng.standard_normal((20_000, 3))
+    unit *= (rng.random((20_000, 1)) ** (1 / 3)) / np.linalg.norm(unit, axis=1, keepdims=True)
+    inside = centre + np.sqrt(limit) * unit @ np.linalg.cholesky(matrix).T
+    share = np.mean(np.all((inside >= setting.box.lower) & (inside <= setting.box.upper), axis=1))
+    return share * 4 / 3 * np.pi * np.sqrt(limit**3 * np.linalg.det(matrix)) / np.prod(setting.box.width)
 
 
 def treated(setting, figures):
@@ -299,7 +367,7 @@ def treated(setting, figures):
 def draw_treated(setting, taught, pca, folder, k=0):
     """Draw one truth as measured, through both compressors, and its best model, whose tetrahedra are drawn beside."""
     plain, spoilt = setting.measured(k, 0.0)[0], setting.measured(k, 1.0)[0]
-    best = RobustDescents().minimise(setting.problem([spoilt], setting.generator((3,))), setting.box, 1).best.parameters
+    best = best_of(setting, setting.problem(setting.measured(k, 1.0, ALL), setting.model(ALL)))
     image, positions, charges = best_model(best)
     rows = []
     for measurement in (spoilt, plain):

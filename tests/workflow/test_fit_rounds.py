@@ -35,3 +35,18 @@ def test_rounds_close_in_and_the_fit_through_the_generator_finds_the_couplings(w
         assert methods["surrogate"] > 0
         assert estimate["std"] == pytest.approx(np.hypot(methods[estimate["method"]], methods["surrogate"]))
     assert found["quality"]["trusted"]
+
+
+@pytest.mark.slow
+def test_spin_ice_at_three_temperatures_and_its_heat_capacity(workflow):
+    """A Sobol grid does not fill the box of the fit; the lattice is tiny: errors are large, and told."""
+    workflow.snakemake("--cores", "2", study="config/test/dy2ti2o7_fit.yaml")
+    folder = workflow.folder / "results/dy2ti2o7_fit_test"
+    assert (folder / "report.html").stat().st_size > 100_000
+    kelvin = 0.08617333262
+    for fit in ("scattering", "joint"):
+        found = json.loads((folder / f"fits/{fit}.json").read_text())
+        for name, truth in {"J2": 0.03, "J3": -0.02, "J3p": 0.08}.items():
+            estimate = found["parameters"][name]
+            assert estimate["unit"] == "meV" and estimate["std_by_method"]["surrogate"] > 0
+            assert abs(estimate["value"] / kelvin - truth) < 4.0 * estimate["std"] / kelvin < 0.16

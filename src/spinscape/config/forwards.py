@@ -7,6 +7,7 @@ from pydantic import Field
 from .forward_gaussian import GaussianForwardSection
 from .forward_generator import GeneratorForwardSection
 from .forward_montecarlo import MonteCarloForwardSection
+from .forward_polynomial import PolynomialForwardSection
 from .forward_siren import SirenForwardSection
 from .forward_spinwave import SpinwaveForwardSection
 
@@ -15,6 +16,7 @@ Forward = Annotated[
     | SirenForwardSection
     | GeneratorForwardSection
     | GaussianForwardSection
-    | MonteCarloForwardSection,
+    | MonteCarloForwardSection
+    | PolynomialForwardSection,
     Field(discriminator="kind"),
 ]  # fmt: skip

@@ -79,10 +79,19 @@ class EnergyBins(Strict):
         return EnergyAxis(np.linspace(self.first, self.last, self.n))
 
 
-class SimulatedTable(Strict):
-    """What stands in for a file that cannot be had, on the measurement's own axes."""
+class StandIn(Strict):
+    """Couplings of what stands in for a file that cannot be had, and what makes it."""
 
     couplings: dict[Name, Energy]
+    by: Literal["approximation", "simulation"] = Field(
+        "approximation",
+        description="of studies by Monte Carlo: the self-consistent Gaussian approximation, or a simulation of its own",
+    )
+
+
+class SimulatedTable(StandIn):
+    """What stands in for a file that cannot be had, on the measurement's own axes."""
+
     counts: float = Field(gt=0)
     background: SimulatedBackground = SimulatedBackground()
     missing_block: MissingBlock | None = None

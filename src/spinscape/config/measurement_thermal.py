@@ -4,17 +4,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .measurement_parts import DataFile, Errors, MeasurementPart
-from .quantities import Energy, Name, Temperature, Vector
-from .strict import Strict
+from .measurement_parts import DataFile, Errors, MeasurementPart, StandIn
+from .quantities import Temperature, Vector
 
 _Columns = Annotated[tuple[Literal["temperature", "value", "error", "skip"], ...], Field(min_length=2, max_length=64)]
 
 
-class SimulatedThermal(Strict):
+class SimulatedThermal(StandIn):
     """What stands in for a table that cannot be had."""
 
-    couplings: dict[Name, Energy]
     temperatures: tuple[Temperature, ...] = Field(min_length=1, max_length=10_000)
     relative: float = Field(gt=0, lt=1, description="noise, and the standard deviation that it is given")
 

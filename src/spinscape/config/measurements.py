@@ -33,6 +33,8 @@ STAND_INS = {
     "montecarlo": "spinscape.stages.stand_in_gaussian",
 }
 """Kind of simulation → module of what it simulates in place of files that cannot be had."""
+BY_SIMULATION = "spinscape.stages.stand_in_montecarlo"
+"""The same by the study's own Monte Carlo."""
 
 
 def momentum_axis(study, measurement):
@@ -66,10 +68,12 @@ def _stand_in(study, measurement):
     simulate = study.simulate
     energy = getattr(measurement, "simulated_energy", None)
     out = {
-        "module": STAND_INS[simulate.kind],
+        "module": _stand_in_module(study, measurement),
         "theta": theta_from_couplings(study, measurement.simulated.couplings).tolist(),
         "energy": None if energy is None else energy.to_dict(),
     }
+    if _by_simulation(measurement):
+        return {**out, "simulate": {**simulate.settings(study), "conditions": conditions(study).to_dict()}}
     if simulate.kind != "spinwave":
         return {**out, "gaussian": gaussian_settings(study)}
     return {
@@ -82,8 +86,16 @@ def _stand_in(study, measurement):
 
 def measurement_modules(study, name):
     """Return the modules of ``spinscape.stages`` that make a measurement, beside the stage itself."""
-    simulated = study.measurements[name].simulated is not None
-    return (STAND_INS[study.simulate.kind],) if simulated else ()
+    measurement = study.measurements[name]
+    return () if measurement.simulated is None else (_stand_in_module(study, measurement),)
+
+
+def _stand_in_module(study, measurement):
+    return BY_SIMULATION if _by_simulation(measurement) else STAND_INS[study.simulate.kind]
+
+
+def _by_simulation(measurement):
+    return getattr(measurement.simulated, "by", None) == "simulation"
 
 
 def check_measurement(study, name, measurement):
@@ -97,6 +109,8 @@ def check_measurement(study, name, measurement):
         return
     check_names_of_couplings(study, measurement.simulated.couplings, where=f"{where}.simulated.couplings")
     able = ("spinwave",) if measurement.quantity == "spectrum" else ("gaussian", "montecarlo")
+    if _by_simulation(measurement):
+        able = ("montecarlo",)
     if study.simulate.kind not in able:
         raise ConfigError(
             f"no simulation of kind {study.simulate.kind!r} can stand in for a measurement of {measurement.quantity}",

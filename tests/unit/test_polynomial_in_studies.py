@@ -1,0 +1,65 @@
+"""Polynomials through simulated points, and the study's own Monte Carlo in place of data, as parts of a study."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from spinscape.config import build
+from spinscape.config.load import study_from_data
+from spinscape.errors import ConfigError
+from spinscape.experiment.file import read_measurement
+from spinscape.stages import measurement, model
+
+TINY = Path(__file__).parents[2] / "config" / "test" / "dy2ti2o7_fit.yaml"
+
+
+def study(**changes):
+    data = yaml.safe_load(TINY.read_text())
+    for path, value in changes.items():
+        here = data
+        *parts, last = path.split("__")
+        for part in parts:
+            here = here[part]
+        here[last] = value
+    return study_from_data(data)
+
+
+def test_its_fits_read_the_simulated_points_and_each_measurement_has_an_array():
+    tiny = study()
+    assert build.fit_files(tiny, "joint") == {"index": "collect/index.json"}
+    arrays = build.fit_section(tiny, "joint")["forward"]["arrays"]
+    assert arrays["heat"] == "heat_capacity" and arrays["hhl_2K"] == "signal_hhl"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"fits__scattering__objective__share": ["artefacts"]}, "share"),
+        ({"fits__scattering__forward": {"kind": "polynomial", "degree": 9}}, "degree"),
+        ({"simulate__kind": "gaussian"}, "simulat"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        study(**changes)
+
+
+def test_the_studys_own_simulation_stands_in_at_each_temperature(tmp_path):
+    tiny = study(simulate__sampling={"replicas": 4, "samples": 20}, simulate__moves=[{"kind": "flip", "n": 10}])
+    model.run(build.model_section(tiny), tmp_path / "model.json")
+    made = {}
+    for name in ("hhl_4K", "hhl_1p5K", "heat"):
+        section = build.measurement_section(tiny, name)
+        measurement.run(section, name, tmp_path / "model.json", tiny.seed, None, tmp_path / f"{name}.h5")
+        made[name] = read_measurement(tmp_path / f"{name}.h5")
+    assert all(m.simulated for m in made.values())
+    assert made["hhl_4K"].signal.shape == (17 * 17, 1) and made["heat"].temperatures.tolist() == [1.5, 2.0, 3.0]
+    counts = tiny.measurements["hhl_4K"].simulated.counts
+    assert np.sum((made["hhl_4K"].signal / made["hhl_4K"].std) ** 2) == pytest.approx(counts, rel=0.02)
+    # Ice is sharper in Q the colder it is.
+    contrast = [np.std(m.signal) / np.mean(m.signal) for m in (made["hhl_4K"], made["hhl_1p5K"])]
+    assert contrast[1] > 1.1 * contrast[0]
+    # Between 1 and 3 K the heat capacity of an ice is a few tenths of k_B, with a maximum.
+    assert np.all((made["heat"].signal > 0.02) & (made["heat"].signal < 1.0))

@@ -163,6 +163,18 @@ def test_without_noise_the_simulation_is_its_own_truth(tmp_path):
     assert found["generator"]["one_run"] == 0.0 and compression_section_content(tmp_path / "c.json").facts
 
 
+def test_a_variational_network_states_the_errors_of_its_numbers(compressed, tmp_path):
+    out = tmp_path / "c.pt", tmp_path / "g.pt", tmp_path / "c.json"
+    methods = {"unsure": {**NETWORK, "kind": "variational", "dimensions": [2]}}
+    compress.run({**SECTION, "model": {**MODEL, "methods": methods, "n_seed": 1}}, 7, compressed[1], *out, tmp_path)
+    errors = json.loads(out[2].read_text())["spaces"]["errors"]
+    assert all(0 < a < b for a, b in zip(errors["whole"], errors["half"], strict=True))
+    assert (
+        "half is missing" in compression_section_content(out[2]).facts["errors of the latent numbers over their spread"]
+    )
+    assert json.loads(compressed[2][2].read_text())["spaces"]["errors"] is None
+
+
 def test_what_cannot_be_compared_is_refused(compressed, tmp_path):
     out = tmp_path / "c.pt", tmp_path / "g.pt", tmp_path / "c.json", tmp_path / "work"
     with pytest.raises(DataError, match="no array"):

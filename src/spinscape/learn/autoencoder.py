@@ -193,10 +193,37 @@ class Autoencoder:
 
     @torch.no_grad()
     def encode_with_std(self, values, valid=None):
-        """Return latent numbers and their standard deviations, both (n, n_latent); zero where there are none."""
-        mean, log_variance = self.network.code(torch.from_numpy(self.inputs(values, valid)))
-        std = torch.zeros_like(mean) if log_variance is None else torch.exp(0.5 * log_variance)
-        return mean.double().numpy(), std.double().numpy()
+        """Return latent numbers and their standard deviations, both (n, n_latent); zero where there are none.
+
+            σ² = σ_network² + diag(J (C − C_whole) Jᵀ),   J = d(latent)/d(components)
+
+        The network has learnt from whole images. What missing voxels add is the covariance C of the components given
+        the others, with ``input_noise`` as the noise of a voxel, carried through the slope of the encoder. An encoder
+        that sees which voxels are missing has learnt what they cost.
+        """
+        seen = torch.from_numpy(self.inputs(values, valid))
+        mean, log_variance = self.network.code(seen)
+        if log_variance is None:
+            return mean.double().numpy(), np.zeros(mean.shape)
+        variance = torch.exp(log_variance).double().numpy()
+        if valid is not None and self.settings.sees != "voxels":
+            variance = variance + self._of_missing(seen, np.asarray(valid, dtype=bool))
+        return mean.double().numpy(), np.sqrt(variance)
+
+    def _of_missing(self, seen, valid):
+        """Return what missing voxels add to the variance of each latent number, (n, n_latent)."""
+        slope = slope_of_layers(self.network.encoder, seen)[:, :, : self.n_latent].double().numpy() / self.scale
+        if not self.settings.n_component:
+            # Voxels by themselves: each that is missing may be as far from the mean as it ever is.
+            lost = np.broadcast_to(~valid, seen.shape)
+            return float(self.front.variance[0]) * np.einsum("nv,nvd->nd", lost, slope**2)
+        noise = self.settings.input_noise**2 or self.front.noise
+        whole = self.front.covariance(np.ones(self.n_voxel, bool), noise=noise)
+        masks, which = np.unique(np.atleast_2d(valid), axis=0, return_inverse=True)
+        more = np.array([self.front.covariance(mask, noise=noise) - whole for mask in masks])
+        which = np.broadcast_to(which.reshape(-1), len(seen))
+        added = [np.einsum("id,ij,jd->d", one, more[k], one) for one, k in zip(slope, which, strict=True)]
+        return np.maximum(np.array(added), 0.0)
 
     def decode(self, latent):
         """Return images (n, n_voxel)."""
@@ -213,7 +240,7 @@ class Autoencoder:
 
     def decode_slope(self, latent):
         """Return d(image)/d(latent), (n, n_latent, n_voxel)."""
-        turned = self.scale * _decoder_slope(self.network.decoder, latent).double().numpy()
+        turned = self.scale * slope_of_layers(self.network.decoder, latent).double().numpy()
         if self.settings.n_component:
             turned = turned @ self.front.components
         return self.transform.slope(self.decode_seen(latent))[:, None] * turned
@@ -241,11 +268,11 @@ class Autoencoder:
 
 
 @torch.no_grad()
-def _decoder_slope(decoder, latent):
-    """Return d(output)/d(latent), (n, n_latent, n_output): tangents carried through the layers, one for each number."""
-    x = torch.from_numpy(np.asarray(latent, dtype=np.float32))
+def slope_of_layers(layers, inputs):
+    """Return d(output)/d(input), (n, n_input, n_output): tangents carried through the layers, one for each number."""
+    x = torch.from_numpy(np.asarray(inputs, dtype=np.float32))
     tangent = torch.eye(x.shape[1]).expand(len(x), -1, -1)
-    for layer in decoder:
+    for layer in layers:
         if isinstance(layer, torch.nn.Linear):
             x, tangent = layer(x), tangent @ layer.weight.T
         else:  # SiLU: x σ(x)

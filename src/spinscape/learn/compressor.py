@@ -134,6 +134,20 @@ class Pca:
             out[k] = np.linalg.solve(part @ part.T + ridge, part @ row[here])
         return out
 
+    def covariance(self, valid, *, noise):
+        """Return the covariance of an image's coordinates given its measured voxels, (n_latent, n_latent).
+
+            (Vᵀ V/σ² + 1/λ)⁻¹,   V the components at the measured voxels
+
+        Parameters
+        ----------
+        valid : (n_voxel,) bool
+        noise : float
+            σ², the variance of a voxel's noise after the transform.
+        """
+        part = self.components[:, np.asarray(valid, dtype=bool)]
+        return np.linalg.inv(part @ part.T / noise + np.diag(1.0 / np.maximum(self.variance, 1e-300)))
+
     def decode(self, latent):
         """Return images (n, n_voxel)."""
         return self.transform.inverse(self.mean + np.asarray(latent, dtype=np.float64) @ self.components)

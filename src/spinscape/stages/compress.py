@@ -28,7 +28,7 @@ from .forward_generator import temperatures_of
 from .model_file import read_model
 from .projected import with_projections
 
-COMPRESSION = "compression/2"
+COMPRESSION = "compression/3"
 SLOPES = "coupling_energy"
 """Array of ⟨∂E/∂θ⟩, at each temperature."""
 SHOWN = 2000
@@ -259,7 +259,21 @@ def _spaces(made, method, trainer, split, store):
         "parameter_names": list(store.parameter_names),
         "theta": split.theta[shown].tolist(),
         "latents": {name: latent[:, np.argsort(-latent.var(axis=0))[:3]].tolist() for name, latent in latents.items()},
+        "errors": _latent_errors(made, values),
     }
+
+
+def _latent_errors(made, values):
+    """Return the median error of each latent number over its spread, of whole images and with half of each missing.
+
+    None where the compressor states no errors.
+    """
+    if made.kind != "variational":
+        return None
+    half = np.arange(made.n_voxel) % 2 == 0
+    spread = made.encode(values).std(axis=0)
+    parts = {"whole": None, "half": half}
+    return {n: (np.median(made.encode_with_std(values, m)[1], axis=0) / spread).tolist() for n, m in parts.items()}
 
 
 def _document(name, declared, rows, best, split, found):

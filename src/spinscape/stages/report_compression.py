@@ -68,6 +68,9 @@ def _facts(found, chosen, generator):
     }
     if chosen["spoilt"] is not None:
         out["the same for images with artefacts and missing blocks"] = f"{chosen['spoilt']:.4g}"
+    if found["spaces"]["errors"]:
+        whole, half = (", ".join(f"{x:.2g}" for x in found["spaces"]["errors"][n]) for n in ("whole", "half"))
+        out["errors of the latent numbers over their spread"] = f"{whole}; of images of which half is missing {half}"
     for method, by in found["sufficient"].items():
         out[f"least sufficient D of {method}"] = f"{by['held_out']} held out, {by['own']} on training images"
     out["held-out error of the generator"] = f"{generator['error']:.4g} ± {generator['std']:.2g}"

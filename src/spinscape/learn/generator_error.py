@@ -1,6 +1,7 @@
 """How much larger than it says a generator's error is: measured where it has not learnt.
 
-The Gaussian processes know the noise of what they smooth; what the latent numbers leave of an image they do not know.
+Processes, gate and what the compressor leaves are known from the points learnt from; what these cannot tell (a network that
+has fitted some of their noise, say) shows only at others. A factor near 1 says that there is nothing of the kind.
 """
 
 from dataclasses import replace

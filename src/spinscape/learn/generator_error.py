@@ -1,7 +1,7 @@
 """How much larger than it says a generator's error is: measured where it has not learnt.
 
-Processes, gate and what the compressor leaves are known from the points learnt from; what these cannot tell (a network that
-has fitted some of their noise, say) shows only at others. A factor near 1 says that there is nothing of the kind.
+Processes, gate and what the compressor leaves are known from the points learnt from. What these cannot tell (a network
+that has fitted some of their noise, say) shows only at others. A factor near 1 says that there is nothing of the kind.
 """
 
 from dataclasses import replace

@@ -23,6 +23,7 @@ from spinscape.simulate.spin_system import block, spin_system
 from spinscape.units import MU_B
 
 SEED = np.array([2026, 11], dtype=np.uint64)
+N_SIGMA = 4.0
 ZERO = Conditions()
 VECTOR = {
     "uniform": (Move("uniform"),),
@@ -116,6 +117,18 @@ def test_square_ising_lattice(n, e, c, moves, plain):
     agrees(beta**2 * n**2 * (values - e) ** 2, c)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("n, e, c", [(4, -1.5656237876, 0.7832668259), (8, -1.4915891074, 1.1455592399)])
+def test_square_ising_lattice_to_one_part_in_a_hundred(n, e, c):
+    beta = 0.5 * np.log(1 + np.sqrt(2))
+    engine = IsingEngine(chain(n, along=2, kind="ising"), [-1.0], ZERO, SEED)
+    values = sampled(engine, FLIPS["mixture"], beta, lambda engine: engine.energy / n**2, n=400_000, n_round=3)
+    squares = beta**2 * n**2 * (values - e) ** 2
+    for one, expected in ((values, e), (squares, c)):
+        agrees(one, expected)
+        assert N_SIGMA * blocks(one)[1] < 0.015 * abs(expected)
+
+
 def random_ising(numbers):
     """Seven Ising spins with axes of their own, random exchange matrices between all, and a field on them."""
     rng = np.random.default_rng(4)
@@ -191,31 +204,33 @@ def test_ring_of_sixteen(b, e, moves):
         agrees(sampled(engine, moves, b, lambda engine: engine.energy / 16), e)
 
 
-@pytest.mark.parametrize("b", [1.0, 2.0])
-def test_open_chain(b):
-    bonds = [(k, k + 1, -np.eye(3)) for k in range(3)]
-    system = cluster(bonds, kinds=["heisenberg"] * 4, lengths=[1.0] * 4)
-    engine = LocalEngine(system, [1.0], ZERO, SEED)
-    values = sampled(engine, VECTOR["mixture"], b, lambda engine: engine.energy / 3 / 8)
-    expected = -(1 / np.tanh(b) - 1 / b)
-    agrees(values, expected)
-    # C = 1 − b²/sinh²b for each bond, from fluctuations about the exact mean.
-    agrees(b**2 * 3 * 8 * (values - expected) ** 2, 1 - b**2 / np.sinh(b) ** 2)
-
-
 @pytest.mark.parametrize(("b", "length"), [(1.0, 0.8610), (2.0, 1.6099)])
-def test_correlations_of_an_open_chain_fall_with_its_correlation_length(b, length):
-    """⟨S_0·S_r⟩ = L(b)^r = exp(−r/ξ), ξ = −1/ln L(b)."""
+@pytest.mark.parametrize("plain", [False, True])
+def test_open_chain(b, length, plain):
+    """Energy −L(b) and heat capacity 1 − b²/sinh²b of each bond, ⟨S_0·S_r⟩ = L(b)^r = exp(−r/ξ): 512 chains at once."""
+    n = 8**3
     bonds = [(k, k + 1, -np.eye(3)) for k in range(3)]
-    system = cluster(bonds, kinds=["heisenberg"] * 4, lengths=[1.0] * 4)
-    for r in (1, 2, 3):
+    system = cluster(bonds, kinds=["heisenberg"] * 4, lengths=[1.0] * 4, numbers=(8, 8, 8))
+    mean = 1 / np.tanh(b) - 1 / b
+    expected = np.array([-mean, 1 - b**2 / np.sinh(b) ** 2, mean, mean**2, mean**3])
 
-        def along(engine, r=r):
-            spins = engine.spins.reshape(-1, 4, 3)
-            return np.mean(np.sum(spins[:, 0] * spins[:, r], axis=1))
+    def measure(engine):
+        spins = engine.spins.reshape(n, 4, 3)
+        products = np.einsum("nra,nsa->nrs", spins, spins)
+        energies = -np.trace(products[:, :-1, 1:], axis1=1, axis2=2)
+        assert engine.energy == pytest.approx(energies.sum(), rel=1e-9)
+        along = [np.trace(products[:, :-r, r:], axis1=1, axis2=2).mean() / (4 - r) for r in (1, 2, 3)]
+        return [energies.mean() / 3, b**2 / 3 * np.mean((energies - 3 * expected[0]) ** 2), *along]
 
-        engine = LocalEngine(system, [1.0], ZERO, SEED)
-        agrees(sampled(engine, VECTOR["mixture"], b, along), np.exp(-r / length))
+    engine = LocalEngine(system, [1.0], ZERO, SEED, plain=plain)
+    values = sampled(engine, VECTOR["mixture"], b, measure, n=1000)
+    agrees(values, expected)
+    error = N_SIGMA * blocks(values)[1]
+    # One part in a hundred would be seen: in the energy, the heat capacity and the correlation length.
+    assert np.all(error[:2] < 0.01 * np.abs(expected[:2])), error / expected
+    far, of_log = -np.log(blocks(values)[0][2:]), error[2:] / expected[2:]
+    assert -1 / np.log(mean) == pytest.approx(length, abs=6e-5)
+    assert of_log[0] / far[0] < 0.01 and np.all(np.abs(np.arange(1, 4) / far - length) < of_log / far * length * 1.1)
 
 
 @pytest.mark.parametrize("moves", VECTOR.values(), ids=VECTOR)

@@ -37,6 +37,7 @@ from spinscape.infer.forward import siren_forward, spinwave_forward
 from spinscape.infer.gauss_newton import gauss_newton
 from spinscape.infer.gaussian_forward import gaussian_forward
 from spinscape.infer.generator_forward import generator_forward
+from spinscape.infer.held_out import HeldOut, held_out_covariance
 from spinscape.infer.latent_chi2 import latent_chi2
 from spinscape.infer.poisson import poisson_likelihood
 from spinscape.infer.problem import Problem
@@ -297,29 +298,13 @@ class _Simulated:
         return self._images[np.asarray(indices)]
 
 
-class _NotNegative:
-    """A network's spectra without their dips below zero, which no expectation of counts can have."""
-
-    def __init__(self, forward):
-        self.forward, self.parameter_names, self.units = forward, forward.parameter_names, forward.units
-        self.coupling_names = forward.coupling_names
-
-    def predict(self, parameters):
-        """Return the spectra, none below zero."""
-        return tuple(np.maximum(image, 0.0) for image in self.forward.predict(parameters))
-
-    def gradient(self, parameters):
-        """Return the derivatives, zero where the network is below zero."""
-        pairs = zip(self.forward.gradient(parameters), self.forward.predict(parameters), strict=True)
-        return tuple(np.where(image > 0.0, slope, 0.0) for slope, image in pairs)
-
-
 TRAINING = {"diffuse": (800, 44), "spectrum": (600, 60)}
 """Steps of a network's training, and simulated volumes, twenty of them held out."""
 
 
 def fit_by_siren(path, *, kind="spectrum"):
     """Read a histogram and fit it through a network, its held-out error beside the counting one."""
+    from spinscape.learn.dataset import split_points
     from spinscape.learn.siren import SirenSettings
     from spinscape.learn.train_siren import TrainSettings, train_siren
 
@@ -332,23 +317,16 @@ def fit_by_siren(path, *, kind="spectrum"):
                          device="cpu")  # fmt: skip
     learning = time.process_time() - begin
     form, box = BackgroundForm(constant="none", degree=(0, 0)), Box.from_intervals(store.box)
-
-    def fitted(one, start):
-        problem = Problem(_NotNegative(siren_forward(result.net, [one])), poisson_likelihood([one], background=form))
-        return problem, gauss_newton(problem, start, box=box)
-
-    problem, found = fitted(measurement, box.clip(START[kind]))
+    away = np.asarray(split_points(store.theta, n_train=train.n_train, seed=SEED)[1])
+    held_out = HeldOut(store.theta[away], box.width, lambda k: (store.read_many("signal", away[k]).astype(float),))
+    forward = siren_forward(result.net, [measurement], held_out=held_out)
+    problem = Problem(forward, poisson_likelihood([measurement], background=form))
+    found = gauss_newton(problem, box.clip(START[kind]), box=box)
     predictions, jacobians = problem.linearise(found.parameters, box)
     _, matrix = problem.objective.normal_equations(predictions, jacobians)
     counting = np.sqrt(np.diag(problem.objective.covariance(predictions, jacobians, matrix)))
-    # What the network itself is off by: held-out spectra without noise, on the same voxels, refitted through it.
-    exposure = np.where(measurement.valid, measurement.exposure, 1.0)
-    off = []
-    for theta in store.theta[np.asarray(held_out_points(store, train))][:12]:
-        image = forward_on(kind, [measurement]).predict(theta)[0]
-        clean = replace(measurement, signal=SCALE * (image / image.mean() + BACKGROUND), exposure=exposure)
-        off.append(fitted(clean, theta)[1].parameters - theta)
-    own = np.sqrt(np.mean(np.square(off), axis=0))
+    # What the network itself is off by: simulations that it has not seen, without noise, on the same voxels.
+    own = held_out_covariance(problem, found.parameters, box).std
     std = np.hypot(counting, own)
     return {
         "couplings": found.parameters.tolist(),
@@ -359,13 +337,6 @@ def fit_by_siren(path, *, kind="spectrum"):
         "held_out_r2": result.metrics["r2"],
         "learning_s": learning,
     }
-
-
-def held_out_points(store, train):
-    """Return the indices of the points that a training does not see."""
-    from spinscape.learn.dataset import split_points
-
-    return split_points(store.theta, n_train=train.n_train, seed=SEED)[1]
 
 
 def fit(kind, path):

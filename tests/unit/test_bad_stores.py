@@ -12,6 +12,8 @@ import torch
 from spinscape.cli import main
 from spinscape.config.load import read_yaml, study_from_data
 from spinscape.errors import ConfigError, DataError, StoreError, TrainingError
+from spinscape.lattice.momentum import momentum_to_dict
+from spinscape.lattice.qspace import path_through
 from spinscape.learn.compressor import fit_pca
 from spinscape.learn.compressor_file import save_compressor
 from spinscape.learn.train_compressor import fit_autoencoder
@@ -88,7 +90,9 @@ def run_compress(index, *, study="demo", methods=PCA):
 
 def run_learn(index, *, study="demo", n_train=20):
     model = {"kind": "siren", "n_train": n_train, "n_step": 5, "width": 8, "hidden_layers": 1, "batch_size": 64}
-    section = {"study": study, "name": "net", "model": model, "box": None}
+    path = path_through([[0, 0, 0], [0.5, 0, 0]], n_point=[SIDE], reciprocal=np.eye(3))
+    axes = {"signal": momentum_to_dict(path)}
+    section = {"study": study, "name": "net", "model": model, "box": None, "axes": axes, "signals": None}
     learn.run(section, 3, index, index.parent / "s.pt", index.parent / "s.json", index.parent / "work")
 
 

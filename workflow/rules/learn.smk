@@ -1,6 +1,7 @@
 rule learn:
     input:
         index="<results>/{study}/collect/index.json",
+        study="<results>/{study}/model.json",
     output:
         model="<results>/{study}/learn/{name}.pt",
         metrics="<results>/{study}/learn/{name}.json",

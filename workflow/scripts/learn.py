@@ -11,4 +11,5 @@ with logged(snakemake.log[0]):
         snakemake.output.model,
         snakemake.output.metrics,
         snakemake.params.work,
+        model=snakemake.input.study,
     )

@@ -6,10 +6,12 @@ from pydantic import Field
 
 from ..errors import ConfigError
 from .build_model import build_crystal
+from .checks import known
 from .grids import check_enough
 from .phases import TransformSection, check_arrays
-from .quantities import Name
+from .quantities import Name, Temperature
 from .signals import signals_section
+from .simulated_places import simulated_places
 from .strict import Strict
 
 
@@ -17,6 +19,10 @@ class SirenSection(Strict):
     """A sinusoidal network Φ(Q, ω, θ) → log(1 + S)."""
 
     kind: Literal["siren"]
+    arrays: tuple[Name, ...] | None = Field(
+        None, min_length=1, description="arrays of the simulations, of one energy axis; those on paths where left out"
+    )
+    temperature: Temperature | None = Field(None, description="of arrays that are simulated at several")
     width: int = Field(64, ge=4, le=1024)
     hidden_layers: int = Field(4, ge=1, le=16)
     n_train: int = Field(ge=1)
@@ -98,7 +104,14 @@ def learn_section(study, name):
     """Return what the learn stage needs of a study, as plain data."""
     grid = study.grid
     box = {name: list(pair) for name, pair in grid.box.items()} if grid.kind in ("random", "sobol") else None
-    return {"study": study.study, "model": study.section("learn")[name], "box": box, "name": name}
+    return {
+        "study": study.study,
+        "model": study.section("learn")[name],
+        "box": box,
+        "name": name,
+        "axes": simulated_places(study)["axes"],
+        "signals": signals_section(study),
+    }
 
 
 def compression_section(study, name):
@@ -124,6 +137,9 @@ def check_learning(study):
     for name in names_of_kind(study, "siren"):
         more = "a larger grid, or a lower n_train"
         check_enough(study, study.learn[name].n_train + 1, where=f"learn.{name}.n_train", fix=more)
+        places = [f"signal_{place}" for place in (*study.paths, *study.volumes)]
+        for array in study.learn[name].arrays or ():
+            known(array, places, what="array on a path or volume", where=f"learn.{name}.arrays")
     for name in names_of_kind(study, "compression"):
         section = study.learn[name]
         check_arrays(study, section.arrays, where=f"learn.{name}.arrays")

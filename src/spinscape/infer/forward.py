@@ -8,6 +8,7 @@ from ..errors import FitError
 from ..simulate.spectra import spectrum_on
 from ..simulate.spectrum import SpectrumModel
 from .couplings import OfCouplings, free_couplings, full_theta
+from .held_out import HeldOut
 
 NUISANCE_UNITS = {"q_smear": "1/Å", "fwhm_factor": "", "energy_offset": "meV"}
 """Properties of the instrument that a spin-wave fit can have as parameters, and their units."""
@@ -131,6 +132,12 @@ class SirenForward(OfCouplings):
     coupling_names : tuple of str
         The free couplings.
     fixed, free : as in :class:`SpinwaveForward`
+    held_out : HeldOut, optional
+        Simulations that it has not learnt from, on the same axes.
+
+    Notes
+    -----
+    Where a network dips below zero S is zero: no expectation of counts is negative.
     """
 
     siren: object
@@ -138,17 +145,19 @@ class SirenForward(OfCouplings):
     coupling_names: tuple[str, ...]
     fixed: np.ndarray
     free: np.ndarray
+    held_out: HeldOut | None = None
     kind: str = "siren"
 
     def predict(self, parameters):
         """Return the spectra, each (n_q, n_energy); a network has no unstable states."""
         theta = self.theta(parameters)
-        return tuple(self.siren.predict(points, energies, theta) for points, energies in self.axes)
+        return tuple(np.maximum(self.siren.predict(points, energies, theta), 0.0) for points, energies in self.axes)
 
     def gradient(self, parameters):
         """Return the derivatives by the free couplings, each (n_coupling, n_q, n_energy)."""
         theta = self.theta(parameters)
-        return tuple(self.siren.predict_gradient(points, e, theta)[1][self.free] for points, e in self.axes)
+        found = [self.siren.predict_gradient(points, energies, theta) for points, energies in self.axes]
+        return tuple(np.where(image > 0.0, slope[self.free], 0.0) for image, slope in found)
 
     def predict_pixels(self, parameters, pixels):
         """Return S at flat indices into each (n_q, n_energy), and the pullback of derivatives to the parameters."""
@@ -174,7 +183,7 @@ class SirenForward(OfCouplings):
         momentum, energy = np.divmod(index, len(energies))
         rows = np.broadcast_to(theta, (len(index), len(theta)))
         log, slope = self.siren.log_and_gradient_at(np.column_stack([points[momentum], energies[energy], rows]))
-        return np.expm1(log), np.exp(log) * slope.T[self.free]
+        return np.maximum(np.expm1(log), 0.0), np.where(log > 0.0, np.exp(log) * slope.T[self.free], 0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,7 +197,7 @@ class SirenForwardWithModes(SirenForward):
         return self.bands.mode_energies(parameters, q)
 
 
-def siren_forward(siren, measurements, *, fixed=None, bands=None):
+def siren_forward(siren, measurements, *, fixed=None, bands=None, held_out=None):
     """Return the :class:`SirenForward` of a trained network on the axes of measurements.
 
     Parameters
@@ -201,6 +210,8 @@ def siren_forward(siren, measurements, *, fixed=None, bands=None):
         Couplings that are not fitted, and their values in meV.
     bands : SpinwaveForward, optional
         The model that the network stands in for, of the same couplings: it answers for mode energies.
+    held_out : HeldOut, optional
+        Simulations that it has not learnt from: they tell its error.
     """
     free, values = free_couplings(tuple(siren.parameter_names), fixed or {})
     # S(Q) has no energies: its network has learnt one, which is no input.
@@ -210,8 +221,8 @@ def siren_forward(siren, measurements, *, fixed=None, bands=None):
     _require_energies(siren, measurements)
     names = tuple(siren.parameter_names[k] for k in free)
     if bands is None:
-        return SirenForward(siren, axes, names, values, free)
-    return SirenForwardWithModes(siren, axes, names, values, free, bands=bands)
+        return SirenForward(siren, axes, names, values, free, held_out)
+    return SirenForwardWithModes(siren, axes, names, values, free, held_out, bands=bands)
 
 
 def _require_energies(siren, measurements):

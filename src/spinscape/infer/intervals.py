@@ -14,6 +14,7 @@ from .held import held_problem
 from .inner import gram
 from .problem import Problem
 from .uncertainty import Covariance, block_labels, group_jackknife
+from .weighted_sum import as_likelihood
 
 FAR = 1.3
 """A width that differs from the declared one by more than this factor is warned of."""
@@ -81,10 +82,16 @@ def sandwich_covariance(problem, best, box, *, measurements, block=(12, 18)):
 
 
 def few_counts(objective):
-    """Return whether an objective is the likelihood of fewer than :data:`FEW_COUNTS` counts, in all that it fits."""
-    sets = getattr(objective, "sets", ())
-    counted = [one for one in sets if getattr(getattr(one, "law", None), "positive", False)]
-    return bool(counted) and len(counted) == len(sets) and sum(float(one.data.sum()) for one in counted) < FEW_COUNTS
+    """Return whether an objective is a likelihood of fewer than :data:`FEW_COUNTS` counts, in all that it counts.
+
+    Beside counts there may be values with standard deviations. Of a sum with weights, or of other terms, it is asked
+    whether a likelihood in it is one.
+    """
+    likelihood = as_likelihood(objective)
+    parts = [likelihood] if hasattr(likelihood, "sets") else [t.objective for t in getattr(objective, "terms", ())]
+    sets = [one for part in parts for one in getattr(part, "sets", ())]
+    counted = [float(one.data.sum()) for one in sets if getattr(getattr(one, "law", None), "positive", False)]
+    return bool(counted) and sum(counted) < FEW_COUNTS
 
 
 def profile_interval(problem, best, box, name, *, level=0.95, tolerance=0.01, law=None):

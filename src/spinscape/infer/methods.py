@@ -1,11 +1,12 @@
 """The errors of a fit by the methods that were asked for; one that fails is a warning, as the fit itself stands."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ..errors import FitError
 from .generator_forward import surrogate_covariance
+from .held_out import held_out_covariance
 from .intervals import (
     few_counts,
     freer_shift,
@@ -16,14 +17,18 @@ from .intervals import (
     widened,
 )
 from .line_shape_test import LEVEL, line_shape_test
+from .poisson import Likelihood
 from .posterior import sample_posterior
 from .region import acceptable_region
 from .simulated_ratio import RatioLaw, ratio_law
 from .uncertainty import block_bootstrap, group_jackknife, hessian_covariance
+from .weighted_sum import as_likelihood
 
 LEVELS = {"68": 0.6826894921370859, "95": 0.95}
 STATISTICAL = ("hessian", "information", "bootstrap", "posterior", "robust", "shaped")
 """Methods that a quoted error is the largest of; that of real data also of the group jackknife."""
+STANDS_IN = ("siren", "generator")
+"""Forward models with an error of their own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,12 +124,11 @@ def errors_of(options, problem, best, box, *, measurements, seed):
         "jackknife": options.jackknife > 0 and _jackknife,
         "robust": options.freer is not None and _robust,
         "shaped": options.line_shape is not None and _shaped,
-        "profile": (few_counts(problem.objective) if options.profile is None else options.profile) and _profile,
+        "profile": _wants_profile(options, problem.objective, out.warnings) and _profile,
         "posterior": options.posterior > 0 and _posterior,
         "region": options.region > 1 and len(box.names) > 1 and _region,
     }
-    if hasattr(problem.forward, "error_images") and hasattr(problem.objective, "shift_of"):
-        jobs["surrogate"] = _surrogate
+    jobs["surrogate"] = getattr(problem.forward, "kind", None) in STANDS_IN and _surrogate
     common = {"options": options, "measurements": tuple(measurements), "seed": seed}
     for name, job in jobs.items():
         if not job:
@@ -144,7 +148,14 @@ def _hessian(out, problem, best, box, **_):
 
 def _surrogate(out, problem, best, box, **_):
     """Add what a forward model that stands in for the simulator does not know itself."""
-    out.covariances["surrogate"] = surrogate_covariance(problem, best, box)
+    forward, objective = problem.forward, problem.objective
+    if hasattr(forward, "error_images") and hasattr(objective, "shift_of"):
+        out.covariances["surrogate"] = surrogate_covariance(problem, best, box)
+    elif getattr(forward, "held_out", None) is not None and isinstance(objective, Likelihood):
+        out.covariances["surrogate"] = held_out_covariance(problem, best, box)
+    else:
+        raise FitError(f"what the {forward.kind} itself is off by is not in the intervals", where="fit, uncertainty",
+                       got=objective.kind, fix="fit a likelihood, on axes that are simulated")  # fmt: skip
 
 
 def _information(out, problem, best, box, **_):
@@ -194,7 +205,20 @@ def _shaped(out, problem, best, box, *, options, measurements, **_):
         )
 
 
+def _wants_profile(options, objective, warnings):
+    """Return whether the profile is asked for: by default of few counts, where there is a likelihood."""
+    if options.profile is not None:
+        return options.profile
+    few = few_counts(objective)
+    if few and not hasattr(as_likelihood(objective), "sets"):
+        what = "few counts in a sum with weights, or with terms that are no likelihoods of known noise"
+        warnings.append(f"{what}: its intervals are those of the curvature, which few counts make too narrow")
+        return False
+    return few
+
+
 def _profile(out, problem, best, box, *, options, seed, **_):
+    problem = replace(problem, objective=as_likelihood(problem.objective))
     information_covariance(problem, best, box)  # of a flat likelihood nothing is simulated: it raises
     law = RatioLaw()
     if options.simulated and few_counts(problem.objective) and not problem.objective.estimated:

@@ -42,6 +42,10 @@ class Poisson:
         """Return (n - μ)/√μ, (n_pixel,)."""
         return (n - mu) / np.sqrt(np.maximum(mu, NOTHING))
 
+    def drawn(self, mu, variance, generator):
+        """Return counts of an experiment, (n_pixel,) float64."""
+        return generator.poisson(mu).astype(np.float64)
+
 
 @dataclass(frozen=True)
 class Gaussian:
@@ -67,6 +71,10 @@ class Gaussian:
     def residual(self, x, mu, variance):
         """Return (x - μ)/σ, (n_pixel,)."""
         return (x - mu) / np.sqrt(variance)
+
+    def drawn(self, mu, variance, generator):
+        """Return values of an experiment, (n_pixel,)."""
+        return mu + np.sqrt(variance) * generator.standard_normal(len(mu))
 
 
 @dataclass(frozen=True)
@@ -111,6 +119,10 @@ class StudentT:
     def residual(self, x, mu, variance):
         """Return (x - μ)/σ, (n_pixel,)."""
         return (x - mu) / np.sqrt(variance)
+
+    def drawn(self, mu, variance, generator):
+        """Return values of an experiment, (n_pixel,)."""
+        return mu + np.sqrt(variance) * generator.standard_t(self.nu, len(mu))
 
 
 TINY = 1e-120

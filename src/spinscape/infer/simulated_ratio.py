@@ -68,7 +68,7 @@ def ratio_law(problem, best, box, *, n_experiment, seed):
     Parameters
     ----------
     problem : Problem
-        Of counts.
+        Of a likelihood whose noise is known, of counts at least in part.
     best : (n_parameter,) float64
     box : Box
     n_experiment : int
@@ -91,7 +91,7 @@ def law_of(excess):
 def ratio_excess(problem, best, box, *, n_experiment, seed, first=0):
     """Return by how much likelihood ratios of simulated experiments exceed their limit of many counts, (n,).
 
-    Each experiment draws counts at the best fit, is fitted from there with everything free and with each coupling held
+    Each experiment draws data at the best fit, is fitted from there with everything free and with each coupling held
     at its value, and says 2 ln(ratio) - score²/information, the mean over the couplings. The score statistic has the
     mean 1 whatever the counts, and is nearly the ratio itself: what is left has little noise.
 
@@ -114,21 +114,21 @@ def ratio_excess(problem, best, box, *, n_experiment, seed, first=0):
     directions, out = _score_directions(problem.objective, linear, held), []
     for k in range(first, first + n_experiment):
         generator = stream(seed, "counting", "likelihood ratio", replica=k)
-        counts = [generator.poisson(mu).astype(np.float64) for mu in expected]
+        pairs = zip(problem.objective.sets, expected, strict=True)
+        drawn = tuple(replace(one, data=one.law.drawn(mu, one.variance, generator)) for one, mu in pairs)
         try:
-            ratios = _ratios(problem, counts, best, box, held, linear)
+            ratios = _ratios(problem, drawn, best, box, held, linear)
         except SpinscapeError:
             continue
-        out.append(float(np.mean(ratios - _score_statistics(directions, counts, expected))))
+        out.append(float(np.mean(ratios - _score_statistics(directions, drawn, expected))))
     if len(out) < 0.5 * n_experiment or not held:
         raise FitError("experiments simulated at the best fit cannot be fitted", where="uncertainty.simulated",
                        got=f"{n_experiment - len(out)} of {n_experiment} fail")  # fmt: skip
     return np.array(out)
 
 
-def _ratios(problem, counts, best, box, held, linear):
-    """Return the rise of the deviance where each of some parameters is held at its true value."""
-    sets = tuple(replace(one, data=drawn) for one, drawn in zip(problem.objective.sets, counts, strict=True))
+def _ratios(problem, sets, best, box, held, linear):
+    """Return the rise of the deviance of drawn data where each of some parameters is held at its true value."""
     drawn = replace(problem, objective=replace(problem.objective, sets=sets))
     how = {"max_step": 60, "tolerance": TOLERANCE}
     lowest = gauss_newton(drawn, best, box=box, first=linear, **how).value
@@ -152,8 +152,12 @@ def _score_directions(objective, linear, held):
     return out
 
 
-def _score_statistics(directions, counts, expected):
-    """Return the squares of the efficient scores, (n,): each of the mean 1."""
-    parts = list(zip(counts, expected, strict=True))
-    standard = [np.where(mu > 0, (n - mu) / np.sqrt(np.where(mu > 0, mu, 1.0)), 0.0) for n, mu in parts]
+def _score_statistics(directions, sets, expected):
+    """Return the squares of the efficient scores of drawn data, (n,): each of the mean 1."""
+    standard = []
+    for one, mu in zip(sets, expected, strict=True):
+        slope, weight = (f(one.data, mu, one.variance) for f in (one.law.slope, one.law.weight))
+        standard.append(
+            np.where(mu > 0, -slope / np.sqrt(weight), 0.0) if one.law.positive else -slope / np.sqrt(weight)
+        )
     return np.array([sum(d @ r for d, r in zip(one, standard, strict=True)) ** 2 for one in directions])

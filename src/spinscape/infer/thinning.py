@@ -12,6 +12,7 @@ from .gauss_newton import gauss_newton
 from .held import held_problem
 from .intervals import few_counts, information_covariance, interval_width
 from .simulated_ratio import ratio_law
+from .weighted_sum import as_likelihood
 
 LEVELS = (0.95, 0.68)
 N_EXPERIMENT = 8
@@ -180,6 +181,7 @@ def fitted_couplings(problem, box, strategy, *, seed, truth, n_experiment=N_EXPE
         its best; by its law for few counts as that value of χ²₁ which is as rare. Up to χ²₁(level) the interval of the
         profile holds the truth, however crooked the valley.
     """
+    problem = replace(problem, objective=as_likelihood(problem.objective))
     best = strategy.minimise(problem.counting(), box, seed).best.parameters
     n = len(problem.forward.coupling_names)
     lowest, _ = problem.evaluate(best)

@@ -1,6 +1,6 @@
 """A fit that follows a running measurement: couplings with intervals, what is still needed, and when to stop."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -8,6 +8,7 @@ from ..errors import FitError, SpinscapeError
 from .gauss_newton import gauss_newton
 from .intervals import few_counts, information_covariance, instrument_warnings, interval_width, profile_interval
 from .planning import counts_needed
+from .weighted_sum import as_likelihood
 
 AGAIN = 2.0
 """The whole box is searched again when the counts have grown by this factor: few may show a false minimum."""
@@ -74,6 +75,8 @@ class Reading:
     warnings : tuple of str
     profile : dict of str to (float, float)
         Intervals of 95 % of the couplings by the profile likelihood, where there are few counts.
+    pending : bool
+        The whole box is still to be searched: this is the fit from the minima known before, and not the last word.
     """
 
     counts: float
@@ -86,6 +89,7 @@ class Reading:
     searched: bool
     warnings: tuple[str, ...] = ()
     profile: dict[str, tuple[float, float]] = field(default_factory=dict)
+    pending: bool = False
 
     def interval(self, name, level=0.95):
         """Return the interval of a parameter: at 95 % that of the profile, where there is one and it is the wider."""
@@ -117,33 +121,42 @@ class Watch:
     seed: int = 0
     _minima: list = field(default_factory=list, repr=False)
     _searched_at: float = field(default=0.0, repr=False)
+    _state: tuple = field(default=(), repr=False)
 
     def update(self, measurement, counts):
         """Return the :class:`Reading` of a measurement with ``counts`` counts in its valid pixels.
 
-        From the minima of the reading before, and from a search of the whole box where the counts have doubled since
-        the last one, or have become fewer: then it is another measurement.
+        From the minima of the reading before; from a search of the whole box where there are none, or the counts have
+        become fewer: then it is another measurement. Where they have doubled since the last search another one is due:
+        the reading is ``pending``, and :meth:`search` says the rest.
         """
         problem = self.problem_of(measurement)
+        problem = replace(problem, objective=as_likelihood(problem.objective))
         if self.goal.name not in problem.forward.coupling_names:
             raise FitError("the precision asked for is that of no free coupling", where="until",
                            expected=", ".join(problem.forward.coupling_names), got=self.goal.name)  # fmt: skip
-        whole = not self._minima or counts >= AGAIN * self._searched_at or counts < self._searched_at
-        starts = [] if counts < self._searched_at else list(self._minima)
-        if whole:
-            found = self.strategy.minimise(problem.counting(), self.box, self.seed)
-            starts += [m.parameters for m in found.minima[:2]]
-            self._searched_at = counts
-        ends = [end for start in starts if (end := _descended(problem, start, self.box)) is not None]
+        self._state = problem, counts
+        if not self._minima or counts < self._searched_at:
+            self._minima = []
+            return self.search()
+        ends = _descents(problem, self._minima, self.box)
+        if not ends:
+            return self.search()
+        self._minima = _kept(ends, self.box)
+        return self._reading(problem, ends[0].parameters, counts, pending=counts >= AGAIN * self._searched_at)
+
+    def search(self):
+        """Return the :class:`Reading` of the last state, the whole box searched."""
+        problem, counts = self._state
+        found = self.strategy.minimise(problem.counting(), self.box, self.seed).minima[:2]
+        self._searched_at = counts
+        ends = _descents(problem, [*self._minima, *(m.parameters for m in found)], self.box)
         if not ends:
             raise FitError("no fit of this state of the measurement ends in a minimum", where="watch")
-        ends.sort(key=lambda end: end.value)
-        # The others until the whole box is searched again: twice the counts will not bring them so far down.
-        alive = [end.parameters for end in ends if end.value <= ends[0].value + LOST]
-        self._minima = _distinct(alive, self.box)[:2]
-        return self._reading(problem, ends[0].parameters, counts, whole)
+        self._minima = _kept(ends, self.box)
+        return self._reading(problem, ends[0].parameters, counts, searched=True)
 
-    def _reading(self, problem, best, counts, searched):
+    def _reading(self, problem, best, counts, *, searched=False, pending=False):
         warnings = list(instrument_warnings(self.box, best))
         names, index = self.box.names, self.box.names.index(self.goal.name)
         try:
@@ -170,10 +183,11 @@ class Watch:
             spread,
             target,
             needed,
-            bool(known and std <= target),
+            bool(known and std <= target and not pending),
             searched,
             tuple(warnings),
             profile,
+            pending,
         )
 
     def _profile(self, problem, best, spread, warnings):
@@ -214,6 +228,21 @@ def foretold_std(problem, best, box, covariance, index):
             if problem.predict(near) is not None:
                 return float(information_covariance(problem, near, box).std[index])
     return float(covariance.std[index])
+
+
+def _descents(problem, starts, box):
+    """Return the ends of descents, the lowest first."""
+    ends = [end for start in starts if (end := _descended(problem, start, box)) is not None]
+    return sorted(ends, key=lambda end: end.value)
+
+
+def _kept(ends, box):
+    """Return at most two minima that are followed on, the best first.
+
+    The others until the whole box is searched again: twice the counts will not bring them so far down.
+    """
+    alive = [end.parameters for end in ends if end.value <= ends[0].value + LOST]
+    return _distinct(alive, box)[:2]
 
 
 def _descended(problem, start, box):

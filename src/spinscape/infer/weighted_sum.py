@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..errors import FitError
+from .poisson import Likelihood
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,6 +162,17 @@ class WeightedSum:
 
     def _with(self, changed):
         return replace(self, terms=tuple(replace(t, objective=changed(t)) for t in self.terms))
+
+
+def as_likelihood(objective):
+    """Return a sum of likelihoods of known noise, each of the weight one, as the one that it is; others as they are."""
+    terms = getattr(objective, "terms", ())
+    if not terms or not all(isinstance(t.objective, Likelihood) and t.weight == 1.0 for t in terms):
+        return objective
+    if any(t.objective.estimated for t in terms):
+        return objective  # each term has a scale of its own for its noise
+    sets = {k: one for t in terms for k, one in zip(t.measurements, t.objective.sets, strict=True)}
+    return Likelihood(tuple(sets[k] for k in range(objective.n_measurement)), objective.kind)
 
 
 def weighted_sum(terms, *, n_measurement):

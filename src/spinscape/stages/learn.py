@@ -10,12 +10,14 @@ from ..learn.siren import SirenSettings
 from ..learn.train_siren import TrainSettings, train_siren
 from ..store.files import write_whole
 from ..store.read import StudyStore
+from .model_file import read_model
+from .rows import learnt_rows
 
 GOOD_R2 = 0.99
 """Held-out R² below which the report warns of the network."""
 
 
-def run(section, seed, index, output, metrics, work):
+def run(section, seed, index, output, metrics, work, *, model=None):
     """Train a network and write it, and what is known of it.
 
     Parameters
@@ -30,17 +32,20 @@ def run(section, seed, index, output, metrics, work):
         The network, and a JSON file for the report.
     work : str or Path
         Folder of the checkpoint; a training that was killed goes on from it.
+    model : str or Path, optional
+        The model's file: needed for arrays that are made from correlations.
     """
     declared = SirenSection.model_validate(section["model"])
     checkpoint = Path(work) / f"{section['name']}.checkpoint.pt"
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     with located(f"learn.{section['name']}"), StudyStore(index, study=section["study"]) as store:
         result = train_siren(
-            store,
+            learnt_rows(store, section, declared, None if model is None else read_model(model)[0]),
             settings=SirenSettings(width=declared.width, hidden_layers=declared.hidden_layers),
             train=TrainSettings(n_train=declared.n_train, n_step=declared.n_step, batch_size=declared.batch_size),
             seed=seed,
             box=section["box"],
+            names=declared.arrays,
             checkpoint=checkpoint,
         )
     save_siren(output, result.net)

@@ -34,7 +34,7 @@ def check_arrays_read(study, arrays):
     arrays : collection of str
         Names that :func:`simulated_arrays` returns.
     """
-    read = [(f"learn.{name}.arrays", getattr(section, "arrays", ())) for name, section in study.learn.items()]
+    read = [(f"learn.{name}.arrays", getattr(section, "arrays", None) or ()) for name, section in study.learn.items()]
     read += [(f"phases.{name}.arrays", section.arrays) for name, section in study.phases.items()]
     read += [(f"phases.{name}.beside", section.beside) for name, section in study.phases.items()]
     for where, names in read:

@@ -50,6 +50,9 @@ def readings(
 ):
     """Follow a file; yield a :class:`~spinscape.infer.watching.Reading`, or the error, for each of its states.
 
+    Of a state that the whole box is searched for there are two, first that from the minima known before: it is the
+    search that takes longest.
+
     Parameters
     ----------
     study : Study
@@ -82,10 +85,11 @@ def readings(
             else:
                 state = one.state(file)
             reading = watch.update(state, one.counts(state))
+            yield reading
+            if reading.pending:
+                yield watch.search()
         except SpinscapeError as error:
             yield error
-        else:
-            yield reading
 
 
 def sentence(reading, goal):
@@ -96,7 +100,9 @@ def sentence(reading, goal):
         value = f"{name} = {reading.values[name]:.4g} ± {reading.stds[name]:.2g} meV"
         parts.append(f"{value} (95 %: {low:.4g} to {high:.4g})")
     size = f"{100 * goal.relative:.3g} %" if goal.relative is not None else f"{goal.absolute:.3g} meV"
-    if reading.done:
+    if reading.pending:
+        end = "the whole box is searched now"
+    elif reading.done:
         end = f"{goal.name} is known to {size}: stop"
     elif np.isfinite(reading.needed):
         times = reading.needed / reading.counts

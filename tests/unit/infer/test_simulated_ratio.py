@@ -10,7 +10,9 @@ from spinscape.infer.background_terms import BackgroundForm
 from spinscape.infer.gauss_newton import gauss_newton
 from spinscape.infer.held import held_problem
 from spinscape.infer.intervals import few_counts, profile_interval
-from spinscape.infer.poisson import gaussian_likelihood, poisson_likelihood
+from spinscape.infer.methods import UncertaintyOptions, errors_of
+from spinscape.infer.noise_laws import Gaussian, Poisson, StudentT
+from spinscape.infer.poisson import Likelihood, gaussian_likelihood, poisson_likelihood
 from spinscape.infer.problem import Problem
 from spinscape.infer.simulated_ratio import (
     RatioLaw,
@@ -20,6 +22,7 @@ from spinscape.infer.simulated_ratio import (
     ratio_excess,
     ratio_law,
 )
+from spinscape.infer.weighted_sum import Term, weighted_sum
 
 TRUTH = np.array([14.0, 5.0, 2.0])
 
@@ -58,7 +61,12 @@ def test_the_score_statistic_has_the_mean_one_whatever_the_counts(counting, box)
     directions = _score_directions(problem.objective, linear, [0, 1])
     mu = [found.mu for _, found in problem.objective.inner(linear[0])]
     rng = np.random.default_rng(1)
-    drawn = np.array([_score_statistics(directions, [rng.poisson(mu[0]).astype(float)], mu) for _ in range(4000)])
+    (one,) = problem.objective.sets
+
+    def statistic():
+        return _score_statistics(directions, [replace(one, data=one.law.drawn(mu[0], one.variance, rng))], mu)
+
+    drawn = np.array([statistic() for _ in range(4000)])
     assert drawn.mean(axis=0) == pytest.approx(np.ones(2), abs=4 * 1.6 / np.sqrt(4000))
 
 
@@ -103,3 +111,58 @@ def test_experiments_are_those_of_their_number_and_the_interval_widens(counting,
 def test_few_counts_are_those_of_a_likelihood_of_counts(measure):
     values = measure(np.ones((24, 30)), std=np.ones((24, 30)))
     assert not few_counts(gaussian_likelihood([values]))
+
+
+def two_parts(band, measure, weight=1.0):
+    """Return 300 counts and a table of values with errors, in a sum and as one likelihood: (sum, joint, box)."""
+    rng, image = np.random.default_rng(11), band().predict(TRUTH)[0]
+    rate = (40.0 * image + 3.0) * 300.0 / (40.0 * image + 3.0).sum()
+    counts = replace(measure(rng.poisson(rate).astype(float)), provenance={"counts_per_unit": 1.0}, std=None)
+    std = np.full(image.shape, 4.0 * image.max())
+    values = measure(image + std * rng.standard_normal(image.shape), std=std)
+    parts = poisson_likelihood([counts]), gaussian_likelihood([values])
+    joint = Likelihood((*parts[0].sets, *parts[1].sets), "weighted_sum")
+    both = Two(band())
+    terms = [Term(parts[1], (1,), weight), Term(parts[0], (0,))]
+    return Problem(both, weighted_sum(terms, n_measurement=2)), Problem(both, joint), (counts, values)
+
+
+class Two:
+    """The same band seen by two measurements."""
+
+    kind = "band"
+
+    def __init__(self, band):
+        self.band = band
+        self.parameter_names, self.units, self.coupling_names = band.parameter_names, band.units, band.coupling_names
+
+    def predict(self, parameters):
+        return self.band.predict(parameters) * 2
+
+
+def test_a_sum_of_likelihoods_is_calibrated_as_the_one_that_it_is(band, measure, box):
+    summed, joint, measured = two_parts(band, measure)
+    assert few_counts(summed.objective) and summed(TRUTH) == pytest.approx(joint(TRUTH), rel=1e-12)
+    best, found = gauss_newton(joint, TRUTH, box=box).parameters, []
+    for problem in (summed, joint):
+        options = UncertaintyOptions(information=True, simulated=3)
+        found.append(errors_of(options, problem, best, box, measurements=measured, seed=5))
+    assert found[0].intervals["profile"] == found[1].intervals["profile"]
+    assert found[0].details["likelihood_ratio"] == found[1].details["likelihood_ratio"]
+    assert found[0].details["likelihood_ratio"]["n_experiment"] == 3
+
+
+def test_a_weighted_one_says_that_its_intervals_are_of_the_curvature(band, measure, box):
+    summed, _, measured = two_parts(band, measure, weight=0.5)
+    best = gauss_newton(summed, TRUTH, box=box).parameters
+    found = errors_of(UncertaintyOptions(information=True), summed, best, box, measurements=measured, seed=5)
+    assert "profile" not in found.intervals and any("few counts in a sum" in w for w in found.warnings)
+
+
+@pytest.mark.parametrize(("law", "variance"), [(Poisson(), 7.0), (Gaussian(), 4.0), (StudentT(5.0), 4.0 * 5.0 / 3.0)])
+def test_drawn_data_have_the_mean_and_the_variance_of_their_law(law, variance):
+    n = 40_000
+    drawn = law.drawn(np.full(n, 7.0), np.full(n, 4.0), np.random.default_rng(3))
+    assert drawn.mean() == pytest.approx(7.0, abs=4 * np.sqrt(variance / n))
+    # The fourth moment of Student's law with five degrees of freedom is nine times the variance squared.
+    assert drawn.var() == pytest.approx(variance, abs=4 * variance * np.sqrt(8.0 / n))

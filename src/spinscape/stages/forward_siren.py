@@ -1,10 +1,12 @@
 """The forward model ``siren`` of a fit."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from ..config.learning import SirenSection
+from ..hamiltonian.model import Model
 from ..infer.forward import siren_forward
 from ..infer.held_out import HeldOut
 from ..learn.checkpoint import load_siren
@@ -47,11 +49,11 @@ class _Images:
         Those that the network has not learnt from.
     """
 
-    index: object
+    index: str | Path
     section: dict
-    model: object
-    names: tuple
-    points: np.ndarray = None
+    model: Model
+    names: tuple[str, ...]
+    points: np.ndarray
 
     def __call__(self, places):
         """Return S at some of the points, (m, n_q, n_energy) float64 for each measurement."""
@@ -69,7 +71,8 @@ def _held_out(siren, job, measurements):
     section, arrays, about = job.forward_settings["learn"], job.forward_settings["arrays"], siren.metadata
     if "index" not in job.files or "n_train" not in about:
         return None
-    images = _Images(job.files["index"], section, job.model, tuple(arrays.get(m.name) for m in measurements))
+    names, nothing = tuple(arrays.get(m.name) for m in measurements), np.zeros(0, dtype=np.int64)
+    images = _Images(job.files["index"], section, job.model, names, nothing)
     with StudyStore(images.index, study=section["study"]) as store:
         rows = images.rows(store)
         if not all(_same_axes(rows, name, m) for name, m in zip(images.names, measurements, strict=True)):

@@ -2,15 +2,17 @@
 
 The folder ``tests/models``, and the one that the environment variable SPINSCAPE_SMALL_MODELS names: study files of kind
 ``montecarlo`` with up to twelve Ising spins, or 4 × 4. What is none is skipped with a word; what ``spinscape
-check`` refuses fails alone. Two tests for each model, point and temperature:
+check`` refuses fails alone. Three tests for each model, point and temperature:
 
 - *kept*: spins drawn from the Boltzmann distribution still have it after some moves. It holds for moves that reach only
   a part of the states, loops say, and independent starts make it a test of χ² with known errors.
 - *reached*: the moves of the study, from a random start, give its energies and moments within four block errors. How
   long that takes is known: the distribution of heat-bath sweeps is followed exactly. Where they freeze it is skipped.
+- *stored*: so do the means and covariances that the simulator stores, vacancies drawn anew.
 """
 
 import os
+from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -28,9 +30,14 @@ from spinscape.errors import ConfigError, SpinscapeError
 from spinscape.hamiltonian.energy import energy
 from spinscape.observables.statistics import mean_estimate
 from spinscape.observables.thermodynamics import beta_from_temperature
+from spinscape.simulate.montecarlo import MonteCarloSimulator
+from spinscape.simulate.montecarlo_arrays import ORDER
+from spinscape.simulate.montecarlo_settings import Order, Sampling
 from spinscape.simulate.moves import MOVES, Move
+from spinscape.simulate.protocol import StreamKey
 from spinscape.simulate.schedule import EngineMaker, filled_system
 from spinscape.simulate.schedule_checks import TOGETHER, check_schedule
+from spinscape.units import MU_B
 
 HERE = Path(__file__).parents[1] / "models"
 FOLDERS = [HERE, *([Path(os.environ["SPINSCAPE_SMALL_MODELS"])] if os.environ.get("SPINSCAPE_SMALL_MODELS") else [])]
@@ -49,13 +56,15 @@ MAX_SWEEP, NEAR = 2000, 0.01
 class SmallModel:
     """One point of a study and all states of its spins."""
 
-    def __init__(self, study, theta):
-        self.settings = montecarlo_settings(study.simulate, study)
+    def __init__(self, study, theta, *, occupied=None):
+        self.study, self.settings = study, montecarlo_settings(study.simulate, study)
         self.theta, self.conditions = theta, conditions(study)
         model, _ = build_model(study)
         generator = np.random.default_rng(study.seed)
         vacancies = self.settings.vacancies
         self.system = filled_system(model, self.settings.supercell, vacancies=vacancies, generator=generator)
+        if occupied is not None:
+            self.system = replace(self.system, occupied=occupied)
         self.along = (self.system.axis * self.system.lengths[:, None])[self.system.site]
         self.where = np.flatnonzero(self.system.occupied)
         n = check_small(self.system)
@@ -114,6 +123,36 @@ class SmallModel:
                 moved = share * chance
                 share = share - moved + moved[here]
         return None
+
+    @cached_property
+    def parts(self):
+        """What is stored of a state: energy, its parts by couplings, moment and square of the sum of spins."""
+        spins = [self.spins(sigma) for sigma in self.sigma]
+        model, cell = self.system.model, self.system.cell
+        moment = -np.array([np.einsum("iab,cib->a", model.crystal.g, s.reshape(cell.n_cell, -1, 3)) for s in spins])
+        zeeman = -MU_B * moment @ np.array(self.conditions.field)
+        single = np.eye(len(self.theta))
+        parts = [SmallModel(self.study, one, occupied=self.system.occupied).energies - zeeman for one in single]
+        return self.energies, np.stack(parts, axis=1), moment
+
+    def stored(self, temperature):
+        """Return what the arrays of a point are means of: by name, the values of all states (n_state, ...)."""
+        beta, n = beta_from_temperature(temperature), len(self.where)
+        weight, (energies, parts, moment) = self.weight(beta), self.parts
+
+        def squares(x):
+            x = x - weight @ x
+            return x[:, :, None] * x[:, None, :] / n
+
+        return {
+            "energy": energies / n,
+            "heat_capacity": beta**2 * squares(energies[:, None])[:, 0, 0],
+            "moment": moment / n,
+            "susceptibility": MU_B * beta * squares(moment),
+            "coupling_energy": parts / n,
+            "coupling_covariance": squares(parts),
+            "order_all": self.square / n**2,
+        }
 
     def weight(self, beta):
         weight = np.exp(-beta * (self.energies - self.energies.min()))
@@ -196,21 +235,27 @@ def deviation(model, moves, temperature, *, n_sweep=1):
     taken for less than that of independent samples, nor than one of the largest seen or missed.
     """
     beta, engine = beta_from_temperature(temperature), model.engine(moves)
-    weight, apart = model.weight(beta), 1 + n_sweep // 20
+    apart = 1 + n_sweep // 20
     engine.run(moves, beta, 500 + 10 * n_sweep)
     states = np.empty(N_SAMPLE, dtype=int)
     for k in range(N_SAMPLE):
         engine.run(moves, beta, apart)
         states[k] = model.state(engine)
-    energies = model.energies - weight @ model.energies
+    energies = model.energies - model.weight(beta) @ model.energies
     values = np.stack([energies, energies**2, model.square], axis=1)
-    found, exact = mean_estimate(values[states][None], n_block=40), weight @ values
-    seen = (weight > 1e-3 / N_SAMPLE) | (np.bincount(states, minlength=len(weight)) > 0)
-    independent = np.sqrt(np.maximum(weight @ values**2 - exact**2, 0.0) / N_SAMPLE)
-    error = np.maximum(found.error, independent + np.ptp(values[seen], axis=0) / N_SAMPLE)
-    off = np.abs(found.value - exact)
-    size = np.abs(values[seen]).max(axis=0) + np.array([np.abs(model.energies[seen]).max(), 0.0, 0.0])
-    return float(np.max(np.where(off > 1e-9 * size, off / np.maximum(error, 1e-300), 0.0)))
+    found = mean_estimate(values[states][None], n_block=40)
+    exact, least = expectation(values, model.weight(beta), N_SAMPLE)
+    return float(np.max(np.abs(found.value - exact) / np.maximum(found.error, least)))
+
+
+def expectation(values, weight, n_sample):
+    """Return the mean of values of all states (n_state, ...), and the least error that it has in so many samples.
+
+    That of independent samples, and of one more or less of the states that may be seen; rounding, where all are equal.
+    """
+    mean, likely = np.tensordot(weight, values, 1), values[weight > 1e-3 / n_sample]
+    independent = np.sqrt(np.tensordot(weight, (values - mean) ** 2, 1) / n_sample)
+    return mean, independent + np.ptp(likely, axis=0) / n_sample + 1e-9 * np.abs(likely).max() + 1e-12
 
 
 class Unsuited:
@@ -263,6 +308,28 @@ def test_the_moves_of_the_study_reach_it(model, temperature):
     if n_sweep is None:
         pytest.skip(f"flips need more than {MAX_SWEEP} sweeps from a random start at {temperature:g} K")
     assert deviation(model, model.settings.moves, temperature, n_sweep=n_sweep) < N_SIGMA
+
+
+@CASES
+def test_stored_means_are_sums_over_states(model, temperature):
+    n_sweep = model.sweeps_needed(beta_from_temperature(temperature))
+    if n_sweep is None or all(move.kind in TOGETHER for move in model.settings.moves):
+        pytest.skip("the moves do not reach every state")
+    settings = replace(
+        model.settings, temperatures=(temperature,), annealing=(), slow=(), thermal=None, tempering=None,
+        correlations=None, equilibration=100 + 10 * n_sweep, orders=(Order("all"),), keep=("configurations",),
+        sampling=Sampling(replicas=4, samples=1000, rounds=1 + n_sweep // 20, extensions=0),
+    )  # fmt: skip
+    simulator = MonteCarloSimulator(model.system.model, settings, model.conditions)
+    arrays = simulator.run(model.theta, StreamKey(model.study.seed, "stored")).arrays
+    same = SmallModel(model.study, model.theta, occupied=arrays["configurations"][0, 0] != 0)
+    weight, n_sample = same.weight(beta_from_temperature(temperature)), 4 * settings.sampling.samples
+    for name, values in same.stored(temperature).items():
+        which = (0, ORDER.index("second")) if name == "order_all" else 0
+        found, error = arrays[name][which], arrays[f"{name}_error"][which]
+        expected, least = expectation(values, weight, n_sample)
+        off = np.abs(found - expected) / np.maximum(error, least)
+        assert np.all(off < N_SIGMA), (name, found, error, expected)
 
 
 @pytest.mark.parametrize("path", [HERE / "square_in_field.yaml", HERE / "kagome_dipoles.yaml"], ids=lambda p: p.stem)

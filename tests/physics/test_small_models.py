@@ -30,13 +30,16 @@ from spinscape.errors import ConfigError, SpinscapeError
 from spinscape.hamiltonian.energy import energy
 from spinscape.observables.statistics import mean_estimate
 from spinscape.observables.thermodynamics import beta_from_temperature
+from spinscape.simulate.dipolar_engine import DipolarEngine
+from spinscape.simulate.local_engine import LocalEngine
 from spinscape.simulate.montecarlo import MonteCarloSimulator
 from spinscape.simulate.montecarlo_arrays import ORDER
 from spinscape.simulate.montecarlo_settings import Order, Sampling
 from spinscape.simulate.moves import MOVES, Move
 from spinscape.simulate.protocol import StreamKey
 from spinscape.simulate.schedule import EngineMaker, filled_system
-from spinscape.simulate.schedule_checks import TOGETHER, check_schedule
+from spinscape.simulate.schedule_checks import TOGETHER, VECTOR_MOVES, check_schedule
+from spinscape.simulate.vector_table import vector_table
 from spinscape.units import MU_B
 
 HERE = Path(__file__).parents[1] / "models"
@@ -210,10 +213,10 @@ def models(path):
     return [SmallModel(study, points[k]) for k in chosen]
 
 
-def kept_chance(model, moves, temperature, *, wrong=1.0, n_round=2):
+def kept_chance(model, moves, temperature, *, engine=None, wrong=1.0, n_round=2):
     """Return how likely the states after some moves are, if the moves keep the Boltzmann distribution."""
     beta, generator = beta_from_temperature(temperature), np.random.default_rng(5)
-    weight, engine = model.weight(beta), model.engine(moves)
+    weight, engine = model.weight(beta), engine or model.engine(moves)
     counts = np.zeros(len(weight))
     for state in generator.choice(len(weight), size=N_START, p=weight):
         engine.set_spins(model.spins(model.sigma[state]))
@@ -298,6 +301,24 @@ def test_moves_keep_the_boltzmann_distribution(model, temperature):
     for moves in schedules:
         chance = kept_chance(model, moves, temperature)
         assert chance > RARE, ("+".join(move.kind for move in moves), chance)
+
+
+@pytest.mark.parametrize("kind", [*VECTOR_MOVES, "all"])
+@pytest.mark.parametrize("name", ["tilted_axes", "sphere_with_vacancies"])
+def test_engines_of_vector_spins_keep_it_too(name, kind):
+    """Ising spins in the engines of spins that point anywhere, as they move among such, with and without dipoles."""
+    model = models(HERE / f"{name}.yaml")[0]
+    system, settings = model.system, model.settings
+    own = (system, model.theta, model.conditions, np.array([3, 5], dtype=np.uint64))
+    if system.model.dipolar.n_row:
+        engine = DipolarEngine(*own, table=vector_table(system, demagnetisation=settings.demagnetisation))
+    else:
+        engine = LocalEngine(*own)
+    moves = tuple(Move(one) for one in (VECTOR_MOVES if kind == "all" else [kind]))
+    temperature = settings.temperatures[0]
+    assert kept_chance(model, moves, temperature, engine=engine) > RARE
+    if kind == "all":
+        assert kept_chance(model, moves, temperature, engine=engine, wrong=0.3, n_round=6) < RARE
 
 
 @CASES

@@ -8,6 +8,7 @@ from ..errors import ConfigError
 from .checks import known
 from .fit_parts import ForwardPart
 from .gaussian import gaussian_settings
+from .simulated_places import simulated_places
 
 
 class MonteCarloForwardSection(ForwardPart):
@@ -23,8 +24,8 @@ class MonteCarloForwardSection(ForwardPart):
     n_mesh: int = Field(16, ge=1, le=128, description="of the approximation")
 
     def settings(self, study):
-        """Return how S(Q) is seen in the simulations: plain data."""
-        return gaussian_settings(study)
+        """Return how S(Q) is seen in the simulations, and on which axes: plain data."""
+        return {"gaussian": gaussian_settings(study), **simulated_places(study)}
 
     def files(self):
         """Return the index of the simulated points."""

@@ -8,6 +8,7 @@ from .checks import known
 from .learning import names_of_kind
 from .objective_background import BackgroundPart, BackgroundSection
 from .quantities import Name
+from .simulated_places import simulated_places
 
 
 class LatentChi2Section(BackgroundPart):
@@ -24,6 +25,10 @@ class LatentChi2Section(BackgroundPart):
     weights: Literal["noise", "equal"] = Field(
         "noise", description="of the latent numbers: their noise's inverse covariance, or all alike as in the paper"
     )
+
+    def settings(self, study):
+        """Return the axes of all arrays, and which array each measurement on a declared axis is of."""
+        return simulated_places(study)
 
     def files(self):
         """Return the trained compressor, and the measured backgrounds."""

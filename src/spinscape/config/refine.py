@@ -91,7 +91,7 @@ class FitRounds(Rounds):
 
     def settings(self, study):
         """Return the fit, and which array of the simulations each measurement is of."""
-        return {"fit": fit_section(study, self.fit), "arrays": simulated_places(study)["arrays"]}
+        return {"fit": fit_section(study, self.fit), **simulated_places(study)}
 
     def check(self, study):
         """Raise :class:`ConfigError` where the fit is not declared, or points cannot be compared with it."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import FitError
 from .couplings import OfCouplings, free_couplings
+from .same_axes import require_same_axes
 from .uncertainty import Covariance
 
 
@@ -87,7 +88,7 @@ def generator_forward(generator, measurements, *, voxels, fixed=None):
             lines.append(lines_between(axis, measurement))
             places.append(slice(first, first + len(axis)))
             continue
-        _require_same_axis(measurement, axis)
+        require_same_axes(measurement, axis)
         lines.append(None)
         places.append(slice(first, first + int(np.prod(measurement.shape))))
     names, shapes = tuple(generator.parameter_names[k] for k in free), tuple(m.shape for m in measurements)
@@ -181,18 +182,6 @@ def joined(parts, which):
     if len(names) > 1:
         raise FitError("generators of different couplings make no joint fit", where="forward.model", got=sorted(names))
     return parts[0] if len(parts) == 1 else JoinedForward(tuple(parts), tuple(map(tuple, which)))
-
-
-def _require_same_axis(measurement, axis):
-    mine, known = measurement.momentum.points, axis.points
-    if mine.shape != known.shape or not np.allclose(mine, known, rtol=0.0, atol=1e-6):
-        raise FitError(
-            "the axes of a measurement are not those that the generator was trained on",
-            where=f"measurement {measurement.name}",
-            expected=f"{len(known)} bins from {known[0].round(4).tolist()} to {known[-1].round(4).tolist()}",
-            got=f"{len(mine)} bins from {mine[0].round(4).tolist()} to {mine[-1].round(4).tolist()}",
-            fix="simulate on the measurement's axes, or bin the measurement as the study says",
-        )
 
 
 def surrogate_covariance(problem, best, box):

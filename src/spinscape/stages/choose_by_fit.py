@@ -8,6 +8,7 @@ from ..store.read import StudyStore
 from .coordinates import grid_coordinates
 from .fit_job import Job
 from .forward_generator import temperatures_of, which_temperature
+from .simulated_axes import check_axes
 
 _CHUNK = 64
 """Points whose images are held at once."""
@@ -28,6 +29,8 @@ def choose(section, seed, inputs):
     files = inputs["measurements"]
     job = Job(section["fit"], inputs["model"], [files] if isinstance(files, str) else list(files))
     measurements = job.prepared(job.fit)
+    for one in measurements:
+        check_axes(one, section["arrays"][one.name], section)
     objective = job.objective(job.fit.objective, measurements)
     with StudyStore(inputs["index"]) as store:
         values = simulated_values(store, objective, measurements, section["arrays"])

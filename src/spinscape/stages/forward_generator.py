@@ -6,6 +6,7 @@ from ..errors import FitError
 from ..infer.generator_forward import generator_forward, joined
 from ..lattice.momentum import momentum_from_dict
 from ..learn.generator_file import load_generator
+from .simulated_axes import check_axes
 
 
 def intervals(declared):
@@ -22,6 +23,8 @@ def forward(declared, job, measurements):
         own = [k for k, m in enumerate(measurements) if arrays[m.name] in about["arrays"] and not _has(which, k)]
         if own:
             mine = [measurements[k] for k in own]
+            for one in mine:
+                check_axes(one, arrays[one.name], job.forward_settings)
             voxels = [_voxels(about, arrays[m.name], m, job.forward_settings["axes"]) for m in mine]
             parts.append(generator_forward(generator, mine, voxels=voxels, fixed=job.fixed))
             which.append(own)

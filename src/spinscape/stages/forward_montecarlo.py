@@ -7,6 +7,7 @@ from ..infer.corrected_forward import CorrectedForward, CorrectedPart, fit_corre
 from ..infer.gaussian_forward import DiffuseImage, ThermalColumn, gaussian_forward
 from ..simulate.gaussian import GaussianSettings
 from ..store.read import StudyStore
+from .simulated_axes import check_axes
 
 
 def intervals(declared):
@@ -16,22 +17,36 @@ def intervals(declared):
 
 def forward(declared, job, measurements):
     """Return the :class:`~spinscape.infer.corrected_forward.CorrectedForward` of a ``MonteCarloForwardSection``."""
-    settings = GaussianSettings(n_mesh=declared.n_mesh, **job.forward_settings)
+    places = job.forward_settings
+    settings = GaussianSettings(n_mesh=declared.n_mesh, **places["gaussian"])
+    arrays = [_array(one, places) for one in measurements]
+    for one, array in zip(measurements, arrays, strict=True):
+        check_axes(one, array, places)
     plain = gaussian_forward(job.model, measurements, settings=settings, fixed=job.fixed)
     with StudyStore(job.files["index"]) as store:
         parts = tuple(
-            _corrected(part, one, store, declared.degree) for part, one in zip(plain.parts, measurements, strict=True)
+            _corrected(part, one, array, store, declared.degree)
+            for part, one, array in zip(plain.parts, measurements, arrays, strict=True)
         )
         lower, upper = store.theta.min(axis=0), store.theta.max(axis=0)
     return CorrectedForward(parts, plain.coupling_names, plain.fixed, plain.free, lower=lower, upper=upper)
 
 
-def _corrected(part, measurement, store, degree):
-    return (_corrected_image if isinstance(part, DiffuseImage) else _corrected_column)(part, measurement, store, degree)
+def _array(measurement, places):
+    """Return the array of the simulations that a measurement is of; None of a table over the temperature."""
+    if measurement.momentum is None:
+        return None
+    return places["arrays"].get(measurement.name, f"signal_{measurement.momentum.name}")
 
 
-def _corrected_image(part, measurement, store, degree):
-    names = (f"{what}_{measurement.momentum.name}" for what in ("signal", "signal_error"))
+def _corrected(part, measurement, array, store, degree):
+    if isinstance(part, DiffuseImage):
+        return _corrected_image(part, array, store, degree)
+    return _corrected_column(part, measurement, store, degree)
+
+
+def _corrected_image(part, array, store, degree):
+    names = array, f"signal_error_{array.removeprefix('signal_')}"
     values, error = (_at_temperature(store, name, part.temperature) for name in names)
     plain = np.array([part.predict(theta)[part.rows, 0] for theta in store.theta])
     values, error = values[:, part.rows], error[:, part.rows]

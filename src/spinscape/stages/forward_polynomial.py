@@ -8,6 +8,7 @@ from ..infer.polynomial_model import polynomial_model
 from ..lattice.momentum import momentum_from_dict
 from ..store.read import StudyStore
 from .forward_generator import temperatures_of, which_temperature
+from .simulated_axes import check_axes
 
 
 def intervals(declared):
@@ -23,6 +24,8 @@ def forward(declared, job, measurements):
         for array in dict.fromkeys(arrays[m.name] for m in measurements):
             own = [k for k, m in enumerate(measurements) if arrays[m.name] == array]
             mine = [measurements[k] for k in own]
+            for one in mine:
+                check_axes(one, array, job.forward_settings)
             images, voxels = _seen(store, array, mine, job.forward_settings["axes"])
             theta = store.theta[_settled(store)]
             names = store.parameter_names

@@ -13,6 +13,7 @@ from spinscape.config.load import read_yaml, study_from_data
 from spinscape.config.summary import summary
 from spinscape.errors import ConfigError, StoreError
 from spinscape.stages import choose, plan_round
+from spinscape.stages.phases import PHASES
 from spinscape.stages.plan import read_plan
 
 N = 24
@@ -40,7 +41,7 @@ HEADER = {
 TINY = "config/test/square_phases.yaml"
 
 
-def write_map(path, *, contract="phases/2"):
+def write_map(path, *, contract=PHASES):
     """A map of a circle whose phases meet at 1.0 and across its end, at 6.2."""
     phi = np.linspace(0, 2 * np.pi * (N - 1) / N, N)
     with h5py.File(path, "w") as file:

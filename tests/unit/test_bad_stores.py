@@ -197,6 +197,25 @@ def test_fewer_points_than_dimensions_are_told_before_anything_is_trained(tmp_pa
     assert "at least 21" in error.expected and "20" in error.got
 
 
+def test_artefacts_on_what_has_no_momenta_are_refused_before_anything_is_trained(tmp_path, monkeypatch):
+    monkeypatch.delitem(COORDS, "hkl")
+    index = make_index(tmp_path, places(36), smooth(places(36)))
+    error = told(partial(run_compress, index, methods={"fine": NET, "taught": {**NET, "augment": {}}}), ConfigError)
+    assert "where voxels lie" in error.what and "methods.taught" in error.where and not (tmp_path / "work").exists()
+
+
+def test_a_logarithm_of_what_is_no_intensity_is_refused(tmp_path):
+    """Energies and correlations have both signs: below zero all would count as zero."""
+    index = make_index(tmp_path, places(36), two_orders(places(36)) - 3.0)
+    for run in (run_phases, partial(run_compress, methods={"net": {**NET, "transform": {"kind": "log1p"}}})):
+        error = told(partial(run, index), DataError)
+        assert "kind: none" in error.fix and "below zero" in error.got and not (tmp_path / "work").exists()
+    assert run_phases(index, transform={"kind": "none"})["n_phase"] == 2
+    # Noise about zero is no reason.
+    noisy = make_index(tmp_path / "noise", places(36), two_orders(places(36)) - 1.0)
+    assert run_phases(noisy)["n_phase"] == 2
+
+
 def test_a_compressor_of_other_arrays_or_other_pixels(tmp_path):
     index = make_index(tmp_path, places(36), smooth(places(36)))
     images = smooth(places(36)).reshape(36, -1)
@@ -289,6 +308,16 @@ def test_too_few_points_are_told_before_they_are_simulated(change, where):
         study_from_data(changed(**change))
     error = caught.value
     assert where in error.where and "at least" in error.expected and "by the grid" in error.got and error.fix
+
+
+def test_ranges_of_rings_have_units_and_rise():
+    place = "learn__small__methods__robust__augment"
+    known = study_from_data(changed(**{place: {"ring_radius": ["0.1 1/nm", "2 1/Å"]}}))
+    assert known.learn["small"].methods["robust"].augment.ring_radius == pytest.approx((0.01, 2.0))
+    for bad, word in ((["2 1/Å", "1 1/Å"], "empty range"), ([1, 2], "unit")):
+        with pytest.raises(ConfigError, match=word) as caught:
+            study_from_data(changed(**{place: {"ring_width": bad}}))
+        assert "methods.robust" in caught.value.where and "ring_width" in caught.value.where
 
 
 def test_points_of_rounds_count():

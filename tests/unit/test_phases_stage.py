@@ -109,6 +109,20 @@ def test_clusters_by_density_give_the_same_phases(index, tmp_path, mapped):
     assert len(phase_section_content(tmp_path / "d.json", tmp_path / "d.h5").figures) == 2
 
 
+def test_a_boundary_that_cannot_be_placed_is_told(index, tmp_path):
+    narrow = {**SECTION["phases"], "boundaries": {"near": 0.3, "far": 3.0}}
+    out = tmp_path / "n.json", tmp_path / "n.h5"
+    phases.run({**SECTION, "phases": narrow}, 3, index, *out)
+    found = json.loads(out[0].read_text())
+    assert (
+        found["boundaries"] == []
+        and [u["why"] for u in found["unplaced"]] == ["too few points to fit the energy of a phase"] * 2
+    )
+    facts = phase_section_content(*out).facts
+    assert sum("too few points" in str(value) for value in facts.values()) == 2
+    assert any(key.startswith("boundary between phases 1 and 2, at 1.6") for key in facts)
+
+
 def test_its_part_of_the_report(mapped):
     content = phase_section_content(*mapped)
     page = render_report(ReportContent("demo", sections=(content,)))

@@ -6,10 +6,10 @@ from pydantic import Field
 
 from ..errors import ConfigError
 from .build_model import build_crystal
-from .checks import known
+from .checks import check_range, known
 from .grids import check_enough
 from .phases import TransformSection, check_arrays
-from .quantities import Name, Temperature
+from .quantities import Name, Temperature, WavevectorRange
 from .signals import signals_section
 from .simulated_places import simulated_places
 from .strict import Strict
@@ -51,6 +51,10 @@ class AugmentSection(Strict):
     share: float = Field(0.8, ge=0, le=1, description="of the images that have each kind")
     missing: float = Field(0.5, ge=0, le=1, description="share of the images that lose a block, gaps or a sector")
     scale: float = Field(1.0, ge=1, le=100, description="factor up to which images are multiplied or divided")
+    ring_radius: WavevectorRange | None = Field(None, description="of rings, as |Q|; left out: anywhere")
+    ring_width: WavevectorRange | None = Field(
+        None, description="standard deviations of rings in |Q|; left out: 0.7 to 2.8 % of the range of |Q|"
+    )
 
 
 class NetworkMethod(Strict):
@@ -147,6 +151,7 @@ def check_learning(study):
             # One more to learn from than dimensions, and at least one that is held out.
             least, where = max(method.dimensions) + 2, f"learn.{name}.methods.{one}.dimensions"
             check_enough(study, least, where=where, fix="a larger grid, or fewer dimensions")
+            _check_rings(method, where=f"learn.{name}.methods.{one}.augment")
         if section.keep is not None and section.keep not in section.methods:
             raise ConfigError(
                 "no such method",
@@ -172,6 +177,13 @@ def check_learning(study):
                 got="none",
                 fix="declare replicas: {share: 0.1, n: 4}",
             )
+
+
+def _check_rings(method, *, where):
+    for name in ("ring_radius", "ring_width"):
+        pair = getattr(getattr(method, "augment", None), name, None)
+        if pair is not None:
+            check_range(pair, where=f"{where}.{name}")
 
 
 def _check_latents(study):

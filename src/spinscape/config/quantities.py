@@ -66,3 +66,4 @@ Fractional = TypeAliasType(
 Vector = TypeAliasType("Vector", tuple[Fractional, Fractional, Fractional])
 IntVector = tuple[int, int, int]
 EnergyRange = tuple[Energy, Energy]  # type: ignore[valid-type]
+WavevectorRange = tuple[Wavevector, Wavevector]  # type: ignore[valid-type]

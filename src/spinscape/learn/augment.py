@@ -37,6 +37,9 @@ class AugmentSettings:
         Largest factor that an image is multiplied or divided by; 1 for none.
     n_pattern : int
         Patterns of each kind, fewer where images are large.
+    ring_radius, ring_width : (float, float), optional
+        Between which radii and widths (standard deviations) of rings are drawn, in the unit of the modulus: those of a
+        sample holder are known. Left out, radii are anywhere, widths 0.7 to 2.8 % of the modulus's range.
     """
 
     rings: float = 4.0
@@ -47,23 +50,34 @@ class AugmentSettings:
     missing: float = 0.5
     scale: float = 1.0
     n_pattern: int = 512
+    ring_radius: tuple[float, float] | None = None
+    ring_width: tuple[float, float] | None = None
 
     def __post_init__(self):
+        for name in ("ring_radius", "ring_width"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, tuple(float(x) for x in getattr(self, name)))
         bad = [name for name in ADDED if not 0 <= getattr(self, name) < np.inf]
         bad += [name for name in ("share", "missing") if not 0 <= getattr(self, name) <= 1]
         bad += [] if 1 <= self.scale < np.inf else ["scale"]
         bad += [] if self.n_pattern >= 1 else ["n_pattern"]
+        bad += [n for n, low in (("ring_radius", 0.0), ("ring_width", 1e-12)) if not _rises(getattr(self, n), low)]
         if bad:
             raise ConfigError(
                 "settings of artefacts are out of range",
                 where="augment",
-                expected="levels of at least 0, shares between 0 and 1, a scale of at least 1",
+                expected="levels of at least 0, shares between 0 and 1, a scale of at least 1, ranges that rise",
                 got={name: getattr(self, name) for name in bad},
             )
 
     def to_dict(self):
         """Return plain values, for JSON; ``AugmentSettings(**data)`` is the inverse."""
         return asdict(self)
+
+
+def _rises(pair, low):
+    """Tell whether a range is one, from ``low`` on; none is."""
+    return pair is None or low <= pair[0] <= pair[1] < np.inf
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,16 +196,20 @@ class Artefacts:
         return out, ~lost
 
     def _patterns(self, name):
-        draw = {"rings": _rings, "bragg": _bragg, "background": _background, "hot": _hot, "lost": _lost}[name]
+        draw = {"rings": self._rings, "bragg": _bragg, "background": _background, "hot": _hot, "lost": _lost}[name]
         rows = [draw(self.where, stream(self.seed, "artefact", name, k)) for k in range(self._n)]
         return np.array(rows, dtype=bool if name == "lost" else np.float32)
 
-
-def _rings(where, generator):
-    n, span = int(generator.integers(1, 5)), float(np.ptp(where.modulus))
-    heights = 2.0 * generator.exponential(size=n)
-    shape = {"radii": np.zeros(n), "widths": np.full(n, 0.014 * span), "heights": heights}
-    return artefacts.powder_rings(where.modulus, level=1.0, generator=generator, **shape)
+    def _rings(self, where, generator):
+        n, span = int(generator.integers(1, 5)), float(np.ptp(where.modulus))
+        heights, typical = 2.0 * generator.exponential(size=n), 0.014 * span
+        anywhere = (where.modulus.min(), where.modulus.max())
+        radii = generator.uniform(*(self.settings.ring_radius or anywhere), size=n)
+        widths = typical * np.exp(generator.uniform(-0.7, 0.7, size=n))
+        if self.settings.ring_width is not None:
+            widths = generator.uniform(*self.settings.ring_width, size=n)
+        heights = heights * np.exp(generator.uniform(-0.7, 0.7, size=n))
+        return artefacts.powder_rings(where.modulus, level=1.0, radii=radii, widths=widths, heights=heights)
 
 
 def _bragg(where, generator):

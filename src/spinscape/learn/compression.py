@@ -304,15 +304,21 @@ class Trainer:
 
     def artefacts(self, settings):
         """Return the artefacts of some settings; their patterns are drawn once."""
+        self.check_momenta()
+        if settings not in self._artefacts:
+            self._artefacts[settings] = Artefacts(self.where, settings, seed=0)
+        return self._artefacts[settings]
+
+    def check_momenta(self):
+        """Raise where it is not known where voxels lie: artefacts cannot be drawn."""
         if self.where is None:
             raise ConfigError(
                 "artefacts need to know where voxels lie",
                 where="augment",
+                expected="arrays over momenta",
+                got="an array without any",
                 fix="compress arrays over paths or volumes, or leave augment out",
             )
-        if settings not in self._artefacts:
-            self._artefacts[settings] = Artefacts(self.where, settings, seed=0)
-        return self._artefacts[settings]
 
     def row(self, method, n_latent, seed, held_out, *, checkpoint=None):
         """Train one compressor and return its :class:`Row`."""

@@ -18,7 +18,7 @@ from ..learn.compressor_file import save_compressor
 from ..learn.generator import fit_generator
 from ..learn.generator_error import LEAST_POINTS, with_measured_error
 from ..learn.generator_file import save_generator
-from ..learn.images import ArrayImages, StoreImages, Transform, split_points
+from ..learn.images import ArrayImages, StoreImages, Transform, check_intensities, split_points
 from ..learn.siren import default_device
 from ..rng import digest_words
 from ..store.contracts import digest
@@ -62,9 +62,9 @@ def run(section, seed, index, output, generator, metrics, work, *, model=None):
     with located(f"learn.{section['name']}"), StudyStore(index, **options) as store:
         arrays = _arrays(store, declared.arrays, section, model)
         split = _Split(store, arrays, declared, section["replicas"], seed)
-        _check_dimensions(declared, split.train)
         where = momenta_from_store(arrays, declared.arrays, section["reciprocal"])
         trainer = Trainer(split.train, where=where, progress=True, device=default_device())
+        _check_methods(declared, trainer)
         seeds = [digest_words("compression", seed, k)[0] for k in range(declared.n_seed)]
         plan = compression.planned(_methods(declared, split.held_out), seeds)
         notes = Path(work) / f"{section['name']}-{digest([section, seed, store.index['batches']])[:16]}"
@@ -118,14 +118,18 @@ class _Split:
             self.held_out, self.held_out_theta = HeldOut(source, groups=groups), store.theta[test][first]
 
 
-def _check_dimensions(declared, train):
+def _check_methods(declared, trainer):
     """Raise before anything is trained where some method asks for what the images cannot teach."""
     for name, method in declared.methods.items():
         with located(f"methods.{name}"):
-            check_fit(train, max(method.dimensions))
+            check_fit(trainer.source, max(method.dimensions))
+            some = trainer.source.read(np.arange(min(trainer.source.n_image, 64)))[0]
+            check_intensities(some, method.transform, where=", ".join(declared.arrays))
+            if getattr(method, "augment", None) is not None:
+                trainer.check_momenta()
     if declared.generator.components is not None:
         with located("generator.components"):
-            check_fit(train, declared.generator.components)
+            check_fit(trainer.source, declared.generator.components)
 
 
 def _replicated(store):

@@ -14,7 +14,7 @@ from ..learn.compressor import fit_pca
 from ..learn.density import density_clusters
 from ..learn.graph_linkage import graph_degree_linkage
 from ..learn.hierarchy import agglomerative
-from ..learn.images import StoreImages, Transform
+from ..learn.images import StoreImages, Transform, check_intensities
 from ..learn.near_correlations import near_correlations
 from ..learn.phase_count import CROSSOVER, CountRule, count_phases, phases_of_clusters
 from ..store.files import hdf5_bytes, write_whole
@@ -62,12 +62,12 @@ def run(section, seed, index, output, arrays, *, rounds=(), model=None, compress
         coordinates = grid.of_theta(store.theta, further=[(f.coordinates, f.theta) for f in further])
         place, of_grid = _scaled(store.theta[:, grid.free_columns]), _of_grid(store.theta, further)
         found = _counted(declared, features, place, len(grid.names), seed, of_grid)
-        boundaries = _boundaries(grid, store, found, coordinates, declared.boundaries)
+        boundaries, unplaced = _boundaries(grid, store, found, coordinates, declared.boundaries)
         pictures, axes = _representatives(seen, declared, features, found)
         latent = fit_pca(whole, n_latent=min(N_LATENT, *whole.shape, len(whole) - 1)).encode(whole)
         pictures |= phase_field(grid, coordinates, found, seed=seed)
         document = _document(section, declared, found, boundaries, grid, store)
-        document["shown"] = axes
+        document |= {"shown": axes, "unplaced": unplaced}
         document["labels"] = group_labels(store, *groups_of(found)[:2])
         order = {"coordinates": coordinates, "theta": store.theta, "phase": found.phase}
         order |= {"nearest": found.nearest, "label": found.label}
@@ -113,7 +113,9 @@ def _features(store, declared):
         return np.hstack([_correlations(store, name, declared.correlations) for name in declared.arrays])
     transform = Transform(**declared.transform.model_dump())
     source = StoreImages(store, declared.arrays)
-    return transform.forward(source.read(np.arange(source.n_image))[0].astype(np.float64))
+    values = source.read(np.arange(source.n_image))[0].astype(np.float64)
+    check_intensities(values, transform, where=", ".join(declared.arrays))
+    return transform.forward(values)
 
 
 def _correlations(store, name, vectors):
@@ -139,13 +141,13 @@ def _scaled(free):
 
 
 def _boundaries(grid, store, found, coordinates, declared):
-    """Return the boundaries along a grid of one coordinate, from the energies on both sides."""
+    """Return the boundaries along a grid of one coordinate, from the energies on both sides, and those not found."""
     if coordinates.shape[1] != 1 or ENERGY not in store.template or found.n_phase < 2:
-        return []
+        return [], []
     energy = store.read_many(ENERGY, np.arange(store.n_point)).reshape(store.n_point, -1)[:, 0]
     place, period = coordinates[:, 0], grid.period[0]
     step = grid.step[0] if np.isfinite(grid.step[0]) else float(np.median(np.diff(np.unique(place))))
-    out = []
+    out, unplaced = [], []
     for first, second, low, high in _meetings(place, found.phase, period):
         middle = 0.5 * (low + high)
         sides = []
@@ -161,12 +163,13 @@ def _boundaries(grid, store, found, coordinates, declared):
                 middle + 3 * step,
             )
         except DataError as error:
-            _log.warning("no boundary between phases %d and %d near %.6g: %s", first, second, middle, error)
+            _log.warning("no boundary between phases %d and %d near %.6g: %s", first + 1, second + 1, middle, error)
+            unplaced.append({"phases": [first, second], "between": [low, high], "why": error.what})
             continue
         points = [len(side[1]) for side in sides]
         out.append({"phases": [first, second], "place": edge.place, "std": edge.std, "band": list(edge.band)})
         out[-1] |= {"between": [low, high], "points": points}
-    return out
+    return out, unplaced
 
 
 def _wrapped(difference, period):

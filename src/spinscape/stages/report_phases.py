@@ -134,7 +134,9 @@ def _facts(found):
     for border in found["borders"]:
         first, second = (r + 1 for r in border["regions"])
         out[f"jump between regions {first} and {second}, in units of the change inside"] = round(border["contrast"], 2)
-    for edge in found["boundaries"]:
+    for edge in (*found["boundaries"], *found["unplaced"]):
         first, second = (p + 1 for p in edge["phases"])
-        out[f"boundary between phases {first} and {second}"] = f"{edge['place']:.6g} ± {edge['std']:.2g}"
+        low, high = edge["between"]
+        place = f"{edge['place']:.6g} ± {edge['std']:.2g} by their energies" if "place" in edge else edge["why"]
+        out[f"boundary between phases {first} and {second}, at {low:.4g} to {high:.4g} by what is compared"] = place
     return out

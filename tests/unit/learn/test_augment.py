@@ -52,6 +52,19 @@ def test_bragg_peaks_fall_on_lattice_points_and_rings_on_circles():
         assert np.ptp(values[:, here], axis=1).max() < 1e-5
 
 
+def test_rings_lie_where_those_of_a_sample_holder_are_known_to():
+    """Of one radius and one width all rings have one shape, whatever else is drawn."""
+    values, _ = draw(rings=2.0, share=1.0, ring_radius=(1.2, 1.2), ring_width=(0.2, 0.2))
+    shape = np.exp(-0.5 * ((WHERE.modulus - 1.2) / 0.2) ** 2)
+    added = values - 1.0
+    size = added @ shape / (shape @ shape)
+    assert np.abs(added - size[:, None] * shape).max() < 1e-4 * size.max() and np.ptp(size) > 1.0
+    values, _ = draw(rings=2.0, share=1.0, ring_radius=(1.0, 1.4), ring_width=(0.01, 0.05))
+    # Five of the largest deviations away there is nothing, between the radii there is.
+    far = (WHERE.modulus < 1.0 - 0.25) | (WHERE.modulus > 1.4 + 0.25)
+    assert np.all(values[:, far] < 1.0 + 1e-3) and values[:, ~far].max() > 2.0
+
+
 def test_missing_voxels_are_masked_and_hold_nothing():
     values, valid = draw(missing=1.0)
     assert valid.shape == values.shape and not values[~valid].any() and np.all(values[valid] == 1.0)
@@ -155,7 +168,16 @@ def test_it_is_kept_and_trained_again_to_the_same_bits(trainer, taught, model, t
 
 
 def test_settings_that_make_no_sense_are_refused(model):
-    for bad in ({"share": 1.5}, {"rings": -1.0}, {"scale": 0.5}, {"n_pattern": 0}, {"bragg": np.nan}):
+    for bad in (
+        {"ring_radius": (2.0, 1.0)},
+        {"ring_width": (0.0, 1.0)},
+        {"ring_radius": (-1.0, 1.0)},
+        {"share": 1.5},
+        {"rings": -1.0},
+        {"scale": 0.5},
+        {"n_pattern": 0},
+        {"bragg": np.nan},
+    ):
         with pytest.raises(ConfigError, match="artefacts"):
             AugmentSettings(**bad)
     with pytest.raises(ConfigError, match="where voxels lie"):

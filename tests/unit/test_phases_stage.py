@@ -1,12 +1,15 @@
 """The stage ``phases`` on small stores: a circle of couplings with jumps, boundaries, and its part of the report."""
 
 import json
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
 import pytest
 
 from spinscape.errors import DataError, StoreError
+from spinscape.lattice.volumes import QGrid
+from spinscape.observables.diffuse_template import signal_layout
 from spinscape.plot.phases import phase_map_figure
 from spinscape.plot.report import ReportContent, render_report
 from spinscape.stages import collect, phases
@@ -233,3 +236,34 @@ def test_three_couplings_are_mapped_in_slices_of_the_third(method, tmp_path):
         shade = right.collections[0].get_facecolors()[:, :3]
         assert np.all(np.diff(shade[np.argsort(latent[here][:, 0], kind="stable")][::4, 0]) >= 0)
         assert np.ptp(shade[:, 2]) < 1e-12
+
+
+def test_correlations_of_spins_at_several_temperatures_are_compared(tmp_path):
+    """S(Q) of blocks of spins, at two temperatures, as Monte Carlo stores it: what is compared are ⟨S_0·S_r⟩."""
+    rng, n_side = np.random.default_rng(7), 6
+    line = np.linspace(0.0, 1.0, 12)
+    x, y = np.meshgrid(np.arange(n_side), np.arange(n_side), indexing="ij")
+    spins = np.empty((12, 2, n_side, n_side, 3))
+    for k, at in enumerate(line):
+        order = (-1.0) ** (x + y if at > 0.5 else x)
+        for t, noise in enumerate((1.0, 0.2)):
+            spins[k, t] = order[..., None] * [0, 0, 1.0] + noise * rng.normal(size=(n_side, n_side, 3))
+    signal = (np.abs(np.fft.fft2(spins, axes=(2, 3))) ** 2).sum(axis=-1) / n_side**2
+    q = np.arange(n_side) / n_side
+    where = QGrid("zone", np.zeros(3), np.eye(3), (*[np.append(q, 1.0) - 0.5 / n_side] * 2, np.array([-0.1, 0.1])))
+    dims, shape, coords = signal_layout(where)
+    plain = {n: {"dims": list(d), "values": np.asarray(v).tolist(), "unit": u} for n, (d, v, u) in coords.items()}
+    plain["temperature_of_signal"] = {"dims": ["temperature_of_signal"], "values": [2.0, 0.5], "unit": "K"}
+    template = {
+        "signal_zone": {
+            "dims": ["temperature_of_signal", *dims], "shape": [2, *shape], "dtype": "float64", "unit": "",
+            "coords": plain,
+        }
+    }  # fmt: skip
+    store = SimpleNamespace(n_point=12, template=template, read_many=lambda name, index: signal[index])
+    vectors = ((1, 0, 0), (1, 1, 0))
+    found = phases._features(store, SimpleNamespace(correlations=vectors, arrays=("signal_zone",)))
+    square = (spins**2).sum(axis=(2, 3, 4))
+    for j, r in enumerate(vectors):
+        by_hand = (spins * np.roll(spins, (-r[0], -r[1]), axis=(2, 3))).sum(axis=(2, 3, 4)) / square
+        np.testing.assert_allclose(found[:, [j, j + 2]], by_hand, atol=1e-6)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..config.phases import PhaseSection
 from ..errors import DataError, located
+from ..learn.augment import momenta_from_store
 from ..learn.boundaries import boundary_between, fit_energy
 from ..learn.compressor import fit_pca
 from ..learn.density import density_clusters
@@ -119,16 +120,14 @@ def _features(store, declared):
 
 
 def _correlations(store, name, vectors):
-    """Return the correlations of near spins that a volume of S(Q) holds, (n_point, n_vector)."""
+    """Return the correlations of near spins that a volume of S(Q) holds, (n_point, n_temperature · n_vector)."""
     signal = StoreImages(store, [name]).read(np.arange(store.n_point))[0]
-    at, volume = store.coordinates, name.removeprefix("signal_")
-    dims = store.template[name]["dims"]
-    steps = np.meshgrid(*(np.array(at[dim]["values"]) for dim in dims), indexing="ij")
-    q = np.broadcast_to(np.array(at[f"origin_{volume}"]["values"]), (signal.shape[1], 3))
-    # Axes that are integrated over have no coordinate; the vectors must not ask for it.
-    axes = ["uvw".index(dim[0]) for dim in dims]
-    basis = np.array(at[f"basis_{volume}"]["values"])[axes]
-    return near_correlations(signal, q + np.stack([s.ravel() for s in steps], axis=1) @ basis, vectors)
+    # In units of the reciprocal lattice: no vectors of it are needed.
+    hkl = momenta_from_store(store, [name], np.eye(3)).hkl
+    spec = store.template[name]
+    n = next((k for dim, k in zip(spec["dims"], spec["shape"], strict=True) if dim.startswith("temperature")), 1)
+    parts = signal.reshape(len(signal), n, -1).transpose(1, 0, 2)
+    return np.hstack([near_correlations(part, hkl.reshape(n, -1, 3)[0], vectors) for part in parts])
 
 
 def _scaled(free):

@@ -5,13 +5,17 @@ size. So every grid here, those that refinement starts from too, is moved at ran
 are medians and quartiles. The error is the share of the box that a map puts into the wrong phase. Systems:
 
 square   classical square lattice, J1 = 1 over J2 and J3; exact labels (which q minimises J(q))
-patch    J-K-Γ honeycomb, J = cos φ, K = sin φ over φ and Γ; labels by Luttinger and Tisza on the q of 12 × 12 cells
+patch    J-K-Γ honeycomb, J = cos φ, K = sin φ, φ from 60 to 300° and |Γ| ≤ 0.5; labels by Luttinger and Tisza on the q
+         of 12 × 12 cells, with slivers a few degrees wide
+window   a part of it: φ from 80 to 150° and Γ from −0.05 to 0.4, without slivers
 chain    the square lattice, labels from clusters of near correlations of the self-consistent Gaussian, as a study does
 
-Run with ``python benchmarks/refinement.py [square] [patch] [chain]``; about 4 min of CPU.
+Run with ``python benchmarks/refinement.py [square] [patch] [window] [chain] [--grids 40 60 100]``; about 25 min of CPU.
 """
 
+import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,19 +27,21 @@ from spinscape.config.load import load_study
 from spinscape.learn.hierarchy import agglomerative
 from spinscape.learn.near_correlations import near_correlations
 from spinscape.learn.phase_count import CountRule, count_phases
-from spinscape.learn.refine import next_points, predicted_label
+from spinscape.learn.phase_map import predicted_label
+from spinscape.learn.refine import next_points
 from spinscape.simulate.gaussian_simulator import GaussianSimulator
 from spinscape.simulate.protocol import StreamKey
 
 STUDY = Path(__file__).parents[1] / "config" / "studies" / "square_phases.yaml"
 SQUARE = np.array([[-0.6, -0.5], [0.9, 0.7]])
-PATCH = np.array([[80.0, -0.05], [150.0, 0.4]])
+PATCH = np.array([[60.0, -0.5], [300.0, 0.5]])
+WINDOW = np.array([[80.0, -0.05], [150.0, 0.4]])
 UNIT = np.array([[0.0, 0.0], [1.0, 1.0]])
 GRIDS, SHARE = (40, 60, 100), 0.08
 N_CELL = 12
 # Points along each side of the grid that a share of 8 % of a uniform one begins with, and rounds.
-STARTS = {40: (8, 6), 60: (10, 7), 100: (14, 10)}
-OFFSETS, CHAIN_OFFSETS = 20, 5
+STARTS = {40: (6, 12), 60: (10, 20), 100: (10, 20)}
+OFFSETS, CHAIN_OFFSETS = {40: 20, 60: 20, 100: 8}, 5
 
 
 def placed(unit, box):
@@ -53,13 +59,13 @@ def square_label(unit):
     return np.argmin([-4 + 4 * a + 4 * b, 4 * b - 4 * a, along, edge], axis=0)
 
 
-def patch_label(unit):
+def patch_label(unit, box=PATCH):
     """Return the wave of the least energy of a J-K-Γ honeycomb.
 
     Its sublattices are coupled by B(q) = Σ_γ J_γ e^{iq·r_γ}, and the least energy is minus the largest singular value.
     Classes: q = 0 and q = M, each with its sublattices parallel or not, q = K, and all others.
     """
-    phi, gamma = placed(unit, PATCH).T
+    phi, gamma = placed(unit, box).T
     bonds = np.cos(np.radians(phi))[:, None, None, None] * np.eye(3) + np.zeros((len(phi), 3, 1, 1))
     for c in range(3):
         a, b = (c + 1) % 3, (c + 2) % 3
@@ -132,24 +138,25 @@ def quartiles(values):
     return f"{middle:.4f} ({low:.4f} to {high:.4f})"
 
 
-def exact(name, label, seed=7):
+def exact(name, label, grids, seed=7):
     """Compare with exact labels."""
-    rng = np.random.default_rng(seed)
     at = np.random.default_rng(0).random((40_000, 2))
     truth = label(at)
-    for n in GRIDS:
+    for n in grids:
+        rng = np.random.default_rng((seed, n))
         uniform, nearest, refined = [], [], []
         side, rounds = sizes(n)
-        for k in range(OFFSETS):
+        for k in range(OFFSETS[n]):
             points = grid(n, rng.random(2))
             known = label(points)
             uniform.append(np.mean(predicted_label(points, known, at) != truth))
             nearest.append(np.mean(known[cKDTree(points).query(at)[1]] != truth))
             points = grid(side, rng.random(2))
+            known = label(points)
             for r, m in enumerate(rounds):
-                new = next_points(points, label(points), box=UNIT, n=m, seed=100 * k + r)
-                points = np.concatenate([points, new])
-            refined.append(np.mean(predicted_label(points, label(points), at) != truth))
+                new = next_points(points, known, box=UNIT, n=m, seed=100 * k + r)
+                points, known = np.concatenate([points, new]), np.concatenate([known, label(new)])
+            refined.append(np.mean(predicted_label(points, known, at) != truth))
         ratio = np.mean(np.array(refined) <= np.median(uniform))
         print(f"{name:8}{n:4} × {n:<4} uniform {quartiles(uniform)}, nearest point {quartiles(nearest)}", end="; ")
         print(f"{len(points)} refined {quartiles(refined)}: {ratio:.0%} at most the median", flush=True)
@@ -180,15 +187,18 @@ def chain(n=40, seed=7):
         print(f"{text}; {len(points)} refined {error(points, label):.4f} ({label.max() + 1} clusters)", flush=True)
 
 
-def main(parts):
+EXACT = {"square": square_label, "patch": patch_label, "window": partial(patch_label, box=WINDOW)}
+
+
+def main(words):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("parts", nargs="*", metavar="part", default=[*EXACT, "chain"])
+    parser.add_argument("--grids", nargs="+", type=int, choices=GRIDS, default=GRIDS)
+    asked = parser.parse_args(words)
     with threadpool_limits(1):
-        if "square" in parts:
-            exact("square", square_label)
-        if "patch" in parts:
-            exact("patch", patch_label)
-        if "chain" in parts:
-            chain()
+        for name in asked.parts:
+            chain() if name == "chain" else exact(name, EXACT[name], asked.grids)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or ("square", "patch", "chain"))
+    main(sys.argv[1:])

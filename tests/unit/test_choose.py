@@ -28,7 +28,7 @@ CIRCLE = {
     "couplings": {"J": None, "K": None},
     "module": "spinscape.stages.choose_by_phases",
 }
-REFINE = {"kind": "phases", "map": "map", "by": "phases", "rounds": 2, "points": 10}
+REFINE = {"kind": "phases", "map": "map", "by": "phases", "rounds": 2, "points": 10, "spread": 0.0}
 HEADER = {
     "study": "demo",
     "seed": 1,

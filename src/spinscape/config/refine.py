@@ -40,6 +40,12 @@ class PhaseRounds(Rounds):
     by: Literal["phases", "clusters"] = Field(
         "phases", description="what is told apart: phases, or the clusters before borders without a jump are dropped"
     )
+    spread: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of each round that goes to the emptiest places of the box, where small phases may hide",
+    )
 
     @property
     def module(self):

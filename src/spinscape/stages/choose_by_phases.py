@@ -34,5 +34,6 @@ def choose(section, seed, inputs):
             "a map of phases obeys another contract", where=str(inputs["map"]), expected=PHASES, got=contract
         )
     grid = grid_coordinates(section)
-    n = section["refine"]["points"]
-    return next_points(points, np.asarray(label), box=grid.box, period=grid.period, n=n, seed=seed)
+    refine = section["refine"]
+    where = {"box": grid.box, "period": grid.period}
+    return next_points(points, np.asarray(label), **where, n=refine["points"], seed=seed, spread=refine["spread"])

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..learn.refine import voted_map
+from ..learn.phase_map import voted_map
 
 N_PLACE = {2: 161, 3: 61}
 """Places along each of the first two axes, by the number of coordinates."""

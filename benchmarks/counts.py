@@ -104,16 +104,20 @@ def one_fit(setting, kind, k, counts):
     return row | {"miss": (found - truth).tolist()}
 
 
-def one_run(setting, k):
+def one_run(setting, k, begin):
     """Return one row of a running experiment."""
-    stop, needed, inside, foretold, (seconds, search) = running(setting, k)
-    told = {f"{s:g}": foretold[np.argmin(np.abs(foretold[:, 0] - s * stop)), 1] / stop for s in SHARES}
+    stop, needed, inside, foretold, (seconds, search) = running(setting, k, begin=begin)
+    told = {f"{s:g}": foretold[np.argmin(np.abs(foretold[:, 0] - s * stop)), 1] / stop for s in SHARES
+            if s * stop >= foretold[0, 0]}  # fmt: skip
     return {"what": "watch", "k": k, "stop": stop, "needed": needed, "inside": bool(inside), "told": told,
             "seconds": [float(np.median(seconds)), float(seconds.max()), float(seconds[0]), search]}  # fmt: skip
 
 
-def running(setting, k, *, first=600.0, growth=1.04, precision=0.01, limit=3e5):
-    """Follow experiment k from few counts on; return stop, hindsight, cover, what was foretold on the way, seconds."""
+def running(setting, k, *, begin=0.0, first=600.0, growth=1.04, precision=0.01, limit=3e5):
+    """Follow experiment k from few counts on; return stop, hindsight, cover, what was foretold on the way, seconds.
+
+    States with less than ``begin`` of the counts that hindsight needs are passed over.
+    """
     truth = calibration.drawn(k)
     truth["counts"] = 1.0
     measured, expected = calibration.experiment(setting, k, truth, "clean")
@@ -124,10 +128,13 @@ def running(setting, k, *, first=600.0, growth=1.04, precision=0.01, limit=3e5):
     generator = stream(calibration.SEED, "counting", "running", k)
     rate = np.where(measured.valid, expected / expected[measured.valid].sum(), 0.0)
     counts, exposure, foretold, seconds, searches = np.zeros_like(rate), 0.0, [], [], []
+    needed = hindsight(forward, box, truth, measured, rate, goal)
     while exposure < limit:
         more = first if exposure == 0 else exposure * (growth - 1.0)
         counts += generator.poisson(more * rate)
         exposure += more
+        if exposure < begin * needed:
+            continue
         state = calibration.replace(measured, signal=counts.copy())
         start = time.process_time()
         reading = watch.update(state, counts.sum())
@@ -137,7 +144,6 @@ def running(setting, k, *, first=600.0, growth=1.04, precision=0.01, limit=3e5):
         foretold.append((counts.sum(), reading.needed))
         if reading.done:
             break
-    needed = hindsight(forward, box, truth, measured, rate, goal)
     low, high = reading.interval("J")
     inside = low <= truth["theta"][0] <= high
     return counts.sum(), needed, inside, np.array(foretold), (np.array(seconds), max(searches))
@@ -163,7 +169,7 @@ def jobs(what, first, last):
             yield what, k, counts
 
 
-def run(target, what, levels, first, last, seconds):
+def run(target, what, levels, first, last, seconds, begin):
     """Append rows to a file for so many seconds of CPU; what it has already is not done again."""
     done = {(r["what"], r["k"], r.get("counts")) for r in calibration.rows_of(target)} if target.exists() else set()
     setting, began = calibration.Setting(), time.process_time()
@@ -174,7 +180,7 @@ def run(target, what, levels, first, last, seconds):
             if time.process_time() - began > seconds:
                 return
             try:
-                row = one_run(setting, k) if kind == "watch" else one_fit(setting, kind, k, counts)
+                row = one_run(setting, k, begin) if kind == "watch" else one_fit(setting, kind, k, counts)
             except SpinscapeError as error:
                 row = {"what": kind, "k": k, "counts": counts, "error": error.what}
             out.write(json.dumps(row) + "\n")
@@ -241,10 +247,12 @@ def watched(runs):
           f"at most 1.2 in {np.mean(over <= 1.2):.3f}")  # fmt: skip
     print("95 % interval at the stop holds J: {}/{} (99 % band {:.3f} to {:.3f})".format(inside, n, *band(0.95, n)))
     for share in SHARES:
-        told = np.array([r["told"][f"{share:g}"] for r in runs])
+        told = np.array([r["told"][f"{share:g}"] for r in runs if f"{share:g}" in r["told"]])
+        if not len(told):
+            continue
         print(f"foretold at {100 * share:.0f} % of the way: median {np.median(told):.2f} of the counts at the stop, "
               f"median distance {np.median(np.abs(told - 1)):.2f}")  # fmt: skip
-    seconds = np.array([r["seconds"] for r in runs])
+    seconds = np.array([r["seconds"] for r in runs if len(r["seconds"]) == 4])
     median, _, first, search = np.median(seconds, axis=0)
     print(f"CPU for an answer: median {median:.2f} s, largest {seconds[:, 1].max():.2f} s; for the first, "
           f"with a search, median {first:.2f} s; for a search after an answer at most {search:.2f} s in the median, "
@@ -258,6 +266,7 @@ if __name__ == "__main__":
     parser.add_argument("--experiments", type=int, nargs=2, default=(0, 20), metavar=("FIRST", "END"))
     parser.add_argument("--counts", type=float, nargs="+", help="some of the levels")
     parser.add_argument("--seconds", type=float, default=np.inf, help="of CPU, after which it stops")
+    parser.add_argument("--begin", type=float, default=0.4, help="share of what hindsight needs where watching begins")
     parser.add_argument("--figure", type=Path)
     asked = parser.parse_args()
     with threadpool_limits(1):
@@ -265,4 +274,4 @@ if __name__ == "__main__":
             report(asked.file, asked.figure)
         else:
             asked.file.parent.mkdir(parents=True, exist_ok=True)
-            run(asked.file, asked.what, asked.counts, *asked.experiments, asked.seconds)
+            run(asked.file, asked.what, asked.counts, *asked.experiments, asked.seconds, asked.begin)

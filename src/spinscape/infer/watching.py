@@ -143,18 +143,18 @@ class Watch:
         if not ends:
             return self.search()
         self._minima = _kept(ends, self.box)
-        return self._reading(problem, ends[0].parameters, counts, pending=counts >= AGAIN * self._searched_at)
+        return self._reading(problem, ends[0][1], counts, pending=counts >= AGAIN * self._searched_at)
 
     def search(self):
         """Return the :class:`Reading` of the last state, the whole box searched."""
         problem, counts = self._state
         found = self.strategy.minimise(problem.counting(), self.box, self.seed).minima[:2]
         self._searched_at = counts
-        ends = _descents(problem, [*self._minima, *(m.parameters for m in found)], self.box)
+        ends = [(m.objective, m.parameters) for m in found] + _descents(problem, self._minima, self.box)
         if not ends:
             raise FitError("no fit of this state of the measurement ends in a minimum", where="watch")
         self._minima = _kept(ends, self.box)
-        return self._reading(problem, ends[0].parameters, counts, searched=True)
+        return self._reading(problem, min(ends, key=_value)[1], counts, searched=True)
 
     def _reading(self, problem, best, counts, *, searched=False, pending=False):
         warnings = list(instrument_warnings(self.box, best))
@@ -231,9 +231,13 @@ def foretold_std(problem, best, box, covariance, index):
 
 
 def _descents(problem, starts, box):
-    """Return the ends of descents, the lowest first."""
+    """Return (value, parameters) of the ends of descents, the lowest first."""
     ends = [end for start in starts if (end := _descended(problem, start, box)) is not None]
-    return sorted(ends, key=lambda end: end.value)
+    return sorted([(end.value, end.parameters) for end in ends], key=_value)
+
+
+def _value(end):
+    return end[0]
 
 
 def _kept(ends, box):
@@ -241,7 +245,8 @@ def _kept(ends, box):
 
     The others until the whole box is searched again: twice the counts will not bring them so far down.
     """
-    alive = [end.parameters for end in ends if end.value <= ends[0].value + LOST]
+    lowest = min(value for value, _ in ends)
+    alive = [parameters for value, parameters in sorted(ends, key=_value) if value <= lowest + LOST]
     return _distinct(alive, box)[:2]
 
 

@@ -31,22 +31,20 @@ from spinscape.config.couplings import theta_from_couplings
 from spinscape.config.load import load_study
 from spinscape.config.montecarlo import montecarlo_settings
 from spinscape.experiment import artefacts
-from spinscape.experiment.measurement import Measurement, ThermalMeasurement
-from spinscape.infer.background_terms import BackgroundForm
+from spinscape.experiment.measurement import Measurement
 from spinscape.infer.box import Box
-from spinscape.infer.generator_forward import generator_forward, joined
-from spinscape.infer.poisson import gaussian_likelihood
+from spinscape.infer.generator_forward import generator_forward
 from spinscape.infer.polynomial_model import basis_slope, polynomial_model, unit_couplings
 from spinscape.infer.problem import Problem
 from spinscape.infer.robust_descents import RobustDescents
 from spinscape.infer.robust_tiled import robust_tiled
 from spinscape.infer.tiled_blocks import SHARED
-from spinscape.infer.weighted_sum import Term, weighted_sum
 from spinscape.lattice.simplices import simplices
 from spinscape.lattice.supercell import supercell
 from spinscape.learn.augment import Artefacts, AugmentSettings, Momenta
 from spinscape.learn.autoencoder import AutoencoderSettings
 from spinscape.learn.compressor import fit_pca
+from spinscape.learn.generator_error import with_measured_error
 from spinscape.learn.images import Transform
 from spinscape.learn.train_compressor import fit_autoencoder
 from spinscape.observables.charges import Charges
@@ -71,8 +69,6 @@ SHARES = {"nothing shared": (), "scale, background shared": SHARED[:2], "and art
 TURNED = np.vstack([np.eye(3), [1.0, 3.0, 0.0]])
 HEAT = 0.02
 """Relative error of a measured heat capacity."""
-TEMPERATURES = np.array([4.0, 2.5, 2.0, 1.5, 1.2, 1.0, 0.68])
-"""Of the heat capacity, K, as the study has them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,28 +171,24 @@ class Setting:
             )
         return out
 
-    def heat_measured(self, k):
-        """Return the heat capacity of a truth with errors of :data:`HEAT` and those of its simulation."""
-        order, rng = np.argsort(TEMPERATURES), np.random.default_rng([31, k])
-        clean = self.truths.heat[k]
-        std = np.hypot(HEAT * clean, self.truths.heat_error[k])
-        signal = clean * (1.0 + HEAT * rng.standard_normal(len(clean)))
-        one = (x[order][:, None] for x in (signal, np.ones(len(clean), bool), std))
-        return ThermalMeasurement("heat", "heat_capacity", TEMPERATURES[order], *one)
+    def halves(self, model):
+        """Return the model with its error measured at the truths of odd numbers, and at those of even ones.
 
-    def problem(self, measurements, model, *, share=SHARED, heat=None):
-        """Return the robust fit through the polynomials; ``heat`` is a measured heat capacity and its model."""
+        A fit of a truth takes the error that the others have shown; the noise of a truth's own simulation is in it.
+        """
+        images = self.truths.images[:, ALL].reshape(len(self.numbers), -1)
+        others = [np.arange(len(self.numbers)) % 2 != half for half in (0, 1)]
+        known = [with_measured_error(model, self.truths.theta[h], images[h][:, None]) for h in others]
+        print("errors of the polynomials measured: " + ", ".join(f"{m.error_factor:.2f}" for m in known) + " times")
+        return known
+
+    def problem(self, measurements, model, *, share=SHARED):
+        """Return the robust fit through the polynomials."""
         places = [(self.grid, j * len(self.hkl)) for j in range(len(measurements))]
         forward = generator_forward(model, measurements, voxels=places)
-        objective = robust_tiled(measurements, model_error=0.0, share=share if len(measurements) > 1 else ())
-        if heat is None:
-            return Problem(forward, objective)
-        table, of_heat = heat
-        other = generator_forward(of_heat, [table], voxels=[(TEMPERATURES, 0)])
-        n = len(measurements)
-        likelihood = gaussian_likelihood([table], background=BackgroundForm(constant="none"), scale=1.0)
-        terms = [Term(objective, tuple(range(n))), Term(likelihood, (n,))]
-        return Problem(joined([forward, other], [range(n), (n,)]), weighted_sum(terms, n_measurement=n + 1))
+        return Problem(
+            forward, robust_tiled(measurements, model_error=0.0, share=share if len(measurements) > 1 else ())
+        )
 
     def error(self, found, k, ranges=None):
         """Return |Δ|/range of each coupling, and of J2 + 3 J3, (4,)."""
@@ -279,60 +271,77 @@ def _bound(setting, model, which, k, level):
 def rounds(setting):
     """Clean fits with the points of rounds and without, with the heat capacity and without, at rising counts."""
     for more in (False, True):
-        model, of_heat = setting.model(ALL, rounds=more), setting.heat_model(rounds=more)
+        halves, of_heat = setting.halves(setting.model(ALL, rounds=more)), setting.heat_model(rounds=more)
         for counts in (COUNTS, 4 * COUNTS):
-            for with_heat in (False, True):
-                found = []
-                for k in range(len(setting.numbers)):
-                    heat = (setting.heat_measured(k), of_heat) if with_heat else None
-                    problem = setting.problem(setting.measured(k, 0.0, ALL, counts), model, heat=heat)
-                    found.append(best_of(setting, problem))
-                words = f"{counts:g} counts, {'with' if with_heat else 'no'} C(T)"
+            found = {"no C(T)": [], "with C(T)": []}
+            for k in range(len(setting.numbers)):
+                problem = setting.problem(setting.measured(k, 0.0, ALL, counts), halves[k % 2])
+                for words, (at, _) in zip(found, regions(setting, problem, of_heat, k), strict=True):
+                    found[words].append(setting.box.clip(at))
+            for words, ends in found.items():
                 for label, ranges in (("dy2ti2o7_fit", setting.box.width), ("dy2ti2o7", WIDE)):
-                    errors = [setting.error(theta, k, ranges) for k, theta in enumerate(found)]
-                    told(f"{words}, range of {label}", np.array(errors))
+                    errors = [setting.error(theta, k, ranges) for k, theta in enumerate(ends)]
+                    told(f"{counts:g} counts, {words}, range of {label}", np.array(errors))
+
+
+def regions(setting, problem, of_heat, k):
+    """Return centre and covariance of what scattering allows, and of what the heat capacity leaves of it."""
+    alone = _parabola(setting, problem)
+    return alone, _with_heat(setting, of_heat, k, *alone)
 
 
 def region(setting, figures):
-    """Acceptable couplings with and without heat capacity: volume and coverage of the 68 and 95 % regions.
-
-    The parabola about the minimum, by the noise and by the error of the polynomials, which knows that the noise of a
-    simulation is common to blocks of pixels; what of it lies inside the box.
-    """
-    model, of_heat = setting.model(ALL), setting.heat_model()
+    """Acceptable couplings with and without heat capacity: volume and coverage of the 68 and 95 % regions."""
+    halves, of_heat = setting.halves(setting.model(ALL)), setting.heat_model()
     limits, n = {"68 %": 3.5059, "95 %": 7.8147}, len(setting.numbers)
-    held, volumes = {}, {}
+    held, volumes, labels = {}, {}, ("scattering alone", "with heat capacity")
     for k, theta in enumerate(setting.truths.theta):
-        measurements, regions = setting.measured(k, 0.0, ALL), {}
-        for label, heat in (("scattering alone", None), ("with heat capacity", (setting.heat_measured(k), of_heat))):
-            problem = setting.problem(measurements, model, heat=heat)
-            centre, matrix = _parabola(setting, problem)
-            regions[label] = (centre, matrix)
+        problem = setting.problem(setting.measured(k, 0.0, ALL), halves[k % 2])
+        both = dict(zip(labels, regions(setting, problem, of_heat, k), strict=True))
+        for label, (centre, matrix) in both.items():
             held.setdefault(label, []).append((theta - centre) @ np.linalg.solve(matrix, theta - centre))
             volumes.setdefault(label, []).append(_volume_in_box(setting, centre, matrix, limits["95 %"]))
         if figures and k == 0:
             drawn = region_figure(
-                names=("J2", "J3", "J3'"), units=("K",) * 3, regions=regions, truth=theta, simulated=True
+                names=("J2", "J3", "J3'"), units=("K",) * 3, regions=both, truth=theta, simulated=True
             )
             (Path(figures) / "spin_ice_region.png").write_bytes(png_bytes(drawn, dpi=90))
-    ratio = np.array(volumes["with heat capacity"]) / np.array(volumes["scattering alone"])
+    ratio = np.array(volumes[labels[1]]) / np.array(volumes[labels[0]])
     print(f"volume with heat capacity {np.median(ratio):.2f} of that without (median of {n})")
     for label, away in held.items():
         shares = ", ".join(f"{level} {np.sum(np.array(away) < limit)}" for level, limit in limits.items())
-        print(
-            f"{label}: volume {100 * np.median(volumes[label]):.3f} % of the box; truth inside, of {n}: {shares}",
-            flush=True,
-        )
+        size = 100 * np.median(volumes[label])
+        print(f"{label}: volume {size:.4f} % of the box; truth inside, of {n}: {shares}", flush=True)
 
 
 def _parabola(setting, problem):
-    """Return minimum and covariance of the parabola that touches a problem at its best point, at an edge or not."""
+    """Return minimum and covariance of the parabola that touches a problem at its best point, at an edge or not.
+
+    The covariance is that of counts and of the polynomials: the noise of simulations is common to blocks of pixels.
+    """
     best = best_of(setting, problem)
     predictions, jacobians = problem.linearise(best, setting.box)
     gradient, hessian = problem.objective.normal_equations(predictions, jacobians)
     shift = problem.objective.shift_of(predictions, jacobians, problem.forward.error_images(best))
     matrix = problem.objective.covariance(predictions, jacobians, hessian) + shift.T @ shift
     return best - np.linalg.solve(hessian, gradient), matrix
+
+
+def _with_heat(setting, model, k, at, matrix):
+    """Return centre and covariance of a region after the heat capacity: errors of the scattering are those of both.
+
+    Twice, with slopes at the first answer: what the scattering allows is long, and the slopes change along it.
+    """
+    rng, clean = np.random.default_rng([31, k]), setting.truths.heat[k]
+    seen = clean * (1.0 + HEAT * rng.standard_normal(len(clean)))
+    here = setting.box.clip(at)
+    for _ in range(2):
+        slopes, errors = model.gradient(here)[0].T, model.error_columns(here)
+        noise = np.diag((HEAT * clean) ** 2 + setting.truths.heat_error[k] ** 2) + errors.T @ errors
+        gain = np.linalg.solve(slopes @ matrix @ slopes.T + noise, slopes @ matrix).T
+        centre = at + gain @ (seen - model.predict(here)[0] - slopes @ (at - here))
+        here = setting.box.clip(centre)
+    return centre, matrix - gain @ slopes @ matrix
 
 
 def _volume_in_box(setting, centre, matrix, limit):
@@ -347,9 +356,11 @@ def _volume_in_box(setting, centre, matrix, limit):
 
 def treated(setting, figures):
     """Untreated and treated data through an autoencoder that was taught to see through artefacts, and through PCA."""
-    train = setting.train.images[:, -1]
-    seen = Artefacts(Momenta(setting.hkl, setting.modulus), AugmentSettings(n_pattern=128), seed=0)
-    settings = AutoencoderSettings(n_latent=4, sees="voxels", input_noise=0.02, n_epoch=1000, batch_size=16)
+    train = between_points(setting, 4000)
+    seen = Artefacts(Momenta(setting.hkl, setting.modulus), AugmentSettings(n_pattern=512), seed=0)
+    settings = AutoencoderSettings(
+        n_latent=3, sees="voxels", input_noise=0.1, n_component=24, n_epoch=80, batch_size=32
+    )
     taught, _ = fit_autoencoder(train, settings, seed=1, transform=Transform("log1p"), augment=seen)
     pca = fit_pca(train, n_latent=20)
     for name, compressor in (("taught autoencoder", taught), ("principal components", pca)):
@@ -362,6 +373,19 @@ def treated(setting, figures):
               f"{100 * np.quantile(apart, 0.9):.1f} % (90th percentile)", flush=True)  # fmt: skip
     if figures:
         draw_treated(setting, taught, pca, Path(figures))
+
+
+def between_points(setting, n):
+    """Return images of the polynomials at couplings between simulated points and their neighbours, (n, n_pixel).
+
+    An encoder learns the noise of a few hundred images; in these there is none.
+    """
+    theta, rng = setting.points(rounds=True).theta, np.random.default_rng(43)
+    unit = theta / setting.box.width
+    near = np.argsort(np.sum((unit[:, None] - unit[None]) ** 2, axis=-1), axis=1)[:, 1:11]
+    first = rng.integers(len(theta), size=n)
+    other, share = near[first, rng.integers(10, size=n)], rng.random((n, 1))
+    return setting.model((3,)).predict(share * theta[first] + (1.0 - share) * theta[other])
 
 
 def draw_treated(setting, taught, pca, folder, k=0):

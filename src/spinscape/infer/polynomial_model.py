@@ -15,12 +15,17 @@ from itertools import combinations_with_replacement
 import numpy as np
 
 from ..errors import DataError, FitError, check_shape
+from ..rng import stream
 from .corrected_forward import basis
 
 DEGREES = (1, 2, 3, 4, 5, 6)
 """Degrees that are tried."""
 POINTS_PER_TERM = 2
 """Simulated points that each coefficient needs."""
+DRAWS = 3
+"""Times that noise is drawn from the residuals."""
+ABOVE = 1.1
+"""Of the largest of these singular values: the noise of the points may have a larger one."""
 MAX_NUMBERS = 2**28
 """Numbers of all images together: a voxel by voxel fit holds them."""
 
@@ -80,9 +85,13 @@ class PolynomialModel:
 
         theta : (n_parameter,) float64
         """
-        phi = basis(self._unit(theta), self.terms)[0]
-        share = self.error_factor * np.sqrt(phi @ self.spread @ phi)
+        share = self.error_factor * np.sqrt(self.leverage(theta))
         return share * self.residuals * (2.0 * self._root(theta)[0])
+
+    def leverage(self, theta):
+        """Return the variance of the polynomials at couplings (n_parameter,) over that of one simulated image."""
+        phi = basis(self._unit(theta), self.terms)[0]
+        return float(phi @ self.spread @ phi)
 
     @property
     def _width(self):
@@ -164,11 +173,37 @@ def polynomial_model(theta, images, *, parameter_names, degree=None):
     errors = tuple((d, _left_out(basis(u, terms), root)) for d, terms in tried.items())
     terms = tried[min(errors, key=lambda pair: pair[1])[0]]
     phi = basis(u, terms)
-    coefficients, spread = np.linalg.lstsq(phi, root, rcond=None)[0], np.linalg.pinv(phi.T @ phi)
-    residuals = (root - phi @ coefficients) / np.sqrt(len(theta) - len(terms))
-    return PolynomialModel(
-        tuple(parameter_names), box, terms, coefficients, spread, residuals.astype(np.float32), errors
-    )
+    coefficients, residuals = _told_from_noise(phi, root)
+    residuals = (residuals / np.sqrt(len(theta) - len(terms))).astype(np.float32)
+    spread = np.linalg.pinv(phi.T @ phi)
+    return PolynomialModel(tuple(parameter_names), box, terms, coefficients, spread, residuals, errors)
+
+
+def _told_from_noise(phi, root):
+    """Return coefficients (n_term, n_voxel) of patterns that stand out of noise, and residuals of least squares.
+
+    Least squares make noise of each voxel's slope, and of all voxels together a pattern by which data seem to know what
+    they do not. With φ = QR the numbers Qᵀ√S, the mean left out, are a sum of few patterns and of noise; the residuals,
+    turned at random, are as many rows of the same noise, voxels that err together included. Patterns stay whose
+    singular value is above the largest of these (parallel analysis; Horn, Psychometrika 30, 179, 1965).
+    """
+    q, r = np.linalg.qr(phi)
+    rows = q.T @ root
+    rest = root - q @ rows
+    if phi.shape[1] < 2:
+        return np.linalg.solve(r, rows), rest
+    left, size, patterns = np.linalg.svd(rows[1:], full_matrices=False)
+    edge = max(_largest_of_noise(q, rest, stream(k, "dataset", "polynomial", phi.shape)) for k in range(DRAWS))
+    kept = size > ABOVE * edge
+    rows[1:] = (left[:, kept] * size[kept]) @ patterns[kept]
+    return np.linalg.solve(r, rows), rest
+
+
+def _largest_of_noise(q, rest, generator):
+    """Return the largest singular value of the residuals along random directions across the columns of q."""
+    turned = generator.standard_normal((len(q), q.shape[1] - 1))
+    turned = np.linalg.qr(turned - q @ (q.T @ turned))[0]
+    return float(np.linalg.norm(turned.T @ rest, 2))
 
 
 def _left_out(phi, root):

@@ -163,6 +163,35 @@ def test_without_noise_the_simulation_is_its_own_truth(tmp_path):
     assert found["generator"]["one_run"] == 0.0 and compression_section_content(tmp_path / "c.json").facts
 
 
+@pytest.mark.parametrize("replicas", [True, False])
+def test_images_that_do_not_fit_in_memory_are_streamed(replicas, tmp_path, monkeypatch):
+    """A batch at a time, here 16, and what comes of it is the same to the bit."""
+    index = make_index(tmp_path, replicas=replicas, noise=replicas)
+    net = {**NETWORK, "dimensions": [2], "n_epoch": 3, "n_component": 3}
+    model = {**MODEL, "n_seed": 1, "methods": {"components": {"kind": "pca", "dimensions": [1, 2]}, "net": net}}
+    monkeypatch.setattr("spinscape.learn.compressor._BATCH", 16)
+    monkeypatch.setitem(compress.batches_of.__kwdefaults__, "size", 16)
+    monkeypatch.setattr(compress, "BATCH", 16)
+    read, sizes, found = compress.StudyStore.read_many, [], []
+
+    def counted(store, name, indices):
+        sizes.append(len(indices))
+        return read(store, name, indices)
+
+    monkeypatch.setattr(compress.StudyStore, "read_many", counted)
+    for k, room in enumerate((2**30, 0)):
+        monkeypatch.setattr(compress, "IN_MEMORY", room)
+        out = [tmp_path / f"{k}.{end}" for end in ("pt", "g.pt", "json")]
+        sizes.clear()
+        compress.run({**SECTION, "model": model, "replicas": replicas}, 7, index, *out, tmp_path / "work")
+        # What a generator leaves is read in batches of 256, which are all images here.
+        assert sum(n > 20 for n in sizes) <= 2
+        document = json.loads(out[2].read_text())
+        rows = [{k: v for k, v in row.items() if k != "seconds"} for row in document["rows"]]
+        found.append((rows, document["spaces"]["latents"], document["sufficient"]))
+    assert found[0] == found[1] and len(sizes) > 30
+
+
 def test_a_variational_network_states_the_errors_of_its_numbers(compressed, tmp_path):
     out = tmp_path / "c.pt", tmp_path / "g.pt", tmp_path / "c.json"
     methods = {"unsure": {**NETWORK, "kind": "variational", "dimensions": [2]}}

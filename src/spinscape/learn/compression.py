@@ -10,6 +10,7 @@ mean, s²/m, is taken off both sums, which leaves the error against the noise-fr
 
 import time
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -38,15 +39,15 @@ class HeldOut:
     Parameters
     ----------
     source : ImageSource
-    truth : (n_image, n_voxel) float64, optional
-        Exact.
+    truth : (n_image, n_voxel) float64 or ImageSource, optional
+        Exact; a source where images are too many to be held: of a simulation without noise the images themselves.
     groups : (n_image,) int, optional
         In place of the truth: images of one number are runs of one point with random numbers of their own, at least
         three each.
     """
 
     source: object
-    truth: np.ndarray | None = None
+    truth: Any = None
     groups: np.ndarray | None = None
 
     def __post_init__(self):
@@ -71,7 +72,7 @@ class HeldOut:
         """Yield values and truth of one point's runs, (n_run, n_voxel), and what the truth's noise adds to a square."""
         if self.groups is None:
             for k in range(self.source.n_image):
-                yield self.source.read(np.array([k]))[0].astype(np.float64), self.truth[k : k + 1], 0.0
+                yield self.source.read(np.array([k]))[0].astype(np.float64), self._truth(k), 0.0
             return
         for group in np.unique(self.groups):
             runs = self.source.read(np.flatnonzero(self.groups == group))[0].astype(np.float64)
@@ -79,6 +80,10 @@ class HeldOut:
             others = (runs.sum(axis=0) - runs) / n_other
             spread = np.sum((runs**2).sum(axis=0) - runs**2 - n_other * others**2) / (n_other - 1)
             yield runs, others, float(spread) / n_other
+
+    def _truth(self, k):
+        read = getattr(self.truth, "read", None)
+        return self.truth[k : k + 1] if read is None else read(np.array([k]))[0].astype(np.float64)
 
 
 def noise_of_runs(held_out):

@@ -33,6 +33,8 @@ SLOPES = "coupling_energy"
 """Array of ⟨∂E/∂θ⟩, at each temperature."""
 SHOWN = 2000
 """Points whose latent numbers are kept for the report."""
+BATCH = 256
+"""Images that are read together where they are not held in memory."""
 IN_MEMORY = 2**30
 """Bytes up to which images are held in memory and not read again for each training."""
 
@@ -111,8 +113,7 @@ class _Split:
         done = store.state[test] == store.result_codes["done"]
         self.settled = done if groups is None else np.array([done[groups == k].all() for k in np.unique(groups)])
         if groups is None:
-            truth = source.read(np.arange(source.n_image))[0].astype(np.float64)
-            self.held_out, self.held_out_theta = HeldOut(source, truth=truth), store.theta[test]
+            self.held_out, self.held_out_theta = HeldOut(source, truth=source), store.theta[test]
         else:
             first = np.unique(groups, return_index=True)[1]
             self.held_out, self.held_out_theta = HeldOut(source, groups=groups), store.theta[test][first]
@@ -123,7 +124,7 @@ def _check_methods(declared, trainer):
     for name, method in declared.methods.items():
         with located(f"methods.{name}"):
             check_fit(trainer.source, max(method.dimensions))
-            some = trainer.source.read(np.arange(min(trainer.source.n_image, 64)))[0]
+            some = trainer.source.read(np.arange(min(trainer.source.n_image, BATCH)))[0]
             check_intensities(some, method.transform, where=", ".join(declared.arrays))
             if getattr(method, "augment", None) is not None:
                 trainer.check_momenta()
@@ -201,7 +202,7 @@ def _generator(made, trainer, split, store, seed, output, about, asked):
     """Fit, judge and write the generator; return what is known of it."""
     if asked.components is not None:
         made = truncated(trainer.components(Transform(), asked.components), asked.components)
-    latent = np.concatenate([made.encode(values) for values, _ in batches_of(split.train)])
+    latent = _encoded(made, split.train, np.arange(split.train.n_image))
     settled = store.state[split.train_points] == store.result_codes["done"]
     options = {"experts": asked.experts, "slopes": _slopes(store, split.train_points), "images": split.train}
     options["settled"] = settled
@@ -256,15 +257,21 @@ def _spaces(made, method, trainer, split, store):
     """Return couplings and latent numbers of some points: of the compressor that is kept, and principal components."""
     n = split.train.n_image
     shown = np.unique(np.linspace(0, n - 1, min(n, SHOWN)).round().astype(int))
-    values = split.train.read(shown)[0]
     pca = trainer.components(made.transform, min(3, n - 1, split.train.n_voxel))
-    latents = {"principal components": pca.encode(values), f"{method}, D = {made.n_latent}": made.encode(values)}
+    named = {"principal components": pca, f"{method}, D = {made.n_latent}": made}
+    latents = {name: _encoded(one, split.train, shown) for name, one in named.items()}
     return {
         "parameter_names": list(store.parameter_names),
         "theta": split.theta[shown].tolist(),
         "latents": {name: latent[:, np.argsort(-latent.var(axis=0))[:3]].tolist() for name, latent in latents.items()},
-        "errors": _latent_errors(made, values),
+        "errors": _latent_errors(made, split.train.read(shown[:: -(-len(shown) // BATCH)])[0]),
     }
+
+
+def _encoded(compressor, source, points):
+    """Return latent numbers (n, n_latent) of some images of a source, few of them read at a time."""
+    parts = [points[k : k + BATCH] for k in range(0, len(points), BATCH)]
+    return np.concatenate([compressor.encode(source.read(part)[0]) for part in parts])
 
 
 def _latent_errors(made, values):

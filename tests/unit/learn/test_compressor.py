@@ -1,7 +1,10 @@
 """Compressors: PCA against the singular value decomposition, networks against noise-free truth, masks, files."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 
 from spinscape.errors import ConfigError, DataError, TrainingError
 from spinscape.learn.autoencoder import AutoencoderSettings
@@ -64,6 +67,33 @@ def test_the_same_seed_gives_the_same_bits_and_another_gives_others(model, train
     other, _ = fit_autoencoder(model[0], QUICK, seed=4, transform=LOGARITHM)
     expected = trained[0].encode(model[2])
     assert np.array_equal(again.encode(model[2]), expected) and not np.allclose(other.encode(model[2]), expected)
+
+
+def test_a_training_stops_where_it_gains_no_more_and_keeps_its_best(model):
+    settings = replace(QUICK, n_epoch=400, patience=4, learning_rate=3e-2, n_component=16, width=16)
+    network, history = fit_autoencoder(model[0], settings, seed=3, transform=LOGARITHM)
+    best = int(np.argmin(history.held_out))
+    assert len(history.held_out) == best + 1 + 1 + settings.patience - 1 < 400
+    # The same training told to end at its best epoch cannot be had: rates fall with the number of epochs. But the
+    # network that is kept is no worse on what judged it than the last one.
+    assert history.held_out[best] < history.held_out[-1] and network.n_latent == 4
+
+
+def test_a_training_shows_how_far_it_is(model, capsys):
+    fit_autoencoder(model[0], replace(QUICK, n_epoch=2), seed=3, transform=LOGARITHM, progress=True)
+    shown = capsys.readouterr().err
+    assert "dense" in shown and "2/2" in shown and "epoch" in shown
+    fit_autoencoder(model[0], replace(QUICK, n_epoch=2), seed=3, transform=LOGARITHM)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU here")
+def test_a_training_on_a_gpu_is_as_good_and_comes_back_to_the_processor(model, trained):
+    train, truth, noisy = model
+    found, _ = fit_autoencoder(train, QUICK, seed=3, transform=LOGARITHM, device="cuda")
+    assert {weight.device.type for weight in found.network.state_dict().values()} == {"cpu"}
+    here, there = (error(one.decode(one.encode(noisy)), truth, train) for one in (trained[0], found))
+    assert there < 1.5 * here
 
 
 def test_a_training_goes_on_from_its_checkpoint(model, trained, tmp_path, monkeypatch):

@@ -135,7 +135,7 @@ BAD = {
         CUBIC,
         {"simulate/order_parameters/neel/direction": "axis"},
         "order_parameters.neel",
-        "no site has",
+        "not every site has",
     ),
     "correlations twice": (
         ISING,

@@ -236,9 +236,10 @@ class MonteCarloSection(SimulationSection):
 
     def _check_order(self, settings, crystal):
         along_axis = [order.name for order in settings.orders if order.direction == "axis"]
-        if along_axis and not np.any(crystal.axis):
+        if along_axis and np.any(np.all(crystal.axis == 0, axis=1)):
             raise ConfigError(
-                "an order parameter along axes that no site has", where=f"simulate.order_parameters.{along_axis[0]}",
+                "an order parameter along axes that not every site has",
+                where=f"simulate.order_parameters.{along_axis[0]}",
                 expected="direction: all or a vector", got="axis", fix="name a direction, or the axes of the sites",
             )  # fmt: skip
         kinds = {order.direction for order in settings.orders if isinstance(order.direction, tuple)}

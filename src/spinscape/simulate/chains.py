@@ -18,6 +18,8 @@ from .team import Team
 
 BUFFER = 64
 """Configurations that are transformed at a time, at most."""
+LARGEST = 1000.0
+"""Energies of vector spins, in k_B T, beyond which the part of them that counts as frozen does not grow."""
 
 
 class Sample(NamedTuple):
@@ -83,6 +85,9 @@ class Observer:
         """Return the verdict on the samples of all chains at one temperature."""
         values, names = followed(self.columns, theta, rows, stars)
         size, floor = scales(self.columns, theta, rows, stars)
+        if set(self.system.kind) != {"ising"}:
+            # Spins that turn freely are never still: their energy spreads by k_B T √N, however little of the whole.
+            size[0] = min(size[0], LARGEST / beta_from_temperature(temperature))
         return judge(values, names, self.settings.at(temperature).sampling, size=size, floor=floor)
 
 

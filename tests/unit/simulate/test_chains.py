@@ -57,6 +57,21 @@ def observer(small):
     return Observer(system, settings, correlation_grid(system.model.crystal, system.cell))
 
 
+@pytest.mark.parametrize("kind", ["heisenberg", "ising"])
+def test_a_large_cold_magnet_is_not_taken_for_frozen(small, kind):
+    """Energies of 32³ spins at T = 0.01 J differ by 2e-5 of the whole; Ising spins as close as this are frozen."""
+    n_spin, kelvin, settings = 32**3, 0.01, small.settings(temperatures=(0.01,), correlations=None, orders=())
+    system = filled_system(small.model(kind, n_dimension=3), (4, 4, 4))
+    observer = Observer(system, settings, None)
+    rows = np.zeros((4, 60, len(observer.columns.names)))
+    noise = np.random.default_rng(3).normal(size=(4, 60))
+    # In kelvin: −3 N + T √N noise, and one chain three of its spreads away.
+    energies = -3.0 * n_spin + kelvin * np.sqrt(n_spin) * (noise + np.array([[0.0], [0.0], [0.0], [3.0]]))
+    rows[..., observer.columns.names.index("energy_of_J")] = -energies
+    verdict = observer.judged(small.theta(-1.0), kelvin, rows, np.zeros((4, 60, 0)))
+    assert (verdict.r_hat > 1.3) == (kind == "heisenberg") and verdict.passed == (kind == "ising")
+
+
 def test_blocks_of_a_series_hold_every_sample_once(observer):
     rng = np.random.default_rng(2)
     spins = [observer.system.random_spins(rng) for _ in range(23)]

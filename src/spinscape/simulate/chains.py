@@ -10,7 +10,7 @@ from ..observables.diffuse import CorrelationGrid, PairCorrelations, PairSums
 from ..observables.statistics import N_BLOCK
 from ..observables.thermodynamics import beta_from_temperature
 from .diagnostics import Verdict, followed, judge, scales
-from .montecarlo_settings import MonteCarloSettings
+from .montecarlo_settings import MonteCarloSettings, Sampling
 from .moves import Engine
 from .sampling_columns import Columns, StarColumns
 from .spin_system import SpinSystem
@@ -85,10 +85,12 @@ class Observer:
         """Return the verdict on the samples of all chains at one temperature."""
         values, names = followed(self.columns, theta, rows, stars)
         size, floor = scales(self.columns, theta, rows, stars)
-        if set(self.system.kind) != {"ising"}:
+        limits = self.settings.at(temperature).sampling
+        if set(self.system.kind) != {"ising"} and limits.frozen <= Sampling.frozen:
             # Spins that turn freely are never still: their energy spreads by k_B T √N, however little of the whole.
+            # A wider tolerance is one that the study wants.
             size[0] = min(size[0], LARGEST / beta_from_temperature(temperature))
-        return judge(values, names, self.settings.at(temperature).sampling, size=size, floor=floor)
+        return judge(values, names, limits, size=size, floor=floor)
 
 
 class Series:

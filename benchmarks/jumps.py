@@ -72,7 +72,7 @@ def planes(generator, known, error, names, x, y, by):
     """Return what is drawn: planes of two couplings at the values of a third."""
     axis = {name: names.index(name) for name in (x, y, by)}
     values = np.unique(known.theta[:, axis[by]].round(12))
-    out, shown = [], values[:: max(1, len(values) // 6)][:6]
+    out, shown = [], values[np.unique(np.linspace(0, len(values) - 1, 6).round().astype(int))]
     for value in shown:
         grid = [np.linspace(*generator.box[:, axis[name]], 81) for name in (x, y)]
         theta = np.tile(0.5 * generator.box.sum(axis=0), (81 * 81, 1))

@@ -24,8 +24,8 @@ N_BAND = 40
 """Maps of resampled points, by whose votes a band is drawn."""
 WIDTHS = 4.0 ** np.arange(5)
 """Widths that are tried along each coordinate: from a box that is one smooth piece to a sixteenth of it."""
-_SPREAD = (0.4, 8.0)
-"""Least and largest width of the maps of a band, in units of those of the map."""
+_ROUGH = 16.0
+"""Width along each coordinate of the map of a band that bends most; the smoothest one has those of the map."""
 PENALTY = 1e4
 """Of a point on the wrong side: boundaries bend rather than leave one there."""
 _BEYOND = 0.25
@@ -192,9 +192,9 @@ def voted_map(points, label, at, *, box, seed, period=None, n_map=N_BAND):
         return np.full(len(where), label[0]), np.ones(len(where))
     width = kernel_widths(here, label)
     phase = predicted_label(here, label, where, width=width)
-    factors = np.exp(stream(seed, "bootstrap", "band").uniform(*np.log(_SPREAD), size=(n_map, 1)))
+    parts = stream(seed, "bootstrap", "band").uniform(size=(n_map, 1))
     agree = np.zeros(len(where))
-    for k, factor in enumerate(factors):
+    for k, part in enumerate(parts):
         drawn = np.unique(stream(seed, "bootstrap", "refine", k).integers(len(here), size=len(here)))
-        agree += predicted_label(here[drawn], label[drawn], where, width=factor * width) == phase
+        agree += predicted_label(here[drawn], label[drawn], where, width=width ** (1.0 - part) * _ROUGH**part) == phase
     return phase, agree / n_map

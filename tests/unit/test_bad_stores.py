@@ -320,6 +320,19 @@ def test_ranges_of_rings_have_units_and_rise():
         assert "methods.robust" in caught.value.where and "ring_width" in caught.value.where
 
 
+def test_how_far_an_encoder_sees_comes_from_the_study(tmp_path, monkeypatch):
+    seen = []
+
+    def spied(source, settings, **keywords):
+        seen.append((settings.sees, settings.beyond, keywords["augment"] is not None))
+        return fit_autoencoder(source, settings, **keywords)
+
+    monkeypatch.setattr("spinscape.learn.compression.fit_autoencoder", spied)
+    index = make_index(tmp_path, places(36), smooth(places(36)))
+    run_compress(index, methods={"far": {**NET, "n_epoch": 1, "augment": {"beyond": 3, "missing": 0.2}}})
+    assert set(seen) == {("voxels", 3.0, True)}
+
+
 def test_points_of_rounds_count():
     change = {"learn__small__methods__network__dimensions": [2, 23]}
     rounds = {"refine": {"kind": "phases", "map": "map", "rounds": 2, "points": 4}}

@@ -51,6 +51,7 @@ class AugmentSection(Strict):
     share: float = Field(0.8, ge=0, le=1, description="of the images that have each kind")
     missing: float = Field(0.5, ge=0, le=1, description="share of the images that lose a block, gaps or a sector")
     scale: float = Field(1.0, ge=1, le=100, description="factor up to which images are multiplied or divided")
+    beyond: float = Field(1.0, ge=1, le=100, description="how far voxels are seen, in units of what clean images reach")
     ring_radius: WavevectorRange | None = Field(None, description="of rings, as |Q|; left out: anywhere")
     ring_width: WavevectorRange | None = Field(
         None, description="standard deviations of rings in |Q|; left out: 0.7 to 2.8 % of the range of |Q|"

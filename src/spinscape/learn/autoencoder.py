@@ -9,7 +9,7 @@ components differ by a constant, so that a network on components learns the same
 An encoder that learns to see through artefacts looks at the voxels themselves, and at which of them are missing:
 components mix a hot voxel into everything.
 
-    x = (clip(seen − mean, ±reach) / size, missing),   reach the largest |seen − mean| of the training images
+    x = (clip(seen − mean, ±b reach) / size, missing),   reach the largest |seen − mean| of the training images, b ≥ 1
 """
 
 from dataclasses import asdict, dataclass
@@ -45,6 +45,9 @@ class AutoencoderSettings:
     sees : str
         ``"components"``: the encoder sees what the decoder gives; ``"voxels"``: it sees voxels and a mask, the decoder
         gives components all the same.
+    beyond : float
+        b, of an encoder that sees voxels: how far, in units of what training images reach, a voxel is seen. What lies
+        beyond counts as lying there. With 3 strong artefacts hide less of what lies under them.
     input_noise : float
         Standard deviation, in units of a voxel after the transform, of the noise added to what the encoder sees while
         it learns. It keeps the network from fitting the noise of its images.
@@ -61,6 +64,7 @@ class AutoencoderSettings:
     depth: int = 1
     n_component: int = 64
     sees: str = "components"
+    beyond: float = 1.0
     input_noise: float = 0.3
     kl_weight: float = 1.0
     n_epoch: int = 300
@@ -74,6 +78,7 @@ class AutoencoderSettings:
         bad += [name for name in ("n_component", "input_noise", "kl_weight") if not getattr(self, name) >= 0]
         bad += [] if self.kind in KINDS else ["kind"]
         bad += [] if self.sees in SEES else ["sees"]
+        bad += [] if 1.0 <= self.beyond < np.inf else ["beyond"]
         if bad:
             raise ConfigError(
                 "settings of an autoencoder are out of range",
@@ -182,7 +187,7 @@ class Autoencoder:
         those that the other voxels make most probable.
         """
         if self.settings.sees == "voxels":
-            return voxels_seen(self.front, self.reach, values, valid)
+            return voxels_seen(self.front, self.reach, values, valid, beyond=self.settings.beyond)
         return inputs_of(self.front, self.scale, values, valid, components=self.settings.n_component > 0)
 
     @torch.no_grad()
@@ -292,11 +297,12 @@ def inputs_of(front, scale, values, valid, *, components):
     return ((x if mask is None else np.where(mask, x, 0.0)) / scale).astype(np.float32)
 
 
-def voxels_seen(front, reach, values, valid):
+def voxels_seen(front, reach, values, valid, *, beyond=1.0):
     """Return what an encoder of voxels sees of images, (n, 2 n_voxel) float32: values, then 1 where one is missing."""
     seen = checked_images(values, valid, front.n_voxel)
     mask = np.ones(seen.shape, bool) if valid is None else np.broadcast_to(valid, seen.shape)
-    away = np.clip(front.transform.forward(np.where(mask, seen, 0.0)) - front.mean, -reach, reach)
+    limit = beyond * reach
+    away = np.clip(front.transform.forward(np.where(mask, seen, 0.0)) - front.mean, -limit, limit)
     return np.concatenate([np.where(mask, away / size_seen(reach), 0.0), ~mask], axis=1, dtype=np.float32)
 
 

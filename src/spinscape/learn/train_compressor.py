@@ -117,6 +117,7 @@ class _Data:
     def __init__(self, source, front, scale, settings, seed, augment):
         self._source, self._front, self._scale, self._augment = source, front, scale, augment
         self._components, self._voxels = settings.n_component > 0, settings.sees == "voxels"
+        self._beyond = settings.beyond
         self.reach, total = np.zeros(source.n_voxel), []
         for values, valid in batches_of(source):
             away = front.transform.forward(values.astype(np.float64)) - front.mean
@@ -159,7 +160,9 @@ class _Data:
         return seen, target
 
     def _seen(self, values, valid):
-        return voxels_seen(self._front, self.reach, values, valid) if self._voxels else self._given(values, valid)
+        if not self._voxels:
+            return self._given(values, valid)
+        return voxels_seen(self._front, self.reach, values, valid, beyond=self._beyond)
 
     def _drawn(self, seen, generator):
         """Return noise of unit size on measured voxels."""

@@ -163,7 +163,10 @@ def _methods(declared, held_out):
             transform["noise"] = compression.noise_of_runs(held_out)
         transform = Transform(**transform)
         declared_artefacts = getattr(method, "augment", None)
-        augment = None if declared_artefacts is None else AugmentSettings(**declared_artefacts.model_dump())
+        augment = None
+        if declared_artefacts is not None:
+            augment = AugmentSettings(**declared_artefacts.model_dump(exclude={"beyond"}))
+            settings["beyond"] = declared_artefacts.beyond
         out.append(Method(name, method.kind, method.dimensions, transform, settings, augment))
     return out
 

@@ -1,5 +1,6 @@
 """Artefacts to learn from: where they fall, what they leave alone, and an encoder that learns to see through them."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -157,6 +158,22 @@ def test_one_hot_voxel_moves_it_no_further_than_what_it_has_seen(taught, model):
     far = noisy.copy()
     far[:, 7] = 1e12
     assert np.array_equal(taught.encode(noisy), taught.encode(far))
+
+
+def test_voxels_are_seen_as_far_beyond_training_images_as_is_said(model, trainer, tmp_path):
+    method = Method("far", "dense", (4,), Transform("log1p"), {**QUICK, "n_epoch": 2, "beyond": 3.0}, TAUGHT.augment)
+    made = trainer.trained(method, 4, 5)
+    save_compressor(tmp_path / "c.pt", made)
+    far = load_compressor(tmp_path / "c.pt")[0]
+    near = replace(far, settings=replace(far.settings, beyond=1.0))
+    image = model[2][:1].astype(float)
+    np.testing.assert_array_equal(far.inputs(image)[:, 576:], 0.0)
+    image[0, 7] = 1e12
+    assert far.inputs(image)[0, 7] == pytest.approx(3.0 * near.inputs(image)[0, 7], rel=1e-6)
+    others = np.abs(near.inputs(model[2])) < near.inputs(image)[0, 7] / 10
+    np.testing.assert_array_equal(far.inputs(model[2])[others], near.inputs(model[2])[others])
+    with pytest.raises(ConfigError, match="out of range"):
+        replace(far.settings, beyond=0.5)
 
 
 def test_it_is_kept_and_trained_again_to_the_same_bits(trainer, taught, model, tmp_path):

@@ -1,6 +1,7 @@
 """Maps of phases: their evidence, their regions over the couplings, and what each of them looks like."""
 
 import numpy as np
+from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 from scipy.spatial import cKDTree
 
@@ -49,7 +50,9 @@ def evidence_figure(*, numbers, silhouette, score, stability, chosen, asked, sco
     return figure
 
 
-def phase_map_figure(*, coordinates, names, phase, latent, units=None, boundaries=(), field=None, what="phases"):
+def phase_map_figure(
+    *, coordinates, names, phase, latent, units=None, boundaries=(), field=None, edges=None, what="phases"
+):
     """Draw the phases over one, two or three coordinates, beside the first latent numbers as red, green and blue.
 
     Parameters
@@ -66,6 +69,8 @@ def phase_map_figure(*, coordinates, names, phase, latent, units=None, boundarie
     field : (first, second, phase, share[, third]), optional
         Over two coordinates: axes (n,) and (m,), the phase (n, m) and the share (n, m) of maps that agree. Over three
         these are (k, n, m), at k values of the third.
+    edges : ((m, 2), (m, 2)), optional
+        Over two coordinates: places of borders by energies, and half of the band across them.
     what : str
         What the numbers of ``phase`` are, in the plural.
 
@@ -83,7 +88,10 @@ def phase_map_figure(*, coordinates, names, phase, latent, units=None, boundarie
             return _line_map(
                 coordinates[:, 0], with_unit(names[0], units[0]), phase, shades, mixed, latent, boundaries, what
             )
-        return _plane_maps(coordinates, names, units, phase, (shades, mixed), field, what)
+        figure = _plane_maps(coordinates, names, units, phase, (shades, mixed), field, what)
+        if edges is not None and len(names) == 2:
+            _draw_edges(figure.subfigs[0].axes[0], *edges)
+        return figure
 
 
 def rgb_from_latent(latent):
@@ -179,6 +187,14 @@ def _draw_boundaries(panel, first, second, phase, share):
     panel.contourf(first, second, (share < 1.0 - 1e-9).T, levels=[0.5, 1.5], colors="0.3", alpha=0.35)
     for kind in np.unique(phase):
         panel.contour(first, second, (phase == kind).T.astype(float), levels=[0.5], colors="black", linewidths=0.9)
+
+
+def _draw_edges(panel, places, half):
+    """Draw where the energies of two phases are equal, with a bar for the band."""
+    ends = np.stack([places - half, places + half], axis=1)
+    panel.add_collection(LineCollection(ends, colors="white", linewidths=2.5, zorder=4))
+    panel.add_collection(LineCollection(ends, colors="black", linewidths=0.9, zorder=5))
+    panel.scatter(*places.T, s=9, facecolor="white", edgecolor="black", linewidth=0.6, zorder=6)
 
 
 def _size(n, columns):

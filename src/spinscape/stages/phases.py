@@ -23,6 +23,7 @@ from ..store.read import StudyStore
 from .array_axes import drawn_part
 from .choose import read_points
 from .coordinates import grid_coordinates
+from .phase_energy_borders import phase_energy_borders
 from .phase_features import arrays_of, group_labels, groups_of, latent_features, with_companions
 from .phase_field import phase_field
 
@@ -67,8 +68,10 @@ def run(section, seed, index, output, arrays, *, rounds=(), model=None, compress
         pictures, axes = _representatives(seen, declared, features, found)
         latent = fit_pca(whole, n_latent=min(N_LATENT, *whole.shape, len(whole) - 1)).encode(whole)
         pictures |= phase_field(grid, coordinates, found, seed=seed)
+        edges, lines = phase_energy_borders(grid, coordinates, found, _energy(store), seed=seed)
+        pictures |= lines
         document = _document(section, declared, found, boundaries, grid, store)
-        document |= {"shown": axes, "unplaced": unplaced}
+        document |= {"shown": axes, "unplaced": unplaced, "energy_borders": edges}
         document["labels"] = group_labels(store, *groups_of(found)[:2])
         order = {"coordinates": coordinates, "theta": store.theta, "phase": found.phase}
         order |= {"nearest": found.nearest, "label": found.label}
@@ -139,11 +142,18 @@ def _scaled(free):
     return free / span.max() if same else free / np.where(np.ptp(free, axis=0) > 0, np.ptp(free, axis=0), 1.0)
 
 
+def _energy(store):
+    """Return the energy of each point, at the first of several temperatures, (n_point,); None where none is stored."""
+    if ENERGY not in store.template:
+        return None
+    return store.read_many(ENERGY, np.arange(store.n_point)).reshape(store.n_point, -1)[:, 0]
+
+
 def _boundaries(grid, store, found, coordinates, declared):
     """Return the boundaries along a grid of one coordinate, from the energies on both sides, and those not found."""
-    if coordinates.shape[1] != 1 or ENERGY not in store.template or found.n_phase < 2:
+    energy = _energy(store)
+    if coordinates.shape[1] != 1 or energy is None or found.n_phase < 2:
         return [], []
-    energy = store.read_many(ENERGY, np.arange(store.n_point)).reshape(store.n_point, -1)[:, 0]
     place, period = coordinates[:, 0], grid.period[0]
     step = grid.step[0] if np.isfinite(grid.step[0]) else float(np.median(np.diff(np.unique(place))))
     out, unplaced = [], []

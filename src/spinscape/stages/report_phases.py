@@ -52,6 +52,7 @@ def _figures(found, data, space):
         latent=data["latent"],
         boundaries=found["boundaries"],
         field=[data[f"field_{part}"] for part in FIELD if f"field_{part}" in data] or None,
+        edges=(data["edge_places"], data["edge_half"]) if len(data.get("edge_places", ())) else None,
     )
     yield report_figure(
         figure,
@@ -122,7 +123,12 @@ def _lines(found, data):
     if f"field_{FIELD[0]}" not in data:
         return ""
     what = "boundaries" if found["n_phase"] > 1 else "borders of the clusters, which no jump makes phases"
-    return f" Lines are {what}; the grey band is where maps of resampled points do not all agree."
+    text = f" Lines are {what}; the grey band is where maps of resampled points do not all agree."
+    if not len(data.get("edge_places", ())):
+        return text
+    if len(found["coordinate_names"]) > 2:
+        return text
+    return text + " White points lie where the energies of both sides are equal, their bars are the bands of 95 %."
 
 
 def _facts(found):
@@ -139,4 +145,16 @@ def _facts(found):
         low, high = edge["between"]
         place = f"{edge['place']:.6g} ± {edge['std']:.2g} by their energies" if "place" in edge else edge["why"]
         out[f"boundary between phases {first} and {second}, at {low:.4g} to {high:.4g} by what is compared"] = place
+    for edge in found["energy_borders"]:
+        first, second = (p + 1 for p in edge["phases"])
+        out[f"border of {found['groups']} {first} and {second} by energies"] = _by_energies(found, edge)
     return out
+
+
+def _by_energies(found, edge):
+    """Say in words what the energies tell of a border."""
+    if not edge["places"]:
+        return f"not placed: {edge['reason']}"
+    units = zip(edge["half"], found["coordinate_names"], found["coordinate_units"], strict=True)
+    bands = ", ".join(f"{half:.2g} {unit}".rstrip() + f" along {name}" for half, name, unit in units)
+    return f"{edge['reason']}, at {edge['places']} places of {edge['asked']}; half of the band {bands}"

@@ -138,6 +138,8 @@ def test_a_lattice_of_couplings_is_mapped_in_them(index, tmp_path):
     phases.run(section, 3, index, tmp_path / "a.json", tmp_path / "a.h5")
     found = json.loads((tmp_path / "a.json").read_text())
     assert found["coordinate_names"] == ["J", "K"] and found["n_phase"] == 2 and found["boundaries"] == []
+    # On a circle J² + K² is the same everywhere: a quadratic function is not known.
+    assert all(border["places"] == 0 and "too few" in border["reason"] for border in found["energy_borders"])
     content = phase_section_content(tmp_path / "a.json", tmp_path / "a.h5")
     assert len(content.figures) == 3 and "band" in content.figures[0].caption
     with h5py.File(tmp_path / "a.h5") as file:
@@ -146,6 +148,43 @@ def test_a_lattice_of_couplings_is_mapped_in_them(index, tmp_path):
     # The boundary runs between the points: at each of them the field has its phase.
     at = [np.abs(axis[:, None] - column).argmin(axis=0) for axis, column in zip((first, second), theta.T, strict=True)]
     assert np.mean(phase[at[0], at[1]] == of_point) > 0.97 and np.mean(share > 0.99) > 0.5 > np.mean(share < 0.99) > 0
+
+
+def two_couplings(folder):
+    """A lattice of J and K whose phases' energies cross at J = 0.52 + 0.1 K."""
+    line = np.linspace(0.0, 1.0, 9)
+    theta = np.stack(np.meshgrid(line, [0.5], line, indexing="ij"), axis=-1).reshape(-1, 3)
+    rng, gap = np.random.default_rng(5), theta[:, 0] - 0.1 * theta[:, 2] - 0.52
+    images = np.exp(2.0 * np.eye(2)[(gap > 0).astype(int)].repeat(6, axis=1) + 0.02 * rng.normal(size=(81, 12)))
+    energy = 0.3 * theta[:, 2] - np.abs(gap) + 1e-4 * rng.normal(size=81)
+    template = {
+        "signal": {"dims": ["h"], "shape": [12], "dtype": "float32", "unit": "", "coords": {}},
+        "energy": {"dims": ["temperature"], "shape": [1], "dtype": "float64", "unit": "meV", "coords": {}},
+    }
+    ids, codes = tuple(f"{k:032x}" for k in range(81)), {"absent": 0, "done": 1}
+    header = StoreHeader("demo", ("J", "D", "K"), ids, theta, template, codes, {"kind": "toy", "seed": 1, "code": "a"})
+    store = WorkStore.create(folder / "w2", header)
+    for k, image in enumerate(images):
+        store.write(k, "done", arrays={"signal": image.astype(np.float32), "energy": energy[k : k + 1]})
+    seal(store, folder / "b0001.zarr.zip", provenance={})
+    collect.run([folder / "b0001.zarr.zip"], folder / "two.json")
+    axes = {n: {"first": "0.0 meV", "last": "1.0 meV", "n": 9} for n in "JK"}
+    return {**SECTION, "grid": {"kind": "lattice", "axes": axes}}, folder / "two.json"
+
+
+def test_the_border_over_two_couplings_is_where_energies_cross(tmp_path):
+    section, index = two_couplings(tmp_path)
+    out = tmp_path / "m.json", tmp_path / "m.h5"
+    phases.run(section, 3, index, *out)
+    (border,) = json.loads(out[0].read_text())["energy_borders"]
+    assert border["reason"] == "first order" and border["places"] >= 20 and border["half"][0] < 1e-3
+    with h5py.File(out[1]) as file:
+        places, half = file["edge_places"][()], file["edge_half"][()]
+    off, bar = places @ [1.0, -0.1] - 0.52, np.abs(half @ [1.0, -0.1])
+    assert np.mean(np.abs(off) < bar) > 0.8 and np.abs(off).max() < 1e-3
+    content = phase_section_content(*out)
+    assert "energies of both sides are equal" in content.figures[0].caption
+    assert content.facts["border of phases 1 and 2 by energies"].startswith("first order, at 2")
 
 
 def test_a_store_of_another_study_or_contract_is_refused(index, tmp_path):

@@ -34,7 +34,7 @@ _FAR = 1.0
 """How far off the map's border one is looked for, in units of the mean distance of the points that are fitted."""
 _LEAST = 0.5
 """Part of the places that must have a border by energies, or the whole of it is left out."""
-FOUND, FEW = "first order", "too few points on its sides"
+FOUND, FEW = "first order", "too few points on its sides, or on a line that bends"
 CONTINUOUS = "continuous as far as energies tell"
 """What is said of a border."""
 
@@ -104,25 +104,23 @@ def energy_borders(points, label, energy, *, box, seed, period=None, sure=None):
 def _by_energy(border, first, second, scale, origin):
     order = np.argsort(border.places @ np.linspace(1.0, 0.5, border.places.shape[1]))
     chosen = order[np.unique(np.linspace(0, len(order) - 1, N_PLACE).round().astype(int))]
-    found, kept = [], []
+    found, kept, n_fitted = [], [], 0
     for place, slope in zip(border.places[chosen], border.slope[chosen], strict=True):
         normal = slope / max(np.linalg.norm(slope), 1e-300)
-        near, far = (_crossing(place, normal, first, second, per_number) for per_number in _PER_NUMBER)
-        if near is not None:
-            found.append(near[:2])
-            kept.append(np.nan if far is None else near[2] / far[2])
-    reason = _reason(len(found), len(chosen), np.array(kept), min(len(first[1]), len(second[1])), len(scale))
+        near, far = ([_local_fit(place, normal, *side, m) for side in (first, second)] for m in _PER_NUMBER)
+        if None in near or None in far:
+            continue
+        n_fitted += 1
+        crossing, other = (_crossing(place, normal, *fits) for fits in (near, far))
+        if crossing is not None and other is not None:
+            found.append(crossing[:2])
+            kept.append(crossing[2] / other[2])
+    enough = len(found) >= max(1, _LEAST * len(chosen))
+    reason = FOUND if enough and np.median(kept) >= _KEPT else CONTINUOUS
+    reason = reason if n_fitted >= max(1, _LEAST * len(chosen)) else FEW
     within = [f for f in found if np.all((f[0] >= 0.0) & (f[0] <= 1.0))] if reason == FOUND else []
     places, half = (np.array([f[k] for f in within]).reshape(-1, len(scale)) * scale for k in (0, 1))
     return EnergyBorder(border.pair, places + origin, half, len(chosen), reason)
-
-
-def _reason(n_found, n_asked, kept, n_point, n_coordinate):
-    if n_point < _n_near(n_coordinate, _PER_NUMBER[1]):
-        return FEW
-    known = kept[np.isfinite(kept)]
-    enough = min(n_found, len(known)) >= max(1, _LEAST * n_asked)
-    return FOUND if enough and np.median(known) >= _KEPT else CONTINUOUS
 
 
 def _n_near(n, per_number):
@@ -130,12 +128,9 @@ def _n_near(n, per_number):
     return int(np.ceil(per_number * (1 + n + n * (n + 1) // 2)))
 
 
-def _crossing(place, normal, first, second, per_number):
-    """Return where the energies are equal on the normal, half of the band along it, and the slopes' difference."""
-    fits = [_local_fit(place, normal, *side, per_number) for side in (first, second)]
-    if None in fits:
-        return None
-    (a, a_cov, a_free, reach), (b, b_cov, b_free, other) = fits
+def _crossing(place, normal, first, second):
+    """Return where fitted energies are equal on the normal, half of the band along it, and the slopes' difference."""
+    (a, a_cov, a_free, reach), (b, b_cov, b_free, other) = first, second
     difference, covariance, n_free = a - b, a_cov + b_cov, min(a_free, b_free)
     # Towards the second phase the first one's energy must rise above the other.
     root = _root(*difference)

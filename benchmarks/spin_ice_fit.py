@@ -163,13 +163,17 @@ class Setting:
         lost = artefacts.detector_gaps(self.plane, generator=generator)
         return added * self.truths.images[k, -1].mean(), lost
 
-    def measured(self, k, level, which=(3,), counts=COUNTS):
-        """Return measurements of a truth, one for each temperature: counts, and the artefacts of a level."""
+    def measured(self, k, level, which=(3,), counts=COUNTS, apart=0.0):
+        """Return measurements of a truth, one for each temperature: counts, and the artefacts of a level.
+
+        ``apart`` is by what share, at most, all artefacts of a temperature are stronger or weaker than the level says.
+        """
         added, lost = self.spoilt(k, level)
         per_unit, out = counts / self.truths.images[k, -1].mean(), []
         for t in which:
             rng = np.random.default_rng([29, k, t, int(100 * level)])
-            seen = rng.poisson(per_unit * (self.truths.images[k, t] + added))
+            own = added * (1.0 + apart * np.random.default_rng([47, k, t]).uniform(-1.0, 1.0))
+            seen = rng.poisson(per_unit * (self.truths.images[k, t] + own))
             known = {"counts_per_unit": per_unit}
             out.append(
                 Measurement(f"hhl{t}", self.grid, None, (seen / per_unit)[:, None], ~lost[:, None], provenance=known)
@@ -236,6 +240,15 @@ def fits(setting):
                 told(f"{name}, {words}, level {level:g}", np.array(found))
             if len(which) == 1:
                 break
+        for apart in (0.05, 0.3) if len(which) > 1 else ():
+            found, scatter = [], []
+            for k in range(len(setting.numbers)):
+                problem = setting.problem(setting.measured(k, 3.0, which, apart=apart), model)
+                best = best_of(setting, problem)
+                found.append(setting.error(best, k))
+                scatter.append(problem.objective.scatter(problem.forward.predict(best)))
+            told(f"{name}, everything shared, level 3, up to {100 * apart:g} % apart", np.array(found))
+            print(f"    scatter {np.median(scatter):.2f}, {min(scatter):.2f} to {max(scatter):.2f}", flush=True)
 
 
 def surrogates(setting):

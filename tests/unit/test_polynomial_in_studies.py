@@ -1,16 +1,20 @@
 """Polynomials through simulated points, and the study's own Monte Carlo in place of data, as parts of a study."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import yaml
 
 from spinscape.config import build
+from spinscape.config.axes import volume
 from spinscape.config.load import study_from_data
-from spinscape.errors import ConfigError
+from spinscape.errors import ConfigError, FitError
 from spinscape.experiment.file import read_measurement
-from spinscape.stages import measurement, model
+from spinscape.lattice.momentum import momentum_to_dict
+from spinscape.stages import forward_polynomial, measurement, model
 
 TINY = Path(__file__).parents[2] / "config" / "test" / "dy2ti2o7_fit.yaml"
 
@@ -63,3 +67,42 @@ def test_the_studys_own_simulation_stands_in_at_each_temperature(tmp_path):
     assert contrast[1] > 1.1 * contrast[0]
     # Between 1 and 3 K the heat capacity of an ice is a few tenths of k_B, with a maximum.
     assert np.all((made["heat"].signal > 0.02) & (made["heat"].signal < 1.0))
+
+
+class Store:
+    """Simulated points of two temperatures: two settled ones and one that is not."""
+
+    template: ClassVar = {
+        "signal_hhl": {"dims": ["temperature_of_signal", "u", "v"], "shape": [2, 3, 2],
+                       "coords": {"temperature_of_signal": {"values": [4.0, 2.0]}}},
+        "heat_capacity": {"dims": ["temperature"], "shape": [2], "coords": {"temperature": {"values": [4.0, 2.0]}}},
+    }  # fmt: skip
+    state, result_codes = np.array([1, 4, 1]), {"done": 1}
+
+    def read_many(self, name, points):
+        shape = tuple(self.template[name]["shape"])
+        return np.arange(3 * np.prod(shape)).reshape(3, *shape)[points]
+
+
+def wanted(name, temperature=None, *, momentum=True):
+    return SimpleNamespace(name=name, shape=(6, 1), momentum=QGRID if momentum else None,
+                           conditions=SimpleNamespace(temperature=temperature))  # fmt: skip
+
+
+QGRID = volume(study(), "hhl")
+
+
+def test_each_measurement_is_found_among_the_voxels_of_its_temperature():
+    axes = {"signal_hhl": momentum_to_dict(QGRID)}
+    values, places = forward_polynomial._seen(Store(), "signal_hhl", [wanted("a", 2.0), wanted("b", 4.0)], axes)
+    assert [first for _, first in places] == [6, 0]
+    # Points that did not settle are not learnt from.
+    assert values.tolist() == [list(range(12)), list(range(24, 36))]
+    only, places = forward_polynomial._seen(Store(), "signal_hhl", [wanted("a", 2.0)], axes)
+    assert only.tolist() == [list(range(6, 12)), list(range(30, 36))] and places[0][1] == 0
+    heat, places = forward_polynomial._seen(Store(), "heat_capacity", [wanted("heat", momentum=False)], axes)
+    assert heat.tolist() == [[0, 1], [4, 5]] and places == [([4.0, 2.0], 0)]
+    with pytest.raises(FitError, match="was not simulated"):
+        forward_polynomial._seen(Store(), "signal_hhl", [wanted("a", 1.0)], axes)
+    with pytest.raises(FitError, match="does not simulate what was measured"):
+        forward_polynomial._seen(Store(), "signal_hk0", [wanted("a", 2.0)], axes)

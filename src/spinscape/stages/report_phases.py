@@ -156,5 +156,7 @@ def _by_energies(found, edge):
     if not edge["places"]:
         return f"not placed: {edge['reason']}"
     units = zip(edge["half"], found["coordinate_names"], found["coordinate_units"], strict=True)
-    bands = ", ".join(f"{half:.2g} {unit}".rstrip() + f" along {name}" for half, name, unit in units)
+    # Along the border itself the band has no width but rounding.
+    wide = [(half, name, unit) for half, name, unit in units if half > 1e-9 * max(edge["half"])]
+    bands = ", ".join(f"{half:.2g} {unit}".rstrip() + f" along {name}" for half, name, unit in wide)
     return f"{edge['reason']}, at {edge['places']} places of {edge['asked']}; half of the band {bands}"

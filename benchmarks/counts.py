@@ -255,7 +255,7 @@ def watched(runs):
     seconds = np.array([r["seconds"] for r in runs if len(r["seconds"]) == 4])
     median, _, first, search = np.median(seconds, axis=0)
     print(f"CPU for an answer: median {median:.2f} s, largest {seconds[:, 1].max():.2f} s; for the first, "
-          f"with a search, median {first:.2f} s; for a search after an answer at most {search:.2f} s in the median, "
+          f"best basin only, median {first:.2f} s; for a search after it at most {search:.2f} s in the median, "
           f"{seconds[:, 3].max():.2f} s in all")  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """A fit that follows a file: states half written, growing counts, the end; options and thinned counts of a study."""
 
 import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,11 @@ import yaml
 
 from spinscape.config.load import study_from_data
 from spinscape.errors import ConfigError, FitError, SpinscapeError
-from spinscape.infer.watching import Goal
+from spinscape.infer.forward import SpinwaveForward
+from spinscape.infer.watching import Goal, Watch
 from spinscape.rng import stream
 from spinscape.stages import next_options, thin
+from spinscape.stages import watch as watch_stage
 from spinscape.stages.open_fit import open_fit
 from spinscape.stages.watch import Follower, readings, sentence
 
@@ -94,16 +97,18 @@ def test_readings_follow_a_file_through_all_that_happens_to_it(folder, expected)
     clock = [0.0]
     goal = Goal("J", relative=0.003)
     found = readings(study(), path, goal, data_folder=folder, sleep=sleep, clock=lambda: clock[0])
-    first, broken, quick, second, quick_again, last = (next(found) for _ in range(6))
-    assert isinstance(broken, SpinscapeError) and not isinstance(first, Exception), first
+    basin, first, broken, quick, second, quick_again, last = (next(found) for _ in range(7))
+    assert isinstance(broken, SpinscapeError) and not isinstance(basin, Exception), basin
     assert first.searched and first.counts == pytest.approx(1000, rel=0.2) and not first.done
+    # Of a new file the answer comes from the best basin.
+    assert basin.pending and not basin.searched and basin.counts == first.counts
     assert second.searched and second.needed > second.counts and "counts" in sentence(second, goal)
     # The answer comes from the minima known before, the search after it; what is not searched is not known well enough.
     assert quick.pending and not quick.searched and quick.counts == second.counts and not first.pending
-    assert "the whole box is searched now" in sentence(quick, goal)
+    assert all(sentence(one, goal).endswith("; other basins not searched yet") for one in (basin, quick, quick_again))
     assert quick_again.pending and not quick_again.done and quick_again.stds["J"] <= quick_again.target
     assert last.done and sentence(last, goal).endswith("J is known to 0.3 %: stop")
-    for reading in (first, quick, second, quick_again, last):
+    for reading in (basin, first, quick, second, quick_again, last):
         for name, value in zip(("J", "Jp"), TRUTH, strict=True):
             assert abs(reading.values[name] - value) < 4.0 * reading.stds[name]
     # Foretold from 4,000 counts what 64,000 then needed: the information grows with the counts.
@@ -123,15 +128,87 @@ def test_a_file_that_still_changes_is_not_read(tmp_path):
 
 
 def test_fewer_counts_are_another_measurement(folder, expected):
-    from spinscape.infer.watching import Watch
-
-    one = open_fit(study(), file=_written(folder, counts(expected, 5000.0)), data_folder=folder)
-    watch = Watch(one.problem, one.box, one.strategy, Goal("J", absolute=0.1))
-    assert watch.update(one.current, one.counts(one.current)).searched
+    one, watch = opened(folder, counts(expected, 5000.0), Goal("J", absolute=0.1))
+    assert watch.update(one.current, one.counts(one.current)).pending and watch.search().searched
     more = one.state(_written(folder, counts(expected, 6000.0)))
-    assert not watch.update(more, one.counts(more)).searched
+    reading = watch.update(more, one.counts(more))
+    assert not reading.searched and not reading.pending
     fewer = one.state(_written(folder, counts(expected, 2000.0)))
-    assert watch.update(fewer, one.counts(fewer)).searched
+    reading = watch.update(fewer, one.counts(fewer))
+    assert reading.pending and not reading.done and watch.search().searched
+
+
+def test_the_first_answer_is_of_one_descent_and_never_stops(folder, expected, monkeypatch):
+    calls = []
+    for name in ("predict", "gradient"):
+        plain = getattr(SpinwaveForward, name)
+        monkeypatch.setattr(SpinwaveForward, name, lambda *a, plain=plain: calls.append(1) or plain(*a))
+    # With 60,000 counts J is known to 1 % at once.
+    one, watch = opened(folder, counts(expected, 60_000.0), Goal("J", relative=0.01))
+    calls.clear()
+    basin, n_basin = watch.update(one.current, one.counts(one.current)), len(calls)
+    assert basin.stds["J"] <= basin.target and basin.pending and not basin.done
+    # The grid of 36, one descent (a trial and a derivative a step) and the information at its end.
+    assert 36 < n_basin <= 60
+    calls.clear()
+    again, n_again = watch.update(one.current, one.counts(one.current)), len(calls)
+    # As long as nothing was searched it is no known minimum.
+    assert again == basin and n_again == n_basin
+    calls.clear()
+    found = watch.search()
+    assert len(calls) > 1.5 * n_basin and found.done and found.searched and not found.pending
+    # As a search that nothing came before.
+    _, other = opened(folder, counts(expected, 60_000.0), Goal("J", relative=0.01))
+    whole = other.strategy.minimise(other.problem_of(one.current), other.box, other.seed).best.parameters
+    assert list(found.values.values()) == whole.tolist()
+
+
+def test_where_one_descent_is_the_search_or_finds_nothing_the_first_answer_is_of_the_search(folder, expected):
+    one, watch = opened(folder, counts(expected, 5000.0), Goal("J", absolute=0.1))
+    whole = watch.strategy
+    watch.strategy = replace(whole, n_refine=1)
+    assert watch.update(one.current, one.counts(one.current)).searched
+
+    @dataclass(frozen=True)
+    class Unstable:
+        n_refine: int = 2
+
+        def minimise(self, *how):
+            if self.n_refine == 1:
+                raise FitError("the structure is unstable at every start", where="strategy grid_start: box")
+            return whole.minimise(*how)
+
+    _, watch = opened(folder, counts(expected, 5000.0), Goal("J", absolute=0.1))
+    watch.strategy = Unstable()
+    assert watch.update(one.current, one.counts(one.current)).searched
+
+
+def test_a_fit_is_ready_before_its_file_is_there(folder, expected, capsys):
+    path, slept, opened_with = folder / "run.csv", [], []
+
+    def sleep(_):
+        slept.append(len(opened_with))
+        if not path.exists():
+            write(path, counts(expected, 1000.0))
+
+    def seen(*args, **how):
+        opened_with.append(how.get("file"))
+        return open_fit(*args, **how)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(watch_stage, "open_fit", seen)
+        clock = iter(range(100))
+        how = {"data_folder": folder, "sleep": sleep, "clock": lambda: next(clock)}
+        assert next(readings(study(), path, Goal("J", relative=0.01), **how)).pending
+        # A file that is there already is not kept waiting.
+        assert next(readings(study(), path, Goal("J", relative=0.01), **how)).pending
+    assert slept[0] == 1 and opened_with == [None, path, path]
+    assert "SIMULATED" not in capsys.readouterr().err
+
+
+def opened(folder, image, goal):
+    one = open_fit(study(), file=_written(folder, image), data_folder=folder)
+    return one, Watch(one.problem, one.box, one.strategy, goal)
 
 
 def _written(folder, image):

@@ -76,7 +76,8 @@ class Reading:
     profile : dict of str to (float, float)
         Intervals of 95 % of the couplings by the profile likelihood, where there are few counts.
     pending : bool
-        The whole box is still to be searched: this is the fit from the minima known before, and not the last word.
+        The whole box is still to be searched: this is the fit from the minima known before, or from the best basin
+        alone, and not the last word; never ``done``.
     """
 
     counts: float
@@ -126,9 +127,9 @@ class Watch:
     def update(self, measurement, counts):
         """Return the :class:`Reading` of a measurement with ``counts`` counts in its valid pixels.
 
-        From the minima of the reading before; from a search of the whole box where there are none, or the counts have
-        become fewer: then it is another measurement. Where they have doubled since the last search another one is due:
-        the reading is ``pending``, and :meth:`search` says the rest.
+        From the minima of the reading before; from the best basin of the box where there are none, or the counts have
+        become fewer: then it is another measurement. After that, and where the counts have doubled since the last
+        search, one is due: the reading is ``pending``, and :meth:`search` says the rest.
         """
         problem = self.problem_of(measurement)
         problem = replace(problem, objective=as_likelihood(problem.objective))
@@ -138,12 +139,28 @@ class Watch:
         self._state = problem, counts
         if not self._minima or counts < self._searched_at:
             self._minima = []
-            return self.search()
+            return self._first()
         ends = _descents(problem, self._minima, self.box)
         if not ends:
             return self.search()
         self._minima = _kept(ends, self.box)
         return self._reading(problem, ends[0][1], counts, pending=counts >= AGAIN * self._searched_at)
+
+    def _first(self):
+        """Return the reading from the lowest point of the strategy's scan alone, where it descends from several.
+
+        No minimum of it is kept, so that the search goes as if this had not been: the scan and the one descent are
+        done twice, about half of a search's time again, for an answer that does not wait for the other descents.
+        """
+        problem, counts = self._state
+        if getattr(self.strategy, "n_refine", 1) < 2:
+            return self.search()
+        try:
+            found = replace(self.strategy, n_refine=1).minimise(problem.counting(), self.box, self.seed)
+        except SpinscapeError:
+            # The lowest point may have no stable state where lines are narrow; another one has, or the search says why.
+            return self.search()
+        return self._reading(problem, found.best.parameters, counts, pending=True)
 
     def search(self):
         """Return the :class:`Reading` of the last state, the whole box searched."""

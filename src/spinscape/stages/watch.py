@@ -1,6 +1,8 @@
 """``spinscape watch``: a fit that follows a file while it grows, and says when to stop."""
 
+import io
 import time
+from contextlib import redirect_stderr
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,8 +52,9 @@ def readings(
 ):
     """Follow a file; yield a :class:`~spinscape.infer.watching.Reading`, or the error, for each of its states.
 
-    Of a state that the whole box is searched for there are two, first that from the minima known before: it is the
-    search that takes longest.
+    Of a state that the whole box is searched for there are two, first that from the minima known before, or from the
+    best basin alone: it is the search that takes longest. While there is no file yet the study's own measurement is
+    fitted, for its compiled functions to be ready.
 
     Parameters
     ----------
@@ -73,6 +76,9 @@ def readings(
     Reading or SpinscapeError
     """
     follower, watch = Follower(Path(file)), None
+    how = {"fit": fit, "measurement": measurement, "data_folder": data_folder}
+    if not Path(file).exists():
+        _warm_up(study, goal, how)
     while True:
         if not follower.changed(clock()):
             sleep(poll)
@@ -80,8 +86,8 @@ def readings(
         follower.taken()
         try:
             if watch is None:
-                one = open_fit(study, fit, measurement, data_folder=data_folder, file=file)
-                watch, state = Watch(one.problem, one.box, one.strategy, goal, study.seed), one.current
+                one, watch = _opened(study, goal, how | {"file": file})
+                state = one.current
             else:
                 state = one.state(file)
             reading = watch.update(state, one.counts(state))
@@ -90,6 +96,23 @@ def readings(
                 yield watch.search()
         except SpinscapeError as error:
             yield error
+
+
+def _opened(study, goal, how):
+    one = open_fit(study, **how)
+    return one, Watch(one.problem, one.box, one.strategy, goal, study.seed)
+
+
+def _warm_up(study, goal, how):
+    """Answer for what the study has now: modules are read and functions compiled before the first change counts."""
+    # Whoever watches a file need not hear that a simulated measurement stands in for it here.
+    with redirect_stderr(io.StringIO()):
+        try:
+            one, watch = _opened(study, goal, how)
+            watch.update(one.current, one.counts(one.current))
+        except SpinscapeError:
+            # The study may have no data yet. What is wrong with it the watched file's own error says.
+            return
 
 
 def sentence(reading, goal):
@@ -101,7 +124,7 @@ def sentence(reading, goal):
         parts.append(f"{value} (95 %: {low:.4g} to {high:.4g})")
     size = f"{100 * goal.relative:.3g} %" if goal.relative is not None else f"{goal.absolute:.3g} meV"
     if reading.pending:
-        end = "the whole box is searched now"
+        end = "other basins not searched yet"
     elif reading.done:
         end = f"{goal.name} is known to {size}: stop"
     elif np.isfinite(reading.needed):

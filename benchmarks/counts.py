@@ -254,8 +254,8 @@ def watched(runs):
               f"median distance {np.median(np.abs(told - 1)):.2f}")  # fmt: skip
     seconds = np.array([r["seconds"] for r in runs if len(r["seconds"]) == 4])
     median, _, first, search = np.median(seconds, axis=0)
-    print(f"CPU for an answer: median {median:.2f} s, largest {seconds[:, 1].max():.2f} s; for the first, "
-          f"best basin only, median {first:.2f} s; for a search after it at most {search:.2f} s in the median, "
+    print(f"CPU for an answer: median {median:.2f} s, largest {seconds[:, 1].max():.2f} s; for the first, of the best "
+          f"basin, median {first:.2f} s; for a search after an answer at most {search:.2f} s in the median, "
           f"{seconds[:, 3].max():.2f} s in all")  # fmt: skip
 
 

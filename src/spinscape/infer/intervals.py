@@ -14,7 +14,7 @@ from .held import held_problem
 from .inner import gram
 from .problem import Problem
 from .uncertainty import Covariance, block_labels, group_jackknife
-from .weighted_sum import as_likelihood
+from .weighted_sum import as_likelihood, terms_of
 
 FAR = 1.3
 """A width that differs from the declared one by more than this factor is warned of."""
@@ -88,7 +88,7 @@ def few_counts(objective):
     whether a likelihood in it is one.
     """
     likelihood = as_likelihood(objective)
-    parts = [likelihood] if hasattr(likelihood, "sets") else [t.objective for t in getattr(objective, "terms", ())]
+    parts = [likelihood] if hasattr(likelihood, "sets") else [t.objective for t in terms_of(objective)]
     sets = [one for part in parts for one in getattr(part, "sets", ())]
     counted = [float(one.data.sum()) for one in sets if getattr(getattr(one, "law", None), "positive", False)]
     return bool(counted) and sum(counted) < FEW_COUNTS

@@ -164,9 +164,14 @@ class WeightedSum:
         return replace(self, terms=tuple(replace(t, objective=changed(t)) for t in self.terms))
 
 
+def terms_of(objective):
+    """Return the terms of a sum; of any other objective none."""
+    return objective.terms if isinstance(objective, WeightedSum) else ()
+
+
 def as_likelihood(objective):
     """Return a sum of likelihoods of known noise, each of the weight one, as the one that it is; others as they are."""
-    terms = getattr(objective, "terms", ())
+    terms = terms_of(objective)
     if not terms or not all(isinstance(t.objective, Likelihood) and t.weight == 1.0 for t in terms):
         return objective
     if any(t.objective.estimated for t in terms):

@@ -12,6 +12,7 @@ from ..infer.counts import counts_of
 from ..infer.noise_laws import Poisson
 from ..infer.problem import Problem
 from ..infer.strategies import strategy_by_name
+from ..infer.weighted_sum import terms_of
 from . import measurement as measurement_stage
 from . import model as model_stage
 from .fit_job import Job
@@ -129,7 +130,7 @@ def open_fit(study, fit=None, measurement=None, *, data_folder=None, file=None):
 
 def counted_pixels(objective, name):
     """Return the pixels of a measurement as a likelihood of counts has them; None where no objective counts."""
-    for part in (objective, *(term.objective for term in getattr(objective, "terms", ()))):
+    for part in (objective, *(term.objective for term in terms_of(objective))):
         for pixels in getattr(part, "sets", ()):
             if getattr(pixels, "law", None) == Poisson() and pixels.name == name:
                 return pixels

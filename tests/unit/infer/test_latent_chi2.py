@@ -9,6 +9,7 @@ from spinscape.infer.background_terms import BackgroundForm
 from spinscape.infer.box import Box
 from spinscape.infer.gauss_newton import gauss_newton
 from spinscape.infer.generator_forward import generator_forward
+from spinscape.infer.intervals import few_counts
 from spinscape.infer.latent_chi2 import latent_chi2
 from spinscape.infer.problem import Problem
 from spinscape.learn.compressor import fit_pca
@@ -92,6 +93,11 @@ def test_masked_pixels_are_never_read(compressor):
         for x in (0.0, 1e6)
     ]
     assert values[0].latent == pytest.approx(values[1].latent)
+
+
+def test_its_terms_are_not_those_of_a_sum(compressor):
+    """Scale and background are its terms; whether counts are few is asked of every objective."""
+    assert not few_counts(problem(compressor, noisy(8)).objective)
 
 
 def test_what_it_cannot_do_is_said(compressor):

@@ -91,6 +91,17 @@ def test_two_phases_and_their_boundaries(mapped):
     assert all(abs(edge["place"] - e) < 4 * edge["std"] for edge, e in zip(edges, EDGES, strict=True))
 
 
+def test_phases_that_take_turns_within_a_step_of_the_grid_meet_once():
+    """0 0 1 1 with points between that stayed in the other phase; farther apart they are phases again."""
+    place = np.array([0.0, 1.0, 1.40, 1.45, 1.50, 1.55, 2.0, 3.0])
+    phase = np.array([0, 0, 0, 1, 0, 1, 1, 1])
+    assert phases._meetings(place, phase, np.inf, 1.0) == [(0, 1, 1.40, 1.55)]
+    assert phases._meetings(place, phase, np.inf, 0.1) == [(0, 1, 1.40, 1.45), (1, 0, 1.45, 1.50), (0, 1, 1.50, 1.55)]
+    assert phases._meetings(place, phase, 4.0, 1.0) == [(0, 1, 1.40, 1.55), (1, 0, 3.0, 4.0)]
+    evenly = np.arange(8.0)
+    assert len(phases._meetings(evenly, phase, np.inf, 1.0)) == 3
+
+
 def test_points_lie_where_their_couplings_put_them(mapped):
     with h5py.File(mapped[1]) as file:
         phi, theta, phase = (file[name][()] for name in ("coordinates", "theta", "phase"))

@@ -157,7 +157,7 @@ def _boundaries(grid, store, found, coordinates, declared):
     place, period = coordinates[:, 0], grid.period[0]
     step = grid.step[0] if np.isfinite(grid.step[0]) else float(np.median(np.diff(np.unique(place))))
     out, unplaced = [], []
-    for first, second, low, high in _meetings(place, found.phase, period):
+    for first, second, low, high in _meetings(place, found.phase, period, step):
         middle = 0.5 * (low + high)
         sides = []
         for phase, sign in ((first, -1.0), (second, 1.0)):
@@ -185,13 +185,24 @@ def _wrapped(difference, period):
     return difference if np.isinf(period) else (difference + 0.5 * period) % period - 0.5 * period
 
 
-def _meetings(place, phase, period):
-    """Return (phase below, phase above, last of below, first of above) of neighbouring phases, crossovers left out."""
+def _meetings(place, phase, period, step):
+    """Return (phase below, phase above, last of below, first of above) of neighbouring phases, crossovers left out.
+
+    Points of rounds lie much nearer to a boundary than ``step`` of the grid, where some stay in the phase of the other
+    side: where two phases take turns within a step they meet once, between the outermost of these points.
+    """
     order = [k for k in np.argsort(place) if phase[k] != CROSSOVER]
     pairs = [(a, b, place[a], place[b]) for a, b in pairwise(order)]
     if np.isfinite(period) and order:
         pairs.append((order[-1], order[0], place[order[-1]], place[order[0]] + period))
-    return [(int(phase[a]), int(phase[b]), float(x), float(y)) for a, b, x, y in pairs if phase[a] != phase[b]]
+    found = []
+    for a, b, low, high in pairs:
+        if phase[a] == phase[b]:
+            continue
+        found.append((int(phase[a]), int(phase[b]), float(low), float(high)))
+        while len(found) > 2 and found[-1][:2] == found[-3][:2] == found[-2][1::-1] and high - found[-3][2] <= step:
+            found[-3:] = [(*found[-3][:3], float(high))]
+    return found
 
 
 def _representatives(store, declared, features, found):

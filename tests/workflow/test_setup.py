@@ -17,8 +17,12 @@ def pins():
     return {canonicalize_name(name): version for name, version in rows}
 
 
+GPU = ("cuda-", "nvidia-", "triton")
+"""What torch brings in where its build is the one for GPUs: it pins them itself, to the last digit."""
+
+
 def needed(package="spinscape", extra="dev"):
-    """Return every distribution that an installation brings in on this machine."""
+    """Return every distribution that an installation brings in on this machine, those of :data:`GPU` left out."""
     todo, found = [(package, extra)], set()
     while todo:
         name, wanted = todo.pop()
@@ -28,7 +32,7 @@ def needed(package="spinscape", extra="dev"):
                 requirement.marker.evaluate({"extra": extra}) for extra in (wanted, "")
             )
             child = canonicalize_name(requirement.name)
-            if applies and child not in found:
+            if applies and child not in found and not child.startswith(GPU):
                 found.add(child)
                 todo.extend((child, extra) for extra in (requirement.extras or {""}))
     return found

@@ -1,14 +1,11 @@
 """Generators, robust and latent objectives, and Gaussian-process rounds as parts of a study."""
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import yaml
 
 from spinscape.config import build
-from spinscape.config.load import study_from_data
 from spinscape.errors import ConfigError, FitError
 from spinscape.experiment.measurement import Measurement
 from spinscape.hamiltonian.conditions import Conditions
@@ -18,18 +15,11 @@ from spinscape.lattice.volumes import QGrid, edges_from_range
 from spinscape.stages.choose_by_fit import simulated_values
 from spinscape.stages.forward_generator import first_voxel, which_temperature
 
-TINY = Path(__file__).parents[2] / "config" / "test" / "square_fit.yaml"
+from .tiny_studies import tiny_study
 
 
 def study(**changes):
-    data = yaml.safe_load(TINY.read_text())
-    for path, value in changes.items():
-        here = data
-        *parts, last = path.split("__")
-        for part in parts:
-            here = here[part]
-        here[last] = value
-    return study_from_data(data)
+    return tiny_study("square_fit.yaml", **changes)
 
 
 def plane(temperature=None):

@@ -1,33 +1,23 @@
 """Polynomials through simulated points, and the study's own Monte Carlo in place of data, as parts of a study."""
 
-from pathlib import Path
 from types import SimpleNamespace
 from typing import ClassVar
 
 import numpy as np
 import pytest
-import yaml
 
 from spinscape.config import build
 from spinscape.config.axes import volume
-from spinscape.config.load import study_from_data
 from spinscape.errors import ConfigError, FitError
 from spinscape.experiment.file import read_measurement
 from spinscape.lattice.momentum import momentum_to_dict
 from spinscape.stages import forward_polynomial, measurement, model
 
-TINY = Path(__file__).parents[2] / "config" / "test" / "dy2ti2o7_fit.yaml"
+from .tiny_studies import tiny_study
 
 
 def study(**changes):
-    data = yaml.safe_load(TINY.read_text())
-    for path, value in changes.items():
-        here = data
-        *parts, last = path.split("__")
-        for part in parts:
-            here = here[part]
-        here[last] = value
-    return study_from_data(data)
+    return tiny_study("dy2ti2o7_fit.yaml", **changes)
 
 
 def test_its_fits_read_the_simulated_points_and_each_measurement_has_an_array():
